@@ -1,0 +1,92 @@
+import type { Command } from 'commander'
+import type { ApiClient } from '../../runtime/api-client.ts'
+import { profileOf, show } from '../context.ts'
+import { printRecord, printTable } from '../output.ts'
+
+interface Summary {
+  exchangeId: string
+  side: string
+  at: string
+  endedAt?: string
+  client?: string
+  service?: string
+  method?: string
+  target?: string
+  outcome: string
+  status?: number
+  code?: string
+}
+interface Entry extends Record<string, unknown> {
+  kind: string
+  manifest?: string
+}
+
+/** `spean log list` and `spean log show`. */
+export function addLogCommands(program: Command): void {
+  const log = program.command('log').description("a gateway's exchange log")
+  log
+    .command('list')
+    .description('exchanges, newest first')
+    .option('-g, --gateway <name>', 'gateway of the profile; else SPEAN_GATEWAY')
+    .option('--from <time>', 'begun at or after this time (2026-01-31T08:00:00Z)')
+    .option('--to <time>', 'begun before this time')
+    .option('--client <id>', 'INSTANCE/CLASS/MEMBER/SUBSYSTEM; a * at the end for a prefix')
+    .option(
+      '--service <id>',
+      'INSTANCE/CLASS/MEMBER/SUBSYSTEM/SERVICE; a * at the end for a prefix',
+    )
+    .option('--outcome <outcome>', 'ok, error, refused or unanswered')
+    .option('--code <code>', 'error code of a refusal, as access.denied')
+    .option('--id <id>', "exchange id, or the client's own message id")
+    .option('--limit <n>', 'at most this many', '50')
+    .option('--before <position>', 'those before the last line of the page before')
+    .action(async (options: Record<string, string>, command: Command) => {
+      const { gateway, ...filters } = options
+      const query = new URLSearchParams(filters).toString()
+      const ask = (api: ApiClient) =>
+        api.call<{ exchanges: Summary[]; next?: number }>('GET', `/admin/log?${query}`)
+      await show(command, profileOf(command).gateway(gateway), ask, ({ exchanges, next }) => {
+        printTable(
+          ['TIME', 'SIDE', 'OUTCOME', 'STATUS', 'CLIENT', 'METHOD', 'SERVICE', 'EXCHANGE'],
+          exchanges.map((e) => [
+            e.at,
+            e.side,
+            e.code ?? e.outcome,
+            e.status,
+            e.client,
+            e.method,
+            e.service,
+            e.exchangeId,
+          ]),
+        )
+        if (next !== undefined) console.log(`more: --before ${next}`)
+      })
+    })
+  log
+    .command('show <exchange-id>')
+    .description('everything recorded of one exchange, its manifests decoded')
+    .option('-g, --gateway <name>', 'gateway of the profile; else SPEAN_GATEWAY')
+    .action(async (id: string, { gateway }: { gateway?: string }, command: Command) => {
+      const ask = (api: ApiClient) =>
+        api.call<{ entries: Entry[] }>('GET', `/admin/log/${encodeURIComponent(id)}`)
+      await show(command, profileOf(command).gateway(gateway), ask, ({ entries }) => {
+        for (const { kind, manifest, ...rest } of entries) {
+          console.log(`── ${kind}`)
+          printRecord(rest)
+          if (manifest === undefined) continue
+          console.log('manifest (signed, JWS):')
+          console.log(manifest)
+          const [header, payload] = manifest.split('.').map(decodePart)
+          printRecord({ ...header, ...payload })
+        }
+      })
+    })
+}
+
+function decodePart(part: string): Record<string, unknown> {
+  try {
+    return JSON.parse(Buffer.from(part, 'base64url').toString('utf8')) as Record<string, unknown>
+  } catch {
+    return {} // the signature
+  }
+}

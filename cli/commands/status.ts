@@ -1,0 +1,80 @@
+import type { Command } from 'commander'
+import type { ApiClient } from '../../runtime/api-client.ts'
+import { profileOf } from '../context.ts'
+import { printJson, printTable } from '../output.ts'
+
+interface Status {
+  program?: string
+  snapshot?: { number: number; expiresAt: string }
+  snapshotNumber?: number
+  expiresAt?: string
+  catalogue?: { heardAt?: string; fault?: string }
+  /** A gateway lists its own; the authority counts what it issued. */
+  certificates?: { notAfter: string }[] | Record<string, number>
+  ocsp?: { status: string; fault?: string }[]
+}
+
+/** `spean status`: every program of the profile on one page; exit code 1 unless all are well. */
+export function addStatusCommand(program: Command): void {
+  program
+    .command('status')
+    .description('how every program of the profile is')
+    .action(async (_options: object, command: Command) => {
+      const profile = profileOf(command)
+      const targets: [string, () => ApiClient][] = [
+        ['authority', () => profile.authority()],
+        ['catalogue', () => profile.catalogue()],
+        ...profile.gatewayNames.map((name): [string, () => ApiClient] => [
+          name,
+          () => profile.gateway(name),
+        ]),
+      ]
+      const results = await Promise.all(targets.map(([name, open]) => ask(name, open)))
+      if (command.optsWithGlobals<{ json?: boolean }>().json) printJson(results)
+      else {
+        printTable(
+          ['PROGRAM', 'STATE', 'SNAPSHOT', 'UNTIL', 'CERTIFICATES UNTIL', 'NOTE'],
+          results.map(({ name, status, notes }) => [
+            name,
+            notes.length === 0 ? 'ok' : 'attention',
+            status?.snapshot?.number ?? status?.snapshotNumber,
+            status?.snapshot?.expiresAt ?? status?.expiresAt,
+            firstEnd(status),
+            notes.join('; '),
+          ]),
+        )
+      }
+      if (results.some(({ notes }) => notes.length > 0)) process.exitCode = 1
+    })
+}
+
+interface Result {
+  readonly name: string
+  readonly status?: Status
+  readonly notes: readonly string[]
+}
+
+async function ask(name: string, open: () => ApiClient): Promise<Result> {
+  try {
+    await using api = open()
+    const status = await api.call<Status>('GET', '/admin/status')
+    return { name, status, notes: attention(status) }
+  } catch (error) {
+    return { name, notes: [error instanceof Error ? error.message : String(error)] }
+  }
+}
+
+/** What a person should look at. */
+function attention({ program, snapshot, catalogue, ocsp = [] }: Status): string[] {
+  const unknown = ocsp.filter(({ status, fault }) => status !== 'good' && fault !== undefined)
+  return [
+    ...(program === 'gateway' && snapshot === undefined ? ['no snapshot'] : []),
+    ...(catalogue?.fault ? [`catalogue: ${catalogue.fault}`] : []),
+    ...(unknown.length > 0 ? [`${unknown.length} certificates of unknown state`] : []),
+  ]
+}
+
+function firstEnd(status: Status | undefined): string | undefined {
+  const own = status?.certificates
+  return Array.isArray(own) ? own.map(({ notAfter }) => notAfter).toSorted()[0] : undefined
+}

@@ -1,0 +1,41 @@
+import { stripVTControlCharacters } from 'node:util'
+
+/** Prints rows for people: columns aligned, by the width that a terminal gives each character. */
+export function printTable(
+  headings: readonly string[],
+  rows: readonly (readonly unknown[])[],
+): void {
+  const cells = [headings, ...rows].map((row) => row.map(toCell))
+  const widths = headings.map((_, i) => Math.max(...cells.map((row) => displayWidth(row[i] ?? ''))))
+  for (const row of cells) {
+    const line = row.map((cell, i) =>
+      i === row.length - 1 ? cell : cell + ' '.repeat((widths[i] ?? 0) - displayWidth(cell)),
+    )
+    console.log(line.join('  ').trimEnd())
+  }
+}
+
+/** Prints one thing for people: a line for each of its members. */
+export function printRecord(record: Readonly<Record<string, unknown>>): void {
+  const entries = Object.entries(record).filter(([, value]) => value !== undefined)
+  const width = Math.max(0, ...entries.map(([name]) => name.length))
+  for (const [name, value] of entries) console.log(`${name.padEnd(width)}  ${toCell(value)}`)
+}
+
+/** Prints for programs: one JSON document, whole. */
+export function printJson(value: unknown): void {
+  console.log(JSON.stringify(value, undefined, 2))
+}
+
+function toCell(value: unknown): string {
+  if (value === undefined || value === null) return '-'
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  // What a stranger sent must not steer the terminal of whoever reads the log.
+  // oxlint-disable-next-line no-control-regex -- control characters are what is replaced
+  return stripVTControlCharacters(text).replace(/[\x00-\x1f\x7f-\x9f]/g, '�')
+}
+
+/** Khmer and Lao vowels and signs stand above, below or before another letter: they take no cell. */
+function displayWidth(text: string): number {
+  return Array.from(text.replace(/\p{Mn}/gu, '')).length
+}

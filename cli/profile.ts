@@ -1,0 +1,99 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import type { JSONSchemaType } from 'ajv'
+import { createApiClient, type ApiClient } from '../runtime/api-client.ts'
+import { ConfigError, readConfig, relativeTo } from '../runtime/config.ts'
+import { readPrivateFile } from '../runtime/private-file.ts'
+
+export interface Endpoint {
+  url: string
+  tokenFile: string
+}
+/** Where the programs are that a person administers: paths are relative to the file. */
+export interface Profile {
+  instance: string
+  /** PEM root of the instance. */
+  caFile: string
+  catalogue?: Endpoint
+  authority?: Endpoint
+  /** By a short name of the operator's choice. */
+  gateways: Record<string, Endpoint>
+}
+
+const endpoint = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['url', 'tokenFile'],
+  properties: { url: { type: 'string' }, tokenFile: { type: 'string' } },
+} as const
+const schema: JSONSchemaType<Profile> = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['instance', 'caFile', 'gateways'],
+  properties: {
+    instance: { type: 'string' },
+    caFile: { type: 'string' },
+    catalogue: { ...endpoint, nullable: true },
+    authority: { ...endpoint, nullable: true },
+    gateways: { type: 'object', required: [], additionalProperties: endpoint },
+  },
+}
+
+export interface OpenProfile {
+  readonly instance: string
+  readonly gatewayNames: readonly string[]
+  catalogue(): ApiClient
+  authority(): ApiClient
+  /** @param name undefined: the only one there is. */
+  gateway(name: string | undefined): ApiClient
+}
+
+/**
+ * Opens the profile named by `--profile` or `SPEAN_PROFILE`, else `.spean/spean.json` of this folder
+ * or one above it.
+ *
+ * @throws ConfigError saying how to make one.
+ */
+export function openProfile(named: string | undefined): OpenProfile {
+  const file = resolve(named ?? process.env.SPEAN_PROFILE ?? findProfile(process.cwd()))
+  const profile = readConfig(file, schema)
+  const at = relativeTo(file)
+  const open = (target: Endpoint | undefined, what: string): ApiClient => {
+    if (target === undefined) throw new ConfigError(`${file} names no ${what}`)
+    const ca = readFileSync(at(profile.caFile), 'utf8')
+    return createApiClient({
+      url: target.url,
+      token: readPrivateFile(at(target.tokenFile)).trim(),
+      ca,
+    })
+  }
+  const gatewayNames = Object.keys(profile.gateways)
+  return {
+    instance: profile.instance,
+    gatewayNames,
+    catalogue: () => open(profile.catalogue, 'catalogue'),
+    authority: () => open(profile.authority, 'authority'),
+    gateway: (name) => {
+      const only = gatewayNames.length === 1 ? gatewayNames[0] : undefined
+      const chosen = name ?? process.env.SPEAN_GATEWAY ?? only
+      if (chosen === undefined) {
+        throw new ConfigError(`which gateway? --gateway ${gatewayNames.join(' | ')}`)
+      }
+      if (!Object.hasOwn(profile.gateways, chosen)) {
+        throw new ConfigError(
+          `no gateway ${chosen} in ${file}; there is ${gatewayNames.join(', ')}`,
+        )
+      }
+      return open(profile.gateways[chosen], `gateway ${chosen}`)
+    },
+  }
+}
+
+function findProfile(from: string): string {
+  const file = join(from, '.spean', 'spean.json')
+  if (existsSync(file)) return file
+  if (dirname(from) !== from) return findProfile(dirname(from))
+  throw new ConfigError(
+    'no .spean/spean.json here or above; start the sandbox (npm start), or name a profile: --profile FILE',
+  )
+}

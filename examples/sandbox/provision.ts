@@ -1,0 +1,142 @@
+/** What an operator and the members do once, done through the programs' own admin APIs. */
+import { copyFileSync, readFileSync } from 'node:fs'
+import { apiPath, createApiClient, type ApiClient } from '../../runtime/api-client.ts'
+import { readPrivateFile, writeFileAtomically } from '../../runtime/private-file.ts'
+import { ensureCertificate } from './certificates.ts'
+import { sandboxFiles } from './config-files.ts'
+import { HOST, type GatewayPlan, type SandboxPlan } from './plan.ts'
+
+const LOCAL_NAMES = ['localhost', HOST]
+
+/** Opens the admin API of a program of the sandbox. */
+export function adminOf(plan: SandboxPlan, port: number, tokenFile: string): ApiClient {
+  return createApiClient({
+    url: `https://${HOST}:${port}`,
+    token: readPrivateFile(tokenFile).trim(),
+    ca: readFileSync(sandboxFiles(plan.dir).rootCertificate, 'utf8'),
+  })
+}
+
+const ocspUrlOf = ({ authority }: SandboxPlan): string =>
+  `http://${HOST}:${authority.publicPort}/ocsp`
+
+/** Fetches the root, and has the certificates issued that the programs start with. */
+export async function provisionCertificates(plan: SandboxPlan): Promise<void> {
+  const files = sandboxFiles(plan.dir)
+  await using anyone = createApiClient({ url: `http://${HOST}:${plan.authority.publicPort}` })
+  writeFileAtomically(files.rootCertificate, await anyone.call<string>('GET', '/ca/root.pem'))
+  await using authority = adminOf(plan, plan.authority.adminPort, files.authority.token)
+  const { instance } = plan
+  const ocspUrl = ocspUrlOf(plan)
+  await ensureCertificate(
+    {
+      files: files.catalogue.tls,
+      kind: 'server',
+      identity: { instance, memberClass: 'GOV', member: 'OPERATOR' },
+      subjectAltNames: LOCAL_NAMES,
+    },
+    authority,
+    ocspUrl,
+  )
+  for (const { name, memberClass, member, gateway, subsystem, httpsPort } of plan.gateways) {
+    const own = files.gateway(name)
+    const identity = { instance, memberClass, member }
+    await ensureCertificate(
+      {
+        files: own.authentication,
+        kind: 'authentication',
+        identity: { ...identity, gateway },
+        subjectAltNames: LOCAL_NAMES,
+      },
+      authority,
+      ocspUrl,
+    )
+    await ensureCertificate({ files: own.signing, kind: 'signing', identity }, authority, ocspUrl)
+    if (httpsPort === 0) continue
+    await ensureCertificate(
+      {
+        files: files.informationSystem,
+        kind: 'information-system',
+        identity: { ...identity, subsystem },
+      },
+      authority,
+      ocspUrl,
+    )
+  }
+}
+
+/** Registers everybody in the catalogue. Registering again what is there changes nothing. */
+export async function provisionCatalogue(plan: SandboxPlan): Promise<void> {
+  const files = sandboxFiles(plan.dir)
+  await using anyone = createApiClient({ url: `http://${HOST}:${plan.authority.publicPort}` })
+  const [root, issuing] = await Promise.all([
+    anyone.call<string>('GET', '/ca/root.pem'),
+    anyone.call<string>('GET', '/ca/issuing.pem'),
+  ])
+  await using catalogue = adminOf(plan, plan.cataloguePort, files.catalogue.token)
+  await catalogue.call('PUT', apiPath('/admin/authorities', 'sandbox'), {
+    certificates: [root, issuing],
+  })
+  for (const gateway of plan.gateways) await register(plan, gateway, catalogue)
+  for (const { name } of plan.gateways) {
+    copyFileSync(files.catalogue.anchor, files.gateway(name).anchor)
+  }
+}
+
+async function register(
+  plan: SandboxPlan,
+  gateway: GatewayPlan,
+  catalogue: ApiClient,
+): Promise<void> {
+  const { memberClass, member, subsystem, name } = gateway
+  const files = sandboxFiles(plan.dir).gateway(name)
+  const memberPath = apiPath('/admin/members', memberClass, member)
+  const gatewayPath = apiPath('/admin/gateways', memberClass, member, gateway.gateway)
+  await catalogue.call('PUT', memberPath, { name: gateway.memberName })
+  await catalogue.call('PUT', apiPath('/admin/subsystems', memberClass, member, subsystem), {
+    name: gateway.subsystemName,
+  })
+  await catalogue.call('PUT', gatewayPath, {
+    address: `https://${HOST}:${gateway.peerPort}`,
+    clients: [`${plan.instance}/${memberClass}/${member}/${subsystem}`],
+  })
+  await catalogue.call('POST', `${memberPath}/certificates`, {
+    certificate: firstOf(readFileSync(files.signing.certificate, 'utf8')),
+  })
+  await catalogue.call('POST', `${gatewayPath}/certificates`, {
+    certificate: firstOf(readFileSync(files.authentication.certificate, 'utf8')),
+  })
+}
+
+function firstOf(pem: string): string {
+  const end = '-----END CERTIFICATE-----\n'
+  return pem.slice(0, pem.indexOf(end) + end.length)
+}
+
+/** Publishes the registers as services, connects them to their gateways, and lets the bank call. */
+export async function provisionServices(plan: SandboxPlan): Promise<void> {
+  const files = sandboxFiles(plan.dir)
+  const client = plan.gateways.find(({ register: own }) => own === undefined)!
+  const subject = `${plan.instance}/${client.memberClass}/${client.member}/${client.subsystem}`
+  await using catalogue = adminOf(plan, plan.cataloguePort, files.catalogue.token)
+  for (const gateway of plan.gateways) {
+    const { register: own, memberClass, member, subsystem } = gateway
+    if (own === undefined) continue
+    const parts = [memberClass, member, subsystem, own.service]
+    await using adapter = createApiClient({ url: `http://${HOST}:${own.port}` })
+    await catalogue.call('PUT', apiPath('/admin/services', ...parts), {
+      title: own.title,
+      description: await adapter.call('GET', '/openapi.json'),
+    })
+    await using admin = adminOf(plan, gateway.adminPort, files.gateway(gateway.name).token)
+    const url = `http://${HOST}:${own.port}/${own.service}`
+    await admin.call('PUT', apiPath('/admin/services', ...parts), { url })
+    const service = [plan.instance, ...parts].join('/')
+    await admin.call('POST', '/admin/grants', { subject, service })
+  }
+  await using bank = adminOf(plan, client.adminPort, files.gateway(client.name).token)
+  await bank.call('POST', '/admin/information-systems', {
+    client: subject,
+    certificate: firstOf(readFileSync(files.informationSystem.certificate, 'utf8')),
+  })
+}

@@ -1,0 +1,141 @@
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { startProgram, type ChildProgram } from '../../runtime/child-program.ts'
+import { ConfigError } from '../../runtime/config.ts'
+import { sandboxFiles, writeConfigFiles } from './config-files.ts'
+import { writePeopleCsv } from './people.ts'
+import { HOST, PEOPLE, type SandboxPlan } from './plan.ts'
+import { provisionCatalogue, provisionCertificates, provisionServices } from './provision.ts'
+import { clearLeftovers, noteRunning, noteStopped } from './running.ts'
+
+export interface Sandbox extends AsyncDisposable {
+  /** What a newcomer reads first: a line that begins with `ready`, and a call that works. */
+  readonly welcome: string
+  /** Resolves with a sentence when a program ends that should not. */
+  readonly failed: Promise<string>
+  readonly programs: readonly ChildProgram[]
+}
+
+const ROOT = join(import.meta.dirname, '..', '..')
+
+/**
+ * Makes what is missing of an instance and starts it: every program from its own `main.ts` with its own
+ * configuration file, as in production.
+ *
+ * @throws ConfigError when a program does not start.
+ */
+export async function startSandbox(
+  plan: SandboxPlan,
+  { fresh, progress }: { fresh: boolean; progress: (text: string) => void },
+): Promise<Sandbox> {
+  const begun = performance.now()
+  const { dir } = plan
+  await clearLeftovers(dir)
+  if (fresh) rmSync(dir, { recursive: true, force: true })
+  const files = sandboxFiles(dir)
+  writeConfigFiles(plan)
+  const people = join(dir, 'registers', 'persons.csv')
+  if (!existsSync(people)) writePeopleCsv(people, PEOPLE)
+
+  await using starting = new AsyncDisposableStack()
+  const programs: ChildProgram[] = []
+  const start = async (name: string, file: string, config: string): Promise<void> => {
+    const env = { NODE_COMPILE_CACHE: join(dir, 'compile-cache') }
+    const logFile = join(dir, 'logs', `${name}.log`)
+    const child = await startProgram({ name, file: join(ROOT, file), args: [config], logFile, env })
+    programs.push(starting.use(child))
+    noteRunning(
+      dir,
+      programs.map(({ pid }) => pid),
+    )
+    progress(`  ${name} runs (${file})`)
+  }
+
+  progress(`instance ${plan.instance} in ${dir}`)
+  const registers = plan.gateways.flatMap(({ register }) => (register ? [register] : []))
+  await Promise.all([
+    start('authority', 'pki/authority/main.ts', files.authority.config),
+    ...registers.map(({ service }) =>
+      start(`register-${service}`, 'adapters/csv/main.ts', files.register(service)),
+    ),
+  ])
+  await provisionCertificates(plan)
+  await start('catalogue', 'service-catalogue/main.ts', files.catalogue.config)
+  await provisionCatalogue(plan)
+  await Promise.all(
+    plan.gateways.map(({ name }) =>
+      start(`gateway-${name}`, 'gateway/main.ts', files.gateway(name).config),
+    ),
+  )
+  await provisionServices(plan)
+  const call = await firstCall(plan)
+
+  const failed = Promise.race(
+    programs.map(async ({ name, ended, logFile }) => {
+      await ended
+      return `${name} has ended; its log is ${logFile}`
+    }),
+  )
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1)
+  const running = starting.move()
+  return {
+    welcome: welcome(plan, call, seconds),
+    failed,
+    programs,
+    [Symbol.asyncDispose]: async () => {
+      await running.disposeAsync()
+      noteStopped(dir)
+    },
+  }
+}
+
+interface Call {
+  readonly client: string
+  readonly url: string
+}
+
+/** Makes the call that will be printed: it is not ready before that works. */
+async function firstCall(plan: SandboxPlan): Promise<Call> {
+  const bank = plan.gateways.find(({ httpPort }) => httpPort !== 0)!
+  const provider = plan.gateways.find(({ name }) => name === 'ncdd')!
+  const { instance } = plan
+  const client = `${instance}/${bank.memberClass}/${bank.member}/${bank.subsystem}`
+  const subsystem = `${provider.memberClass}/${provider.member}/${provider.subsystem}`
+  const url = `http://${HOST}:${bank.httpPort}/r1/${instance}/${subsystem}/${provider.register?.service}`
+  // The gateways hear of a change within a moment; until then the catalogue's answer is on its way.
+  const until = performance.now() + 15_000
+  for (;;) {
+    const answer = await fetch(`${url}?limit=1`, { headers: { 'x-road-client': client } })
+    const text = await answer.text()
+    if (answer.ok) {
+      const [row] = (JSON.parse(text) as { items: Record<string, string>[] }).items
+      const key =
+        provider.register?.key ?? (row && 'code' in row ? 'code' : Object.keys(row ?? {})[0])
+      const value = row && key !== undefined ? row[key] : undefined
+      return { client, url: value === undefined ? url : `${url}/${encodeURIComponent(value)}` }
+    }
+    if (performance.now() > until) throw new ConfigError(`the first call was refused: ${text}`)
+    await new Promise((done) => setTimeout(done, 100))
+  }
+}
+
+function welcome(plan: SandboxPlan, { client, url }: Call, seconds: string): string {
+  const bank = plan.gateways.find(({ httpsPort }) => httpsPort !== 0)!
+  const files = sandboxFiles(plan.dir)
+  return `
+ready in ${seconds} s. Call a register of another member, through two gateways:
+
+  curl -H 'X-Road-Client: ${client}' ${url}
+
+What both sides recorded of it, signed:
+
+  bin/spean log list --gateway mekongbank
+  bin/spean log list --gateway ncdd
+
+The same by mutual TLS, as in production:
+
+  curl --cacert ${files.rootCertificate} --cert ${files.informationSystem.certificate} --key ${files.informationSystem.key} \\
+    -H 'X-Road-Client: ${client}' ${url.replace(/^http:/, 'https:').replace(/:\d+\//, `:${bank.httpsPort}/`)}
+
+Everything is kept in ${plan.dir}; Ctrl-C stops it.`
+}

@@ -1,0 +1,169 @@
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
+import { ExchangeError } from '../../protocol/errors.ts'
+import type { Endpoint } from '../../protocol/snapshot.ts'
+import { parseCertificate, type Certificate } from '../../pki/certificate.ts'
+import type { Grant } from '../exchange-state.ts'
+import type { AccessRules, InformationSystems } from '../ports.ts'
+
+/** Where a service of ours is reached. */
+export interface Connection {
+  /** `INSTANCE/CLASS/MEMBER/SUBSYSTEM/SERVICE`. */
+  readonly service: string
+  /** Base URL, http or https. */
+  readonly url: string
+  /** Longest wait for its answer; the gateway's default when undefined. */
+  readonly timeoutMs?: number
+  /**
+   * PEM certificates that an https service's certificate must lead to. Without them it must be one of
+   * an approved authority of the instance.
+   */
+  readonly caCertificates?: string
+}
+export interface InformationSystem {
+  readonly client: string
+  readonly certificate: Certificate
+}
+
+/** What the gateway's own member decides: connections, grants, information systems. */
+export interface Settings extends AccessRules, InformationSystems, Disposable {
+  connections(): Connection[]
+  connection(service: string): Connection | undefined
+  connect(connection: Connection): void
+  disconnect(service: string): void
+  grants(): Grant[]
+  grant(grant: Grant): void
+  revoke(id: string): void
+  informationSystems(): InformationSystem[]
+  register(client: string, certificate: Certificate): void
+  unregister(client: string, thumbprint: string): void
+}
+
+const SCHEMA = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
+  CREATE TABLE IF NOT EXISTS connection (
+    service TEXT PRIMARY KEY, url TEXT NOT NULL, timeoutMs INTEGER, caCertificates TEXT
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS accessGrant (
+    id TEXT PRIMARY KEY, subject TEXT NOT NULL, service TEXT NOT NULL, endpoints TEXT NOT NULL,
+    grantedAt INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS informationSystem (
+    client TEXT NOT NULL, thumbprint TEXT NOT NULL, certificate TEXT NOT NULL,
+    PRIMARY KEY (client, thumbprint)
+  ) STRICT;`
+
+type Row = Record<string, SQLOutputValue>
+
+/**
+ * Opens the gateway's settings, kept in a SQLite file and answered from memory: access is decided
+ * without a query, and a change counts from the next exchange on.
+ */
+export function openSettings(file: string): Settings {
+  const db = new DatabaseSync(file, { timeout: 5000 })
+  db.exec(SCHEMA)
+  const all = (table: string): Row[] => db.prepare(`SELECT * FROM ${table}`).all()
+
+  const connections = new Map(
+    all('connection')
+      .map(toConnection)
+      .map((c) => [c.service, c]),
+  )
+  const grants = new Map(
+    all('accessGrant')
+      .map(toGrant)
+      .map((g) => [g.id, g]),
+  )
+  const systems = new Map(
+    all('informationSystem')
+      .map((row) => ({
+        client: String(row.client),
+        certificate: parseCertificate(String(row.certificate)),
+      }))
+      .map((system) => [keyOf(system.client, system.certificate.thumbprint), system]),
+  )
+  const removed = ({ changes }: { changes: number | bigint }, what: string): void => {
+    if (changes === 0) throw new ExchangeError('admin.not-found', `there is no ${what}`)
+  }
+
+  return {
+    connections: () => [...connections.values()],
+    connection: (service) => connections.get(service),
+    connect: (connection) => {
+      const { service, url, timeoutMs = null, caCertificates = null } = connection
+      db.prepare('INSERT OR REPLACE INTO connection VALUES (?, ?, ?, ?)').run(
+        service,
+        url,
+        timeoutMs,
+        caCertificates,
+      )
+      connections.set(service, connection)
+    },
+    disconnect: (service) => {
+      removed(
+        db.prepare('DELETE FROM connection WHERE service = ?').run(service),
+        `connection of ${service}`,
+      )
+      connections.delete(service)
+    },
+    grants: () => [...grants.values()],
+    grantsFor: (service, subjects) =>
+      [...grants.values()].filter((g) => g.service === service && subjects.includes(g.subject)),
+    grant: (grant) => {
+      const { id, subject, service, endpoints, grantedAt } = grant
+      db.prepare('INSERT OR REPLACE INTO accessGrant VALUES (?, ?, ?, ?, ?)').run(
+        id,
+        subject,
+        service,
+        JSON.stringify(endpoints),
+        grantedAt.getTime(),
+      )
+      grants.set(id, grant)
+    },
+    revoke: (id) => {
+      removed(db.prepare('DELETE FROM accessGrant WHERE id = ?').run(id), `grant ${id}`)
+      grants.delete(id)
+    },
+    informationSystems: () => [...systems.values()],
+    isRegistered: (client, thumbprint) => systems.has(keyOf(client, thumbprint)),
+    register: (client, certificate) => {
+      db.prepare('INSERT OR REPLACE INTO informationSystem VALUES (?, ?, ?)').run(
+        client,
+        certificate.thumbprint,
+        certificate.pem,
+      )
+      systems.set(keyOf(client, certificate.thumbprint), { client, certificate })
+    },
+    unregister: (client, thumbprint) => {
+      removed(
+        db
+          .prepare('DELETE FROM informationSystem WHERE client = ? AND thumbprint = ?')
+          .run(client, thumbprint),
+        `certificate ${thumbprint} of ${client}`,
+      )
+      systems.delete(keyOf(client, thumbprint))
+    },
+    [Symbol.dispose]: () => db.close(),
+  }
+}
+
+const keyOf = (client: string, thumbprint: string): string => `${client} ${thumbprint}`
+
+function toConnection(row: Row): Connection {
+  return {
+    service: String(row.service),
+    url: String(row.url),
+    ...(row.timeoutMs === null ? {} : { timeoutMs: Number(row.timeoutMs) }),
+    ...(typeof row.caCertificates === 'string' ? { caCertificates: row.caCertificates } : {}),
+  }
+}
+
+function toGrant(row: Row): Grant {
+  return {
+    id: String(row.id),
+    subject: String(row.subject),
+    service: String(row.service),
+    endpoints: JSON.parse(String(row.endpoints)) as Endpoint[],
+    grantedAt: new Date(Number(row.grantedAt)),
+  }
+}

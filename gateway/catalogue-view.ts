@@ -1,0 +1,39 @@
+import type { ClientId, ServiceId } from '../protocol/identifiers.ts'
+import type { SnapshotService } from '../protocol/snapshot.ts'
+import type { Certificate } from '../pki/certificate.ts'
+
+/** A gateway as the snapshot has it. */
+export interface GatewayEntry {
+  readonly id: string
+  /** `https://HOST:PORT`. */
+  readonly address: string
+  /** Its registered authentication certificates, by thumbprint. */
+  readonly certificates: ReadonlyMap<string, Certificate>
+  /** Members and subsystems it speaks for. */
+  readonly clients: ReadonlySet<string>
+}
+
+/** One verified snapshot, indexed. Immutable: an exchange uses one from beginning to end. */
+export interface CatalogueView {
+  readonly number: number
+  readonly instance: string
+  readonly issuedAt: Date
+  readonly expiresAt: Date
+  isRegistered(client: ClientId): boolean
+  gateway(id: string): GatewayEntry | undefined
+  gatewayByCertificate(thumbprint: string): GatewayEntry | undefined
+  /** Gateways that speak for a subsystem. */
+  gatewaysOf(subsystem: string): readonly GatewayEntry[]
+  /** The services of a subsystem; undefined when there is no such subsystem. */
+  servicesOf(subsystem: string): readonly SnapshotService[] | undefined
+  service(id: ServiceId): SnapshotService | undefined
+  signingCertificate(member: string, thumbprint: string): Certificate | undefined
+  /** Codes of the groups that a client is in, by itself or by its member. */
+  groupsOf(client: ClientId): readonly string[]
+  /** For `listClients`. */
+  clients(): readonly {
+    readonly id: ClientId
+    readonly name: string
+    readonly memberName: string
+  }[]
+}

@@ -1,0 +1,182 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Agent, request } from 'undici'
+import { ExchangeError } from '../../protocol/errors.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import { verifySnapshot, type Anchor, type Snapshot } from '../../protocol/snapshot.ts'
+import { readAtMost } from '../../runtime/http-body.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Logger } from '../../runtime/logger.ts'
+import { writeFileAtomically } from '../../runtime/private-file.ts'
+import type { Catalogue } from '../ports.ts'
+import { indexSnapshot, type IndexedSnapshot } from './view.ts'
+
+export interface SnapshotClient extends Catalogue, AsyncDisposable {
+  /** The newest snapshot, expired or not; undefined before the first. */
+  readonly newest: IndexedSnapshot | undefined
+  /** When the catalogue last answered, and what went wrong since then. */
+  readonly health: { readonly heardAt: Date | undefined; readonly fault: string | undefined }
+  /** Calls back with every new snapshot, and at once with the one there is. */
+  subscribe(listener: (snapshot: IndexedSnapshot) => void): void
+  /** A service description, by the digest that the snapshot names; kept on disk. */
+  description(digest: string): Promise<Buffer>
+}
+
+interface Options {
+  readonly anchor: Anchor
+  /** Folder for the last good snapshot and for descriptions. */
+  readonly dir: string
+  /** Longest wait between two questions to the catalogue; it answers earlier when something changes. */
+  readonly pollSeconds: number
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+const MAX_DESCRIPTION_BYTES = 10 * 1024 * 1024
+const ANSWER_MS = 10_000
+
+/**
+ * Follows the catalogue's signed snapshots (protocol/README.md §7): asks, verifies, refuses an older
+ * number than it has, keeps the last good one on disk, and lives on it through an outage.
+ */
+export async function openSnapshotClient(options: Options): Promise<SnapshotClient> {
+  const { anchor, dir, clock, logger } = options
+  const agent = new Agent({ connect: { ca: anchor.rootCertificates, timeout: ANSWER_MS } })
+  const file = `${dir}/snapshot.jws`
+  const listeners: ((snapshot: IndexedSnapshot) => void)[] = []
+  const stop = new AbortController()
+  let newest: IndexedSnapshot | undefined
+  let etag: string | undefined
+  let heardAt: Date | undefined
+  let fault: string | undefined
+
+  const accept = async (jws: string): Promise<void> => {
+    const snapshot: Snapshot = await verifySnapshot(jws, anchor)
+    if (newest !== undefined && snapshot.number < newest.number) {
+      throw new ExchangeError(
+        'catalogue.unavailable',
+        `snapshot ${snapshot.number} is older than ${newest.number}, which this gateway has`,
+      )
+    }
+    if (new Date(snapshot.expiresAt) <= clock()) {
+      throw new ExchangeError('catalogue.expired', `snapshot ${snapshot.number} has expired`)
+    }
+    newest = indexSnapshot(snapshot)
+    for (const listener of listeners) listener(newest)
+  }
+
+  const ask = async (): Promise<void> => {
+    const { statusCode, headers, body } = await request(new URL('/snapshot', anchor.catalogueUrl), {
+      dispatcher: agent,
+      headers:
+        etag === undefined
+          ? {}
+          : { 'if-none-match': etag, prefer: `wait=${Math.ceil(options.pollSeconds)}` },
+      headersTimeout: ANSWER_MS + options.pollSeconds * 1000,
+      bodyTimeout: ANSWER_MS,
+      signal: stop.signal,
+    })
+    const bytes = await readAtMost(body, LIMITS.snapshotBytes)
+    if (statusCode === 304) return
+    if (statusCode !== 200) {
+      throw new ExchangeError('catalogue.unavailable', `the catalogue answered ${statusCode}`)
+    }
+    const jws = bytes.toString('ascii')
+    await accept(jws)
+    writeFileAtomically(file, jws)
+    etag = typeof headers.etag === 'string' ? headers.etag : undefined
+    logger.info({ snapshot: newest?.number }, 'snapshot accepted')
+  }
+
+  const follow = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      const before = performance.now()
+      try {
+        await ask()
+        heardAt = clock()
+        fault = undefined
+      } catch (error) {
+        if (stop.signal.aborted) return
+        const text = error instanceof Error ? error.message : String(error)
+        if (text !== fault) logger.warn({ err: error }, 'the catalogue cannot be followed')
+        fault = text
+        etag = undefined
+      }
+      // A catalogue that answers at once, rightly or wrongly, is asked once a second at most.
+      const pause = Math.max(0, 1000 - (performance.now() - before))
+      await delay(pause, undefined, { signal: stop.signal }).catch(() => undefined)
+    }
+  }
+
+  if (existsSync(file)) {
+    await accept(readFileSync(file, 'ascii')).catch((error: unknown) => {
+      logger.warn({ err: error }, 'the snapshot on disk is not used')
+    })
+  }
+  if (newest === undefined) {
+    await ask()
+      .then(() => (heardAt = clock()))
+      .catch((error: unknown) => (fault = error instanceof Error ? error.message : String(error)))
+  }
+  const following = follow()
+
+  return {
+    get newest() {
+      return newest
+    },
+    get health() {
+      return { heardAt, fault }
+    },
+    subscribe: (listener) => {
+      listeners.push(listener)
+      if (newest) listener(newest)
+    },
+    current: (at) => {
+      if (newest === undefined) {
+        throw new ExchangeError(
+          'catalogue.unavailable',
+          'this gateway has not yet got a snapshot from the catalogue',
+        )
+      }
+      if (newest.expiresAt <= at) {
+        throw new ExchangeError(
+          'catalogue.expired',
+          `snapshot ${newest.number} expired at ${newest.expiresAt.toISOString()}`,
+        )
+      }
+      return newest
+    },
+    description: (digest) => fetchDescription(digest, { dir, anchor, agent }),
+    [Symbol.asyncDispose]: async () => {
+      stop.abort()
+      await following
+      await agent.destroy()
+    },
+  }
+}
+
+async function fetchDescription(
+  digest: string,
+  { dir, anchor, agent }: { dir: string; anchor: Anchor; agent: Agent },
+): Promise<Buffer> {
+  const kept = `${dir}/descriptions/${digest}`
+  if (existsSync(kept)) return readFileSync(kept)
+  const url = new URL(`/descriptions/${digest}`, anchor.catalogueUrl)
+  const { statusCode, body } = await request(url, {
+    dispatcher: agent,
+    headersTimeout: ANSWER_MS,
+    bodyTimeout: ANSWER_MS,
+  })
+  const bytes = await readAtMost(body, MAX_DESCRIPTION_BYTES)
+  const same = statusCode === 200 && (await sha256(bytes)) === digest
+  if (!same) {
+    throw new ExchangeError('service.description-missing', 'the catalogue has no such description')
+  }
+  writeFileAtomically(kept, bytes)
+  return bytes
+}
+
+async function sha256(bytes: Buffer): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
+  return Buffer.from(digest).toString('base64url')
+}

@@ -1,0 +1,106 @@
+import { formatId, memberOf, readClientId, type ClientId } from '../../protocol/identifiers.ts'
+import type { Snapshot, SnapshotMember, SnapshotService } from '../../protocol/snapshot.ts'
+import { parseCertificate, type Certificate } from '../../pki/certificate.ts'
+import type { CatalogueView, GatewayEntry } from '../catalogue-view.ts'
+
+export interface IndexedSnapshot extends CatalogueView {
+  /** First certificate of each approved authority. */
+  readonly anchors: readonly Certificate[]
+  readonly intermediates: readonly Certificate[]
+  /** Every certificate of gateways and members: what peers may show us. */
+  readonly certificates: readonly Certificate[]
+}
+
+/**
+ * Indexes a verified snapshot, so that a step finds what it needs without a search.
+ *
+ * @throws CertificateError, ExchangeError when the catalogue signed something unreadable.
+ */
+export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
+  const authorities = snapshot.authorities.map(({ certificates }) => certificates.map(read))
+  const gateways = new Map<string, GatewayEntry>(
+    snapshot.gateways.map(({ id, address, certificates, clients }) => [
+      id,
+      { id, address, certificates: byThumbprint(certificates), clients: new Set(clients) },
+    ]),
+  )
+  const byCertificate = new Map<string, GatewayEntry>()
+  const bySubsystem = new Map<string, GatewayEntry[]>()
+  for (const gateway of gateways.values()) {
+    for (const thumbprint of gateway.certificates.keys()) byCertificate.set(thumbprint, gateway)
+    for (const client of gateway.clients) {
+      bySubsystem.set(client, [...(bySubsystem.get(client) ?? []), gateway])
+    }
+  }
+  const members = indexMembers(snapshot.members)
+  const groups = indexGroups(snapshot)
+  return {
+    number: snapshot.number,
+    instance: snapshot.instance,
+    issuedAt: new Date(snapshot.issuedAt),
+    expiresAt: new Date(snapshot.expiresAt),
+    anchors: authorities.flatMap(([root]) => (root ? [root] : [])),
+    intermediates: authorities.flatMap(([, ...rest]) => rest),
+    certificates: [
+      ...[...gateways.values()].flatMap((gateway) => [...gateway.certificates.values()]),
+      ...[...members.signing.values()].flatMap((certificates) => [...certificates.values()]),
+    ],
+    isRegistered: (client) => members.known.has(formatId(client)),
+    gateway: (id) => gateways.get(id),
+    gatewayByCertificate: (thumbprint) => byCertificate.get(thumbprint),
+    gatewaysOf: (subsystem) => bySubsystem.get(subsystem) ?? [],
+    servicesOf: (subsystem) => members.services.get(subsystem),
+    service: ({ service: code, ...subsystem }) =>
+      members.services.get(formatId(subsystem))?.find((service) => service.code === code),
+    signingCertificate: (member, thumbprint) => members.signing.get(member)?.get(thumbprint),
+    groupsOf: (client) => [
+      ...(groups.get(formatId(client)) ?? []),
+      ...(client.subsystem === undefined ? [] : (groups.get(memberOf(client)) ?? [])),
+    ],
+    clients: () => members.clients,
+  }
+}
+
+const read = (base64: string): Certificate => parseCertificate(Buffer.from(base64, 'base64'))
+
+function byThumbprint(certificates: readonly string[]): Map<string, Certificate> {
+  return new Map(certificates.map(read).map((certificate) => [certificate.thumbprint, certificate]))
+}
+
+interface Members {
+  /** Members and subsystems. */
+  readonly known: Set<string>
+  readonly services: Map<string, readonly SnapshotService[]>
+  readonly signing: Map<string, Map<string, Certificate>>
+  readonly clients: { id: ClientId; name: string; memberName: string }[]
+}
+
+function indexMembers(members: readonly SnapshotMember[]): Members {
+  const index: Members = {
+    known: new Set(),
+    services: new Map(),
+    signing: new Map(),
+    clients: [],
+  }
+  for (const member of members) {
+    index.known.add(member.id)
+    index.signing.set(member.id, byThumbprint(member.signingCertificates))
+    index.clients.push({ id: readClientId(member.id), name: member.name, memberName: member.name })
+    for (const subsystem of member.subsystems) {
+      const id = `${member.id}/${subsystem.code}`
+      index.known.add(id)
+      index.services.set(id, subsystem.services)
+      const client = readClientId(id)
+      index.clients.push({ id: client, name: subsystem.name, memberName: member.name })
+    }
+  }
+  return index
+}
+
+function indexGroups({ groups }: Snapshot): Map<string, string[]> {
+  const index = new Map<string, string[]>()
+  for (const { code, members } of groups) {
+    for (const member of members) index.set(member, [...(index.get(member) ?? []), code])
+  }
+  return index
+}

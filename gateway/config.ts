@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs'
+import type { JSONSchemaType } from 'ajv'
+import type { Anchor } from '../protocol/snapshot.ts'
+import { ConfigError, readConfig, relativeTo } from '../runtime/config.ts'
+
+export interface GatewayConfig {
+  /** `INSTANCE/CLASS/MEMBER/GATEWAY`, as in the subject of the authentication certificate. */
+  gatewayId: string
+  /** Folder for everything that the gateway keeps: log, settings, snapshot, OCSP answers, bodies. */
+  stateDir: string
+  /** File from the operator of the instance: the catalogue's address, keys and root certificates. */
+  anchorFile: string
+  /** The key and certificate that other gateways know this one by. PEM; secrets are named by path. */
+  authentication: { keyFile: string; certificateFile: string }
+  /** A signing key and certificate for each member that this gateway speaks for. */
+  signing: { member: string; keyFile: string; certificateFile: string }[]
+  /** Ports for information systems. `httpPort` believes `X-Road-Client`; 0 leaves a port closed. */
+  informationSystems: { host: string; httpPort: number; httpsPort: number }
+  /** Port for other gateways. */
+  peers: { host: string; port: number }
+  /** Port for administration: HTTPS, bearer token in `stateDir/admin.token`. */
+  admin: { host: string; port: number }
+  timeouts: {
+    /** To open a connection, in milliseconds. */
+    connectMs: number
+    /** For a service to begin its answer; a connection may set its own. */
+    serviceMs: number
+    /** For a provider gateway to begin its answer: longer than any service may take. */
+    providerMs: number
+    /** Longest pause within a body. */
+    idleMs: number
+    /** For a whole request to arrive. */
+    requestMs: number
+  }
+  /** Longest body in either direction. */
+  maxBodyBytes: number
+  /** Bodies up to this size are kept in memory, longer ones on disk. */
+  bodyMemoryBytes: number
+  /** Connections kept to each other gateway and to each service. */
+  connections: number
+  /** The exchange log grows to this size and then refuses, so that it cannot fill the disk. */
+  exchangeLogMaxBytes: number
+  /** Age at which an OCSP answer is fetched anew: how soon a revocation is seen. */
+  ocspRefreshSeconds: number
+  /** Longest wait between two questions to the catalogue, which answers earlier when it changes. */
+  catalogueWaitSeconds: number
+}
+
+const file = { type: 'string', minLength: 1 } as const
+const port = (usual: number) =>
+  ({ type: 'integer', minimum: 0, maximum: 65535, default: usual }) as const
+const host = { type: 'string', minLength: 1, default: '127.0.0.1' } as const
+const ms = (usual: number, maximum = 3_600_000) =>
+  ({ type: 'integer', minimum: 100, maximum, default: usual }) as const
+
+// JSONSchemaType makes the compiler compare this with the interface above, field by field.
+export const gatewayConfigSchema: JSONSchemaType<GatewayConfig> = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['gatewayId', 'stateDir', 'anchorFile', 'authentication', 'signing'],
+  properties: {
+    gatewayId: { type: 'string', pattern: '^[^/]+/[^/]+/[^/]+/[^/]+$' },
+    stateDir: file,
+    anchorFile: file,
+    authentication: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['keyFile', 'certificateFile'],
+      properties: { keyFile: file, certificateFile: file },
+    },
+    signing: {
+      type: 'array',
+      minItems: 1,
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['member', 'keyFile', 'certificateFile'],
+        properties: {
+          member: { type: 'string', pattern: '^[^/]+/[^/]+/[^/]+$' },
+          keyFile: file,
+          certificateFile: file,
+        },
+      },
+    },
+    informationSystems: {
+      type: 'object',
+      additionalProperties: false,
+      required: [],
+      default: { host: '127.0.0.1', httpPort: 0, httpsPort: 8443 },
+      properties: { host, httpPort: port(0), httpsPort: port(8443) },
+    },
+    peers: {
+      type: 'object',
+      additionalProperties: false,
+      required: [],
+      default: { host: '0.0.0.0', port: 5500 },
+      properties: { host: { ...host, default: '0.0.0.0' }, port: port(5500) },
+    },
+    admin: {
+      type: 'object',
+      additionalProperties: false,
+      required: [],
+      default: { host: '127.0.0.1', port: 4000 },
+      properties: { host, port: port(4000) },
+    },
+    timeouts: {
+      type: 'object',
+      additionalProperties: false,
+      required: [],
+      default: {
+        connectMs: 5000,
+        serviceMs: 60_000,
+        providerMs: 90_000,
+        idleMs: 30_000,
+        requestMs: 3_600_000,
+      },
+      properties: {
+        connectMs: ms(5000),
+        serviceMs: ms(60_000),
+        providerMs: ms(90_000),
+        idleMs: ms(30_000),
+        requestMs: ms(3_600_000, 86_400_000),
+      },
+    },
+    maxBodyBytes: { type: 'integer', minimum: 0, default: 2_147_483_648 },
+    bodyMemoryBytes: { type: 'integer', minimum: 0, maximum: 67_108_864, default: 262_144 },
+    connections: { type: 'integer', minimum: 1, maximum: 10_000, default: 128 },
+    exchangeLogMaxBytes: { type: 'integer', minimum: 65_536, default: 1_099_511_627_776 },
+    ocspRefreshSeconds: { type: 'integer', minimum: 1, maximum: 86_400, default: 300 },
+    catalogueWaitSeconds: { type: 'integer', minimum: 1, maximum: 60, default: 30 },
+  },
+}
+
+/**
+ * Reads a gateway's configuration; its paths become absolute.
+ *
+ * @throws ConfigError naming every fault.
+ */
+export function readGatewayConfig(configFile: string): GatewayConfig {
+  const config = readConfig(configFile, gatewayConfigSchema)
+  const at = relativeTo(configFile)
+  const pair = <T extends { keyFile: string; certificateFile: string }>(files: T): T => ({
+    ...files,
+    keyFile: at(files.keyFile),
+    certificateFile: at(files.certificateFile),
+  })
+  return {
+    ...config,
+    stateDir: at(config.stateDir),
+    anchorFile: at(config.anchorFile),
+    authentication: pair(config.authentication),
+    signing: config.signing.map(pair),
+  }
+}
+
+const anchorSchema = {
+  type: 'object',
+  required: ['instance', 'catalogueUrl', 'keys', 'rootCertificates'],
+  properties: {
+    instance: { type: 'string', minLength: 1 },
+    catalogueUrl: { type: 'string', pattern: '^https://' },
+    keys: { type: 'array', minItems: 1, items: { type: 'object' } },
+    rootCertificates: { type: 'array', minItems: 1, items: { type: 'string' } },
+  },
+} as unknown as JSONSchemaType<Anchor>
+
+/** @throws ConfigError when the file is not an anchor. */
+export function readAnchor(anchorFile: string): Anchor {
+  return readConfig(anchorFile, anchorSchema)
+}
+
+/** @throws ConfigError when a certificate file cannot be read. */
+export function readPem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new ConfigError(`${path}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, {
+      cause,
+    })
+  }
+}

@@ -1,0 +1,223 @@
+import type { JSONSchemaType } from 'ajv'
+import { errorEntry, ExchangeError } from '../../protocol/errors.ts'
+import { formatId, memberOf, readClientId, readServiceId } from '../../protocol/identifiers.ts'
+import type { Endpoint } from '../../protocol/snapshot.ts'
+import { METHODS } from '../../protocol/methods.ts'
+import { CertificateError, parseCertificate, parseCertificates } from '../../pki/certificate.ts'
+import { bodyParser, type ApiRequest, type Route } from '../../runtime/admin-api.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Connection, InformationSystem, Settings } from '../access/settings.ts'
+import type { Grant } from '../exchange-state.ts'
+
+interface Deps {
+  readonly settings: Settings
+  readonly clock: Clock
+  /** The gateway's instance: paths leave it out. */
+  readonly instance: string
+  readonly status: () => object
+}
+
+const parseConnection = bodyParser<Omit<Connection, 'service'>>({
+  type: 'object',
+  additionalProperties: false,
+  required: ['url'],
+  properties: {
+    url: { type: 'string', pattern: '^https?://[^?#]+$', maxLength: 2000 },
+    timeoutMs: { type: 'integer', minimum: 100, maximum: 3_600_000, nullable: true },
+    caCertificates: { type: 'string', nullable: true },
+  },
+} as unknown as JSONSchemaType<Omit<Connection, 'service'>>)
+
+const parseGrant = bodyParser<{ subject: string; service: string; endpoints: Endpoint[] }>({
+  type: 'object',
+  additionalProperties: false,
+  required: ['subject', 'service'],
+  properties: {
+    subject: { type: 'string', minLength: 1, maxLength: 600 },
+    service: { type: 'string', minLength: 1, maxLength: 700 },
+    endpoints: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 1000,
+      default: [{ method: '*', path: '/**' }],
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['method', 'path'],
+        properties: {
+          method: { type: 'string', enum: ['*', ...METHODS] },
+          path: { type: 'string', pattern: '^(/(\\*|[^*/]*))*(/\\*\\*)?$', maxLength: 2000 },
+        },
+      },
+    },
+  },
+})
+
+const parseSystem = bodyParser<{ client: string; certificate: string }>({
+  type: 'object',
+  additionalProperties: false,
+  required: ['client', 'certificate'],
+  properties: {
+    client: { type: 'string', minLength: 1, maxLength: 600 },
+    certificate: { type: 'string', minLength: 1, maxLength: 20_000 },
+  },
+})
+
+/** What a gateway's own administrator does: connect services, grant access, register systems. */
+export function createSettingsRoutes({ settings, clock, instance, status }: Deps): Route[] {
+  return [
+    { method: 'GET', path: '/status', access: 'public', handle: () => ({ body: { ready: true } }) },
+    { method: 'GET', path: '/admin/status', access: 'admin', handle: () => ({ body: status() }) },
+    {
+      method: 'GET',
+      path: '/admin/services',
+      access: 'admin',
+      handle: () => ({ body: { services: settings.connections() } }),
+    },
+    {
+      method: 'PUT',
+      path: '/admin/services/:class/:member/:subsystem/:service',
+      access: 'admin',
+      handle: (request) => {
+        const connection = {
+          service: serviceIn(request, instance),
+          ...parseConnection(request.body),
+        }
+        if (connection.caCertificates !== undefined) readCertificates(connection.caCertificates)
+        settings.connect(connection)
+        return { body: connection }
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/admin/services/:class/:member/:subsystem/:service',
+      access: 'admin',
+      handle: (request) => {
+        settings.disconnect(serviceIn(request, instance))
+        return {}
+      },
+    },
+    {
+      method: 'GET',
+      path: '/admin/grants',
+      access: 'admin',
+      handle: () => ({ body: { grants: settings.grants() } }),
+    },
+    {
+      method: 'POST',
+      path: '/admin/grants',
+      access: 'admin',
+      handle: ({ body }) => ({ status: 201, body: addGrant(settings, body, clock()) }),
+    },
+    {
+      method: 'DELETE',
+      path: '/admin/grants/:id',
+      access: 'admin',
+      handle: ({ params }) => {
+        settings.revoke(params.id ?? '')
+        return {}
+      },
+    },
+    {
+      method: 'GET',
+      path: '/admin/information-systems',
+      access: 'admin',
+      handle: () => ({ body: { informationSystems: settings.informationSystems().map(toView) } }),
+    },
+    {
+      method: 'POST',
+      path: '/admin/information-systems',
+      access: 'admin',
+      handle: ({ body }) => ({ status: 201, body: addSystem(settings, body, clock()) }),
+    },
+    {
+      method: 'DELETE',
+      path: '/admin/information-systems/:thumbprint',
+      access: 'admin',
+      handle: ({ params, query }) => {
+        settings.unregister(query.get('client') ?? '', params.thumbprint ?? '')
+        return {}
+      },
+    },
+  ]
+}
+
+function serviceIn({ params }: ApiRequest, instance: string): string {
+  const parts = [params.class, params.member, params.subsystem, params.service]
+  return formatId(named('service', () => readServiceId([instance, ...parts].join('/'))))
+}
+
+/** A second grant of the same is the first one: giving it again changes nothing. */
+function addGrant(settings: Settings, body: unknown, at: Date): Grant {
+  const { subject, service, endpoints } = parseGrant(body)
+  const grant = {
+    subject: subject.startsWith('group:')
+      ? subject
+      : formatId(named('subject', () => readClientId(subject))),
+    service: formatId(named('service', () => readServiceId(service))),
+    endpoints,
+  }
+  const same = settings
+    .grants()
+    .find(
+      (g) =>
+        g.subject === grant.subject &&
+        g.service === grant.service &&
+        JSON.stringify(g.endpoints) === JSON.stringify(endpoints),
+    )
+  if (same) return same
+  const made = { id: crypto.randomUUID(), ...grant, grantedAt: at }
+  settings.grant(made)
+  return made
+}
+
+function addSystem(settings: Settings, body: unknown, at: Date): object {
+  const { client: name, certificate: pem } = parseSystem(body)
+  const client = formatId(named('client', () => readClientId(name)))
+  const [certificate] = readCertificates(pem)
+  if (certificate === undefined) {
+    throw new ExchangeError('admin.invalid', '/certificate holds no certificate')
+  }
+  if (certificate.notAfter <= at) {
+    throw new ExchangeError('admin.invalid', `${certificate.subject} has expired`)
+  }
+  const { identity } = certificate
+  const member = identity && `${identity.instance}/${identity.memberClass}/${identity.member}`
+  if (member !== undefined && member !== memberOf(readClientId(client))) {
+    throw new ExchangeError(
+      'admin.invalid',
+      `the certificate is one of ${member}, not of ${client}`,
+    )
+  }
+  settings.register(client, certificate)
+  return toView({ client, certificate })
+}
+
+function toView({ client, certificate }: InformationSystem): object {
+  const { thumbprint, subject, issuer, notBefore, notAfter } = certificate
+  return { client, thumbprint, subject, issuer, notBefore, notAfter }
+}
+
+function readCertificates(pem: string): ReturnType<typeof parseCertificates> {
+  try {
+    return [parseCertificate(pem)]
+  } catch {
+    // A bundle, or no certificate at all.
+  }
+  try {
+    return parseCertificates(pem)
+  } catch (cause) {
+    if (!(cause instanceof CertificateError)) throw cause
+    throw new ExchangeError('admin.invalid', `the certificate: ${cause.message}`, { cause })
+  }
+}
+
+function named<T>(field: string, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    if (!(cause instanceof ExchangeError)) throw cause
+    const { title } = errorEntry(cause.code)
+    throw new ExchangeError('admin.invalid', `/${field}: ${title}: ${cause.message}`, { cause })
+  }
+}

@@ -1,0 +1,93 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import { MANIFEST_HEADER } from '../../protocol/headers.ts'
+import { parseJws } from '../../protocol/jws.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import { parseRequestManifest } from '../../protocol/manifest.ts'
+import { toProblem } from '../../protocol/problem.ts'
+import { newExchangeId } from '../../runtime/exchange-id.ts'
+import type { Logger } from '../../runtime/logger.ts'
+import { refuseUnread, serveExchange } from '../exchange.ts'
+import type { ProviderGateway } from '../ports.ts'
+import { incomingOf, refuseMalformed, SERVER_LIMITS } from './exchange-server.ts'
+import { sendAnswer, sendRefusal } from './reply.ts'
+
+interface Options {
+  readonly gw: ProviderGateway
+  readonly logger: Logger
+  readonly tls: { readonly cert: string; readonly key: string }
+  readonly requestMs: number
+}
+
+/** The port for other gateways: mTLS 1.3, a signed request in, a signed answer out (§6). */
+export function createPeerServer({ gw, logger, tls, requestMs }: Options): Server {
+  const server = createServer({
+    ...SERVER_LIMITS,
+    ...tls,
+    maxHeaderSize: LIMITS.wireHeaderBytes,
+    requestTimeout: requestMs,
+    minVersion: 'TLSv1.3',
+    requestCert: true,
+    rejectUnauthorized: false, // authenticate-peer decides, and says why
+  })
+  server.maxHeadersCount = 0
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    handle(request, response, gw, logger).catch((error: unknown) => {
+      logger.error({ err: error }, 'an answer could not be sent')
+      response.destroy()
+    })
+  })
+  refuseMalformed(server, async (error) => {
+    const exchangeId = newExchangeId(gw.clock())
+    await refuseUnread(exchangeId, error, 'provider', gw)
+    const problem = toProblem(error, 'provider-gateway', exchangeId)
+    return {
+      status: problem.status,
+      headers: { 'content-type': 'application/problem+json' },
+      body: JSON.stringify(problem),
+    }
+  })
+  server.on('tlsClientError', (error) =>
+    logger.info({ err: error.message }, 'TLS handshake failed'),
+  )
+  return server
+}
+
+async function handle(
+  request: IncomingMessage,
+  response: ServerResponse,
+  gw: ProviderGateway,
+  logger: Logger,
+): Promise<void> {
+  await using scope = new AsyncDisposableStack()
+  const begun = performance.now()
+  const received = incomingOf(request, scope, gw.clock, claimedExchangeId(request))
+  const elapsed = (): number => Math.round((performance.now() - begun) * 10) / 10
+  const line = { id: received.exchangeId, method: request.method }
+  try {
+    const { answer, responseJws } = await serveExchange(received, gw)
+    await sendAnswer(response, answer, [[MANIFEST_HEADER, responseJws]])
+    logger.info({ ...line, status: answer.status, ms: elapsed() }, 'exchange served')
+  } catch (error) {
+    const problem = toProblem(error, 'provider-gateway', received.exchangeId)
+    const { code, origin, status, detail } = problem
+    logger.info({ ...line, code, origin, status, detail, ms: elapsed() }, 'exchange refused')
+    await sendRefusal(request, response, {
+      status,
+      headers: {},
+      contentType: 'application/problem+json',
+      body: JSON.stringify(problem),
+    })
+  }
+}
+
+/** What the caller calls the exchange: unverified, and used for nothing but to find a refusal again. */
+function claimedExchangeId(request: IncomingMessage): string | undefined {
+  const jws = request.headers[MANIFEST_HEADER]
+  if (typeof jws !== 'string' || jws.length > LIMITS.manifestBytes) return undefined
+  try {
+    return parseRequestManifest(parseJws(jws).payload).exchangeId
+  } catch {
+    return undefined
+  }
+}

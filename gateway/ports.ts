@@ -1,0 +1,132 @@
+/** What the steps need, and nothing of how it is done. Only `main.ts` knows the implementations. */
+import type { Readable } from 'node:stream'
+import type { HeaderBlock } from '../protocol/header-block.ts'
+import type { GatewayId } from '../protocol/identifiers.ts'
+import type { Manifest } from '../protocol/manifest.ts'
+import type { Certificate } from '../pki/certificate.ts'
+import type { CertificateKind } from '../pki/identity.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { SpooledBody } from '../runtime/spool.ts'
+import type { CatalogueView, GatewayEntry } from './catalogue-view.ts'
+import type { Answer, Grant, Reply, ServedRecorded } from './exchange-state.ts'
+import type { LogEntry } from './exchange-log/store.ts'
+
+export interface Catalogue {
+  /**
+   * The newest verified snapshot.
+   *
+   * @throws ExchangeError `catalogue.unavailable`, or `catalogue.expired` with how long ago.
+   */
+  current(at: Date): CatalogueView
+}
+
+export interface Trust {
+  /**
+   * Verifies chain, validity, purpose and revocation state of a certificate.
+   *
+   * @throws ExchangeError `certificate.untrusted`, `certificate.expired`, `certificate.revoked`,
+   *   `certificate.status-unknown`.
+   */
+  verify(certificate: Certificate, purpose: CertificateKind, at: Date): Promise<void>
+}
+
+/** Certificates of information systems, registered at this gateway for a client. */
+export interface InformationSystems {
+  isRegistered(client: string, thumbprint: string): boolean
+}
+
+export interface Signer {
+  /**
+   * Signs in the name of a member.
+   *
+   * @throws ExchangeError `client.not-served` when this gateway has no key of that member.
+   */
+  sign(member: string, manifest: Manifest, at: Date): string
+}
+
+export interface ExchangeLog {
+  /**
+   * Resolves with the entry's position when it is durable.
+   *
+   * @throws ExchangeError `log.unavailable`.
+   */
+  record(entry: LogEntry): Promise<number>
+}
+
+export interface Bodies {
+  /**
+   * Takes in what a request carries, whoever sent it; the size limit is the gateway's.
+   *
+   * @throws ExchangeError `request.body-too-large`, `request.body-incomplete`, `request.timeout`,
+   *   `storage.unavailable`.
+   */
+  ofRequest(stream: Readable, scope: AsyncDisposableStack): Promise<SpooledBody>
+  /** @throws ExchangeError `provider.answer-incomplete`, `provider.timeout`, `storage.unavailable`. */
+  ofReply(stream: Readable, scope: AsyncDisposableStack): Promise<SpooledBody>
+}
+
+export interface Peers {
+  /**
+   * Sends a signed request to another gateway, over mTLS with its registered certificate.
+   *
+   * @throws ExchangeError `provider.unreachable` when it never left us (another gateway may be
+   *   tried); `provider.timeout`, `provider.answer-invalid`, `provider.answer-incomplete` when it may
+   *   have been carried out; a certificate's code; or the refusal that the provider sent.
+   */
+  send(gateway: GatewayEntry, message: OutgoingRequest): Promise<Reply>
+}
+export interface OutgoingRequest {
+  readonly method: string
+  readonly target: string
+  readonly headers: HeaderBlock
+  readonly manifest: string
+  readonly body: SpooledBody
+}
+
+export interface ReplayGuard {
+  /** True once for each exchange id, also across restarts, as long as its signature is fresh. */
+  firstSeen(exchangeId: string, at: Date): boolean
+}
+
+export interface AccessRules {
+  /** Grants on `service` for any of `subjects`. */
+  grantsFor(service: string, subjects: readonly string[]): readonly Grant[]
+}
+
+export interface Services {
+  /**
+   * Calls the service, or answers a metadata service.
+   *
+   * @throws ExchangeError one of `service.*`.
+   */
+  call(exchange: ServedRecorded): Promise<Answer>
+}
+
+/** Runs the named steps of one exchange: measures each, and keeps the state it returned last. */
+export interface StepRunner {
+  <T>(name: string, run: () => Promise<T> | T): Promise<T>
+  /** What is known so far: the exchange as it came in, with all that the steps found out. */
+  readonly known: object
+}
+
+interface Gateway {
+  readonly id: GatewayId
+  readonly clock: Clock
+  readonly catalogue: Catalogue
+  readonly trust: Trust
+  readonly bodies: Bodies
+  readonly signer: Signer
+  readonly log: ExchangeLog
+  readonly begin: (incoming: { readonly exchangeId: string }) => StepRunner
+}
+/** Everything the client side needs, given once by `main.ts`. */
+export interface ClientGateway extends Gateway {
+  readonly informationSystems: InformationSystems
+  readonly peers: Peers
+}
+/** Everything the provider side needs, given once by `main.ts`. */
+export interface ProviderGateway extends Gateway {
+  readonly replayGuard: ReplayGuard
+  readonly accessRules: AccessRules
+  readonly services: Services
+}

@@ -1,0 +1,181 @@
+/** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
+import { formatId, readGatewayId } from '../protocol/identifiers.ts'
+import { parseCertificate } from '../pki/certificate.ts'
+import { openKeyFile } from '../pki/keys.ts'
+import { createApi, type Route } from '../runtime/admin-api.ts'
+import { systemClock, type Clock } from '../runtime/clock.ts'
+import { ConfigError } from '../runtime/config.ts'
+import { listen } from '../runtime/lifecycle.ts'
+import type { Logger } from '../runtime/logger.ts'
+import { ensureToken } from '../runtime/private-file.ts'
+import { createSpool } from '../runtime/spool.ts'
+import { createServer } from 'node:https'
+import { openSettings } from './access/settings.ts'
+import { createBodies } from './bodies.ts'
+import { openSnapshotClient } from './catalogue/snapshot-client.ts'
+import { readAnchor, readPem, type GatewayConfig } from './config.ts'
+import { createExchangeLog } from './exchange-log/log.ts'
+import { openSqliteLogStore } from './exchange-log/store-sqlite.ts'
+import { createSettingsRoutes } from './http/admin-routes.ts'
+import { createClientServer } from './http/client-server.ts'
+import { createLogRoutes } from './http/log-routes.ts'
+import { createPeerServer } from './http/peer-server.ts'
+import { createPeers } from './peers/peers.ts'
+import type { ClientGateway, ProviderGateway } from './ports.ts'
+import { createReplayGuard, REPLAY_WINDOW_MS } from './replay/guard.ts'
+import { createHttpServices } from './services/http-service.ts'
+import { createServices } from './services/services.ts'
+import { createSigner, type SigningKey } from './signer.ts'
+import { gatewayStatus } from './status.ts'
+import { createStepRunner } from './step-runner.ts'
+import { openOcspCache } from './trust/ocsp-cache.ts'
+import { createTrust } from './trust/trust.ts'
+
+export interface RunningGateway extends AsyncDisposable {
+  /** Ports in use; 0 for one that is closed. */
+  readonly ports: { http: number; https: number; peers: number; admin: number }
+  readonly adminToken: string
+  /** What the admin port serves. */
+  readonly routes: readonly Route[]
+}
+
+/** @throws ConfigError when a file or a port cannot be had; nothing stays open then. */
+export async function startGateway(
+  config: GatewayConfig,
+  { logger, clock = systemClock }: { logger: Logger; clock?: Clock },
+): Promise<RunningGateway> {
+  // Disposed in reverse order: connections drain before the log closes under them.
+  await using resources = new AsyncDisposableStack()
+  const { stateDir, timeouts, connections } = config
+  const id = readGatewayId(config.gatewayId)
+  const own = readIdentity(config)
+  const tls = { cert: own.tlsCertificate, key: own.tlsKey }
+
+  const store = resources.use(
+    await openSqliteLogStore(`${stateDir}/exchange-log.db`, {
+      maxBytes: config.exchangeLogMaxBytes,
+    }),
+  )
+  const settings = resources.use(openSettings(`${stateDir}/settings.db`))
+  const ocsp = resources.use(
+    openOcspCache({
+      dir: `${stateDir}/ocsp`,
+      refreshSeconds: config.ocspRefreshSeconds,
+      clock,
+      logger,
+    }),
+  )
+  const catalogue = resources.use(
+    await openSnapshotClient({
+      anchor: readAnchor(config.anchorFile),
+      dir: `${stateDir}/catalogue`,
+      pollSeconds: config.catalogueWaitSeconds,
+      clock,
+      logger,
+    }),
+  )
+  const trust = createTrust({ snapshot: () => catalogue.newest, ocsp })
+  const ownCertificates = [own.certificate, ...own.signing.map(({ certificate }) => certificate)]
+  catalogue.subscribe((snapshot) => trust.prefetch(snapshot, ownCertificates, clock()))
+
+  const spool = createSpool({ dir: `${stateDir}/spool`, memoryBytes: config.bodyMemoryBytes })
+  const bodies = createBodies(spool, { maxBytes: config.maxBodyBytes, idleMs: timeouts.idleMs })
+  const outgoing = {
+    certificate: own.tlsCertificate,
+    privateKey: own.tlsKey,
+    trust,
+    clock,
+    connections,
+    connectMs: timeouts.connectMs,
+    idleMs: timeouts.idleMs,
+  }
+  const peers = resources.use(createPeers({ ...outgoing, answerMs: timeouts.providerMs }))
+  const http = resources.use(
+    createHttpServices({ ...outgoing, answerMs: timeouts.serviceMs, receive: bodies.ofService }),
+  )
+  const recent = await store.servedSince(new Date(clock().getTime() - REPLAY_WINDOW_MS))
+  const gw: ClientGateway & ProviderGateway = {
+    id,
+    clock,
+    catalogue,
+    trust,
+    bodies,
+    signer: createSigner(own.signing),
+    log: createExchangeLog(store, logger),
+    begin: (incoming) => createStepRunner(incoming, logger),
+    informationSystems: settings,
+    peers,
+    replayGuard: createReplayGuard(recent, clock()),
+    accessRules: settings,
+    services: createServices({
+      settings,
+      http,
+      description: (digest) => catalogue.description(digest),
+    }),
+  }
+
+  const { host, httpPort, httpsPort } = config.informationSystems
+  const { requestMs } = timeouts
+  const ports = { http: 0, https: 0, peers: 0, admin: 0 }
+  if (httpPort !== 0) {
+    logger.warn({ httpPort }, 'informationSystems.httpPort believes X-Road-Client; set it to 0')
+    const server = createClientServer({ gw, logger, requestMs })
+    ports.http = resources.use(await listen(server, httpPort, host)).port
+  }
+  if (httpsPort !== 0) {
+    const server = createClientServer({ gw, logger, requestMs, tls })
+    ports.https = resources.use(await listen(server, httpsPort, host)).port
+  }
+  const peerServer = createPeerServer({ gw, logger, requestMs, tls })
+  ports.peers = resources.use(await listen(peerServer, config.peers.port, config.peers.host)).port
+  const adminToken = ensureToken(`${stateDir}/admin.token`)
+  const status = (): object =>
+    gatewayStatus({ config, catalogue, ocsp, own: ownCertificates, clock })
+  const routes = [
+    ...createSettingsRoutes({ settings, clock, instance: id.instance, status }),
+    ...createLogRoutes(store),
+  ]
+  const api = createApi({ routes, token: adminToken, origin: 'client-gateway', logger })
+  const adminServer = createServer({ ...tls, minVersion: 'TLSv1.2' }, api)
+  ports.admin = resources.use(await listen(adminServer, config.admin.port, config.admin.host)).port
+
+  const open = resources.move()
+  return { ports, adminToken, routes, [Symbol.asyncDispose]: () => open.disposeAsync() }
+}
+
+interface Identity {
+  readonly tlsCertificate: string
+  readonly tlsKey: string
+  readonly certificate: SigningKey['certificate']
+  readonly signing: SigningKey[]
+}
+
+function readIdentity({ gatewayId, authentication, signing }: GatewayConfig): Identity {
+  const tlsCertificate = readPem(authentication.certificateFile)
+  const { privateKey } = openKeyFile(authentication.keyFile)
+  const certificate = firstCertificate(tlsCertificate, authentication.certificateFile)
+  const { identity } = certificate
+  const named = identity?.gateway && formatId({ ...identity, gateway: identity.gateway })
+  if (named !== gatewayId) {
+    throw new ConfigError(
+      `${authentication.certificateFile}: is the certificate of ${certificate.subject}, not of ${gatewayId}`,
+    )
+  }
+  return {
+    tlsCertificate,
+    tlsKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    certificate,
+    signing: signing.map(({ member, keyFile, certificateFile }) => ({
+      member,
+      privateKey: openKeyFile(keyFile).privateKey,
+      certificate: firstCertificate(readPem(certificateFile), certificateFile),
+    })),
+  }
+}
+
+function firstCertificate(pem: string, file: string): SigningKey['certificate'] {
+  const end = '-----END CERTIFICATE-----'
+  const until = pem.indexOf(end)
+  if (until < 0) throw new ConfigError(`${file}: holds no PEM certificate`)
+  return parseCertificate(pem.slice(0, until + end.length))
+}

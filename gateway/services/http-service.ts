@@ -1,0 +1,137 @@
+import { Pool } from 'undici'
+import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
+import { headerBlock } from '../../protocol/header-block.ts'
+import { parseCertificates } from '../../pki/certificate.ts'
+import { verifyPath } from '../../pki/path.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Connection } from '../access/settings.ts'
+import type { Answer, ServedRecorded } from '../exchange-state.ts'
+import type { Bodies, Trust } from '../ports.ts'
+import { httpFailure, sendOver, type HttpFailure } from '../outgoing/http-request.ts'
+import { tlsConnector } from '../outgoing/tls-connector.ts'
+
+interface Options {
+  readonly trust: Trust
+  readonly receive: Bodies['ofReply']
+  readonly clock: Clock
+  /** Shown to https services, so that a register can tell its gateway; PEM. */
+  readonly certificate: string
+  readonly privateKey: string
+  readonly connectMs: number
+  readonly answerMs: number
+  readonly idleMs: number
+  readonly connections: number
+}
+
+export interface HttpServices extends AsyncDisposable {
+  /** @throws ExchangeError one of `service.*`, `certificate.*`, `storage.unavailable`. */
+  call(connection: Connection, exchange: ServedRecorded): Promise<Answer>
+}
+
+/**
+ * Calls services over HTTP(S): no redirects, no cookies, no content encoding is touched, and the path
+ * is sent byte for byte as it was judged (X-Road PR-REST §4.4–4.5).
+ */
+export function createHttpServices(options: Options): HttpServices {
+  const pools = new Map<string, Pool>()
+  const poolOf = (connection: Connection): Pool => {
+    const { origin } = new URL(connection.url)
+    const key = `${origin} ${connection.caCertificates ?? ''}`
+    const open = pools.get(key)
+    if (open) return open
+    const made = openPool(origin, connection, options)
+    pools.set(key, made)
+    return made
+  }
+  return {
+    call: async (connection, exchange) => {
+      const { request, target, headers, body, scope } = exchange
+      const reply = await sendOver(poolOf(connection), {
+        method: request.method,
+        path: pathOf(connection.url, target),
+        headers,
+        body,
+        answerMs: connection.timeoutMs ?? options.answerMs,
+      }).catch((error: unknown) => {
+        throw translate(error, connection)
+      })
+      const received = await receiveOrAbort(reply.stream, () =>
+        options.receive(reply.stream, scope),
+      )
+      return { status: reply.status, headers: headerBlock(reply.rawHeaders), body: received }
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([...pools.values()].map((pool) => pool.destroy()))
+    },
+  }
+}
+
+/** Service URL, service path and query, joined with a single slash (PR-REST §4.5); nothing decoded. */
+export function pathOf(url: string, target: { servicePath: string; query: string }): string {
+  const { pathname } = new URL(url)
+  const base = pathname.endsWith('/') ? pathname.slice(0, -1) : pathname
+  return `${base}${target.servicePath || (base === '' ? '/' : '')}${target.query}`
+}
+
+/** What is not wanted any more must not go on filling a connection. */
+async function receiveOrAbort<T>(
+  stream: { destroy(): unknown; on(event: 'error', listener: () => void): unknown },
+  receive: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await receive()
+  } catch (error) {
+    stream.on('error', () => undefined) // its cause is being thrown already
+    stream.destroy()
+    throw error
+  }
+}
+
+function openPool(origin: string, connection: Connection, options: Options): Pool {
+  return new Pool(origin, {
+    connections: options.connections,
+    pipelining: 1,
+    bodyTimeout: options.idleMs,
+    keepAliveTimeout: 4000, // many servers close at five seconds
+    allowH2: false,
+    connect: origin.startsWith('https:')
+      ? tlsConnector({
+          connectMs: options.connectMs,
+          minVersion: 'TLSv1.2',
+          certificate: options.certificate,
+          privateKey: options.privateKey,
+          verify: verifier(connection, options),
+        })
+      : { timeout: options.connectMs },
+  })
+}
+
+/** Whom a service's certificate must come from: the authorities named for it, or the instance's. */
+function verifier(
+  { caCertificates }: Connection,
+  { trust, clock }: Options,
+): Parameters<typeof tlsConnector>[0]['verify'] {
+  if (caCertificates === undefined) {
+    return (certificate) => trust.verify(certificate, 'server', clock())
+  }
+  const anchors = parseCertificates(caCertificates)
+  return async (certificate) => {
+    verifyPath(certificate, { anchors, intermediates: [], at: clock(), purpose: 'server' })
+  }
+}
+
+const FAILURES = {
+  unreachable: ['service.unreachable', 'cannot be reached'],
+  timeout: ['service.timeout', 'did not answer in time'],
+  'not-http': ['service.answer-invalid', 'answered something that is not HTTP'],
+  'broke-off': ['service.answer-incomplete', 'closed the connection before it answered'],
+} as const satisfies Record<HttpFailure, [ErrorCode, string]>
+
+function translate(error: unknown, { service }: Connection): unknown {
+  const failure = error instanceof ExchangeError ? undefined : httpFailure(error)
+  if (failure === undefined) return error
+  const [code, what] = FAILURES[failure]
+  const why = (error as NodeJS.ErrnoException).code ?? failure
+  const detail = `${service} ${what} (${why})`
+  return new ExchangeError(code, detail, { cause: error, origin: 'service' })
+}

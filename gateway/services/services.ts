@@ -1,0 +1,31 @@
+import { ExchangeError } from '../../protocol/errors.ts'
+import { formatId } from '../../protocol/identifiers.ts'
+import { isMetadataService } from '../../protocol/methods.ts'
+import type { Settings } from '../access/settings.ts'
+import type { Services } from '../ports.ts'
+import type { HttpServices } from './http-service.ts'
+import { answerMetadata } from './metadata.ts'
+
+/** Answers for what is behind this gateway: the services it is connected to, and their metadata. */
+export function createServices(deps: {
+  readonly settings: Settings
+  readonly http: HttpServices
+  readonly description: (digest: string) => Promise<Buffer>
+}): Services {
+  return {
+    call: async (exchange) => {
+      const { service } = exchange.target
+      if (isMetadataService(service.service)) {
+        return answerMetadata(service.service, exchange, {
+          accessRules: deps.settings,
+          description: deps.description,
+        })
+      }
+      const connection = deps.settings.connection(formatId(service))
+      if (connection === undefined) {
+        throw new ExchangeError('service.not-connected', `${formatId(service)} has no address here`)
+      }
+      return deps.http.call(connection, exchange)
+    },
+  }
+}

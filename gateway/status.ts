@@ -1,0 +1,37 @@
+import type { Certificate } from '../pki/certificate.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { SnapshotClient } from './catalogue/snapshot-client.ts'
+import type { GatewayConfig } from './config.ts'
+import type { OcspCache } from './trust/ocsp-cache.ts'
+
+/** What an operator asks first: does it work, since when not, and what will end next. */
+export function gatewayStatus(deps: {
+  readonly config: GatewayConfig
+  readonly catalogue: SnapshotClient
+  readonly ocsp: OcspCache
+  readonly own: readonly Certificate[]
+  readonly clock: Clock
+}): object {
+  const { config, catalogue, ocsp, own, clock } = deps
+  const { newest, health } = catalogue
+  return {
+    program: 'gateway',
+    gatewayId: config.gatewayId,
+    instance: config.gatewayId.split('/', 1)[0],
+    time: clock(),
+    snapshot: newest && {
+      number: newest.number,
+      issuedAt: newest.issuedAt,
+      expiresAt: newest.expiresAt,
+    },
+    catalogue: health,
+    certificates: own.map(({ subject, thumbprint, notAfter }) => ({
+      subject,
+      thumbprint,
+      notAfter,
+    })),
+    ocsp: ocsp.health(),
+    memoryBytes: process.memoryUsage.rss(),
+    uptimeSeconds: Math.round(process.uptime()),
+  }
+}

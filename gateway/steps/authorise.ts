@@ -1,0 +1,56 @@
+import { covers, coversAnyPath } from '../../protocol/endpoint.ts'
+import { ExchangeError } from '../../protocol/errors.ts'
+import { formatId, memberOf, type ClientId } from '../../protocol/identifiers.ts'
+import { isMetadataService } from '../../protocol/methods.ts'
+import type { Fresh, Grant, Permitted } from '../exchange-state.ts'
+import type { ProviderGateway } from '../ports.ts'
+
+/**
+ * Decides whether the client may make this call: by default it may not (protocol/README.md §6.3).
+ * The decision is made on the path that the service gets, byte for byte.
+ *
+ * @throws ExchangeError `provider.unknown`, `service.unknown`, `access.denied`,
+ *   `access.path-ambiguous`.
+ */
+export function authorise(fresh: Fresh, { id, accessRules }: ProviderGateway): Permitted {
+  const { catalogue, target, client } = fresh
+  const { service: code, ...provider } = target.service
+  const here = catalogue.gateway(formatId(id))
+  if (!here?.clients.has(formatId(provider))) {
+    throw new ExchangeError(
+      'provider.unknown',
+      `gateway ${formatId(id)} does not speak for ${formatId(provider)}`,
+    )
+  }
+  if (isMetadataService(code)) return { ...fresh, grant: undefined }
+  const service = formatId(target.service)
+  if (catalogue.service(target.service) === undefined) {
+    throw new ExchangeError('service.unknown', `${service} is not in the catalogue`)
+  }
+  const grants = accessRules.grantsFor(service, subjectsOf(client, catalogue.groupsOf(client)))
+  const { method } = fresh.request
+  // A grant for every path decides first: under it no path is ambiguous.
+  const grant =
+    grants.find((g) => coversAnyPath(g.endpoints, method)) ??
+    grants.find((g) => covers(g.endpoints, method, target.servicePath))
+  if (grant === undefined) throw denied(grants, fresh)
+  return { ...fresh, grant }
+}
+
+/** The names under which a grant may mean this client. */
+function subjectsOf(client: ClientId, groups: readonly string[]): string[] {
+  return [formatId(client), memberOf(client), ...groups.map((code) => `group:${code}`)]
+}
+
+function denied(grants: readonly Grant[], { request, target }: Fresh): ExchangeError {
+  const service = formatId(target.service)
+  const [grant] = grants
+  if (grant === undefined) {
+    return new ExchangeError('access.denied', `${request.client} has no grant for ${service}`)
+  }
+  const allowed = grant.endpoints.map(({ method, path }) => `${method} ${path}`).join(', ')
+  return new ExchangeError(
+    'access.denied',
+    `grant ${grant.id} lets ${grant.subject} call ${allowed} of ${service}, not ${request.method} ${target.servicePath || '/'}`,
+  )
+}

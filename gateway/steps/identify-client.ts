@@ -1,0 +1,51 @@
+import { ExchangeError } from '../../protocol/errors.ts'
+import { formatId } from '../../protocol/identifiers.ts'
+import { CertificateError, parseCertificate } from '../../pki/certificate.ts'
+import type { Identified, Read } from '../exchange-state.ts'
+import type { ClientGateway } from '../ports.ts'
+
+/**
+ * Decides that the information system is the client it names (protocol/README.md §6.1): registered,
+ * served by this gateway, and, over TLS, shown by a certificate registered for it. Over plain HTTP
+ * the name is believed; only a sandbox, or a network that is the gateway's own, opens that port.
+ *
+ * @throws ExchangeError `client.*`, `certificate.*`, `catalogue.*`.
+ */
+export async function identifyClient(
+  read: Read,
+  { id, catalogue, trust, informationSystems }: ClientGateway,
+): Promise<Identified> {
+  const { client } = read.call
+  const name = formatId(client)
+  const view = catalogue.current(read.receivedAt)
+  if (!view.isRegistered(client)) {
+    throw new ExchangeError('client.unknown', `${name} is not registered in ${view.instance}`)
+  }
+  const gateway = formatId(id)
+  if (!view.gateway(gateway)?.clients.has(name)) {
+    throw new ExchangeError('client.not-served', `${name} is not a client of gateway ${gateway}`)
+  }
+  if (read.overTls) {
+    const certificate = shownBy(read)
+    if (!informationSystems.isRegistered(name, certificate.thumbprint)) {
+      throw new ExchangeError(
+        'client.certificate-unregistered',
+        `the certificate ${certificate.subject} is not registered for ${name}`,
+      )
+    }
+    await trust.verify(certificate, 'information-system', read.receivedAt)
+  }
+  return { ...read, client, catalogue: view }
+}
+
+function shownBy({ certificate }: Read): ReturnType<typeof parseCertificate> {
+  if (certificate === undefined) {
+    throw new ExchangeError('client.certificate-missing', 'no client certificate was shown')
+  }
+  try {
+    return parseCertificate(certificate)
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error
+    throw new ExchangeError('certificate.untrusted', 'the client certificate cannot be read')
+  }
+}

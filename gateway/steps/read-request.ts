@@ -1,0 +1,26 @@
+import { headerBlock, withHeaders } from '../../protocol/header-block.ts'
+import { GATEWAY_SET, readCallHeaders } from '../../protocol/headers.ts'
+import { encodeId } from '../../protocol/identifiers.ts'
+import { parseMethod } from '../../protocol/methods.ts'
+import { parseTarget } from '../../protocol/target.ts'
+import type { Asked, Read } from '../exchange-state.ts'
+
+/**
+ * Reads a call of an information system by the X-Road Message Protocol for REST, r1
+ * (protocol/README.md §3), and gives it the headers that it goes on with.
+ *
+ * @throws ExchangeError one of `request.*`.
+ */
+export function readRequest(asked: Asked): Read {
+  const method = parseMethod(asked.method)
+  const target = parseTarget(asked.rawTarget)
+  const block = headerBlock(asked.rawHeaders, GATEWAY_SET)
+  const call = readCallHeaders(block)
+  const messageId = call.messageId ?? `${call.client.instance}-${asked.exchangeId}`
+  const headers = withHeaders(block, [
+    ['x-road-client', encodeId(call.client)],
+    ['x-road-id', Buffer.from(messageId, 'utf8').toString('latin1')],
+    ['x-road-request-id', asked.exchangeId],
+  ])
+  return { ...asked, method, target, call, headers, messageId }
+}

@@ -1,0 +1,39 @@
+import type { ResponseManifest } from '../../protocol/manifest.ts'
+import type { Answer, Recorded, ResponseRecorded } from '../exchange-state.ts'
+import type { LogEntry } from '../exchange-log/store.ts'
+import type { ClientGateway, ProviderGateway } from '../ports.ts'
+
+interface Recordable extends Recorded {
+  readonly exchangeId: string
+  readonly response: ResponseManifest
+  readonly responseJws: string
+  readonly answer: Answer
+  readonly peer: { readonly id: string }
+}
+
+/**
+ * Records a verified (client) or signed (provider) answer before it is handed on.
+ *
+ * @throws ExchangeError `log.unavailable`; then the answer may not be handed on.
+ */
+export async function recordResponse(
+  state: Recordable,
+  side: LogEntry['side'],
+  { log, clock }: Pick<ClientGateway | ProviderGateway, 'log' | 'clock'>,
+): Promise<ResponseRecorded> {
+  const { exchangeId, response, responseJws, answer, peer, position } = state
+  const responsePosition = await log.record({
+    exchangeId,
+    side,
+    kind: 'response',
+    begunAt: position,
+    at: clock(),
+    client: response.client,
+    service: response.service,
+    messageId: response.messageId,
+    peer: peer.id,
+    manifest: responseJws,
+    status: response.status,
+  })
+  return { answer, responseJws, responsePosition }
+}

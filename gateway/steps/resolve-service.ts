@@ -1,0 +1,40 @@
+import { ExchangeError } from '../../protocol/errors.ts'
+import { formatId } from '../../protocol/identifiers.ts'
+import { isMetadataService } from '../../protocol/methods.ts'
+import type { Identified, Resolved } from '../exchange-state.ts'
+import type { GatewayEntry } from '../catalogue-view.ts'
+
+/**
+ * Finds the service and the gateways that offer it in the snapshot (protocol/README.md §6.1).
+ *
+ * @throws ExchangeError `provider.unknown`, `service.unknown`, `provider.no-gateway`.
+ */
+export function resolveService(identified: Identified): Resolved {
+  const { catalogue, call } = identified
+  const { service: code, ...subsystem } = identified.target.service
+  const provider = formatId(subsystem)
+  const services = catalogue.servicesOf(provider)
+  if (services === undefined) {
+    throw new ExchangeError('provider.unknown', `${provider} is not registered`)
+  }
+  if (!isMetadataService(code) && !services.some((service) => service.code === code)) {
+    throw new ExchangeError('service.unknown', `${provider} has no service ${code}`)
+  }
+  const gateways = wanted(
+    catalogue.gatewaysOf(provider),
+    call.securityServer && formatId(call.securityServer),
+  )
+  if (gateways.length === 0) {
+    const where = call.securityServer ? ` at ${formatId(call.securityServer)}` : ''
+    throw new ExchangeError('provider.no-gateway', `no gateway speaks for ${provider}${where}`)
+  }
+  return { ...identified, gateways }
+}
+
+/** `X-Road-Security-Server` asks for one of them (X-Road PR-TARGETSS). */
+function wanted(
+  gateways: readonly GatewayEntry[],
+  asked: string | undefined,
+): readonly GatewayEntry[] {
+  return asked === undefined ? gateways : gateways.filter((gateway) => gateway.id === asked)
+}

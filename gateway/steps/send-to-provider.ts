@@ -1,0 +1,26 @@
+import { ExchangeError } from '../../protocol/errors.ts'
+import type { Replied, RequestRecorded } from '../exchange-state.ts'
+import type { Peers } from '../ports.ts'
+
+/**
+ * Sends the signed request to the provider's gateways in turn, until one takes it
+ * (protocol/README.md §6.2). Only a request that never left us is sent to the next one: what has been
+ * sent may have been carried out.
+ *
+ * @throws ExchangeError `provider.*`, `certificate.*`, or what the provider refused with.
+ */
+export async function sendToProvider(recorded: RequestRecorded, peers: Peers): Promise<Replied> {
+  const { method, headers, body, requestJws, target } = recorded
+  const message = { method, target: target.raw, headers, manifest: requestJws, body }
+  let last: unknown
+  for (const peer of recorded.gateways) {
+    try {
+      return { ...recorded, peer, reply: await peers.send(peer, message) }
+    } catch (error) {
+      const unsent = error instanceof ExchangeError && error.code === 'provider.unreachable'
+      if (!unsent || error.origin !== undefined) throw error
+      last = error
+    }
+  }
+  throw last
+}

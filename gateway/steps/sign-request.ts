@@ -1,0 +1,38 @@
+import { headerBlockDigest } from '../../protocol/header-block.ts'
+import { formatId, memberOf } from '../../protocol/identifiers.ts'
+import type { RequestManifest } from '../../protocol/manifest.ts'
+import type { Complete, RequestSigned } from '../exchange-state.ts'
+import type { ClientGateway } from '../ports.ts'
+
+/**
+ * Makes and signs the request's manifest in the name of the client's member (protocol/README.md §5).
+ *
+ * @throws ExchangeError `client.not-served` without a key of that member.
+ */
+export function signRequest(
+  complete: Complete,
+  { id, signer, clock }: ClientGateway,
+): RequestSigned {
+  const { userId, issue, representedParty, purpose } = complete.call
+  const request: RequestManifest = {
+    version: 1,
+    kind: 'request',
+    exchangeId: complete.exchangeId,
+    messageId: complete.messageId,
+    client: formatId(complete.client),
+    service: formatId(complete.target.service),
+    method: complete.method,
+    target: complete.target.raw,
+    headersDigest: headerBlockDigest(complete.headers),
+    bodyDigest: complete.body.digest,
+    bodySize: complete.body.size,
+    gateway: formatId(id),
+    snapshot: complete.catalogue.number,
+    ...(userId === undefined ? {} : { userId }),
+    ...(issue === undefined ? {} : { issue }),
+    ...(representedParty === undefined ? {} : { representedParty }),
+    ...(purpose === undefined ? {} : { purpose }),
+  }
+  const requestJws = signer.sign(memberOf(complete.client), request, clock())
+  return { ...complete, request, requestJws }
+}

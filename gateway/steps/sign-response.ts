@@ -1,0 +1,35 @@
+import { headerBlockDigest } from '../../protocol/header-block.ts'
+import { formatId, memberOf } from '../../protocol/identifiers.ts'
+import { jwsDigest, type ResponseManifest } from '../../protocol/manifest.ts'
+import type { Answered, ResponseSigned } from '../exchange-state.ts'
+import type { ProviderGateway } from '../ports.ts'
+
+/**
+ * Makes and signs the answer's manifest in the name of the provider's member, bound to the signed
+ * request that it answers (protocol/README.md §5.1).
+ *
+ * @throws ExchangeError `client.not-served` without a key of that member.
+ */
+export function signResponse(
+  answered: Answered,
+  { id, signer, clock }: ProviderGateway,
+): ResponseSigned {
+  const { request, requestJws, answer, target, catalogue } = answered
+  const response: ResponseManifest = {
+    version: 1,
+    kind: 'response',
+    exchangeId: request.exchangeId,
+    messageId: request.messageId,
+    client: request.client,
+    service: request.service,
+    status: answer.status,
+    headersDigest: headerBlockDigest(answer.headers),
+    bodyDigest: answer.body.digest,
+    bodySize: answer.body.size,
+    requestDigest: jwsDigest(requestJws),
+    gateway: formatId(id),
+    snapshot: catalogue.number,
+  }
+  const responseJws = signer.sign(memberOf(target.service), response, clock())
+  return { ...answered, response, responseJws }
+}

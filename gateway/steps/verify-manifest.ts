@@ -1,0 +1,68 @@
+import { ExchangeError } from '../../protocol/errors.ts'
+import { MANIFEST_HEADER } from '../../protocol/headers.ts'
+import { parseJws, verifyJws } from '../../protocol/jws.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import type { CatalogueView } from '../catalogue-view.ts'
+import type { Trust } from '../ports.ts'
+
+export interface Expected {
+  /** The member that must have signed; undefined: whoever the signature names. */
+  readonly member: string | undefined
+  readonly catalogue: CatalogueView
+  readonly trust: Trust
+  /** Time of receipt. The certificate must have been good then, whatever it is by now. */
+  readonly at: Date
+}
+
+/**
+ * Verifies the manifest in a message's headers: form, signature, signing certificate, time
+ * (protocol/README.md §5.4). What the manifest says is for the caller to compare.
+ *
+ * @throws ExchangeError `manifest.missing`, `manifest.malformed`, `manifest.signer-unknown`,
+ *   `manifest.signature-invalid`, `manifest.time-invalid`, `certificate.*`.
+ */
+export async function verifyManifest(
+  rawHeaders: readonly string[],
+  { member, catalogue, trust, at }: Expected,
+): Promise<{ jws: string; signer: string; payload: Buffer }> {
+  const jws = manifestHeader(rawHeaders)
+  const parsed = parseJws(jws)
+  const { kid: signer, iat, 'x5t#S256': thumbprint } = parsed.header
+  if (member !== undefined && signer !== member) {
+    throw new ExchangeError('manifest.signer-unknown', `the message is signed by ${signer}`)
+  }
+  const certificate = catalogue.signingCertificate(signer, thumbprint)
+  if (certificate === undefined) {
+    throw new ExchangeError(
+      'manifest.signer-unknown',
+      `snapshot ${catalogue.number} has no signing certificate ${thumbprint} of ${signer}`,
+    )
+  }
+  verifyJws(parsed, certificate.publicKey)
+  await trust.verify(certificate, 'signing', at)
+  const ageSeconds = at.getTime() / 1000 - iat
+  if (Math.abs(ageSeconds) > LIMITS.signatureAgeSeconds) {
+    throw new ExchangeError(
+      'manifest.time-invalid',
+      `signed at ${new Date(iat * 1000).toISOString()}, received at ${at.toISOString()}`,
+    )
+  }
+  return { jws, signer, payload: parsed.payload }
+}
+
+/**
+ * The manifest as another gateway sent it.
+ *
+ * @throws ExchangeError `manifest.missing`, `manifest.malformed` when it stands twice or is too long.
+ */
+export function manifestHeader(rawHeaders: readonly string[]): string {
+  const values = rawHeaders.filter(
+    (_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === MANIFEST_HEADER,
+  )
+  const [jws] = values
+  if (jws === undefined) throw new ExchangeError('manifest.missing', `no ${MANIFEST_HEADER} header`)
+  if (values.length > 1 || jws.length > LIMITS.manifestBytes) {
+    throw new ExchangeError('manifest.malformed', `${MANIFEST_HEADER} is repeated or too long`)
+  }
+  return jws
+}

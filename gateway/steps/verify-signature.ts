@@ -1,0 +1,59 @@
+import { ExchangeError } from '../../protocol/errors.ts'
+import { headerBlock, headerBlockDigest, singleValue } from '../../protocol/header-block.ts'
+import { encodeId, formatId, memberOf, readClientId } from '../../protocol/identifiers.ts'
+import { parseRequestManifest, type RequestManifest } from '../../protocol/manifest.ts'
+import { parseTarget } from '../../protocol/target.ts'
+import type { Authenticated, Verified } from '../exchange-state.ts'
+import type { ProviderGateway } from '../ports.ts'
+import { verifyManifest } from './verify-manifest.ts'
+
+/**
+ * Verifies that the client's member signed this very request, and that the calling gateway may speak
+ * for that client (protocol/README.md §6.3). The body follows in `verify-body`.
+ *
+ * @throws ExchangeError `manifest.*`, `certificate.*`, `peer.client-mismatch`, `request.*`.
+ */
+export async function verifySignature(
+  state: Authenticated,
+  { trust }: ProviderGateway,
+): Promise<Verified> {
+  const { peer, catalogue, rawHeaders, receivedAt } = state
+  const { jws, signer, payload } = await verifyManifest(rawHeaders, {
+    member: undefined,
+    catalogue,
+    trust,
+    at: receivedAt,
+  })
+  const request = parseRequestManifest(payload)
+  const client = readClientId(request.client)
+  if (memberOf(client) !== signer) {
+    throw new ExchangeError('manifest.signer-unknown', `${signer} signed for ${request.client}`)
+  }
+  if (request.gateway !== peer.id || !peer.clients.has(request.client)) {
+    throw new ExchangeError(
+      'peer.client-mismatch',
+      `gateway ${peer.id} sent a message of ${request.client} made at ${request.gateway}`,
+    )
+  }
+  const headers = headerBlock(rawHeaders)
+  compare(request, state, headerBlockDigest(headers))
+  const target = parseTarget(request.target)
+  const named = singleValue(headers, 'x-road-client')
+  if (formatId(target.service) !== request.service || named !== encodeId(client)) {
+    throw new ExchangeError('manifest.malformed', 'the manifest contradicts its own message')
+  }
+  return { ...state, client, target, headers, request, requestJws: jws }
+}
+
+function compare(request: RequestManifest, state: Authenticated, headersDigest: string): void {
+  const part =
+    request.method !== state.method
+      ? 'the method'
+      : request.target !== state.rawTarget
+        ? 'the path'
+        : request.headersDigest !== headersDigest
+          ? 'the header block'
+          : undefined
+  if (part === undefined) return
+  throw new ExchangeError('manifest.message-altered', `${part} is not the signed one`)
+}

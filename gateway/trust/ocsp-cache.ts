@@ -1,0 +1,185 @@
+import { readFileSync } from 'node:fs'
+import { Agent, request } from 'undici'
+import { ExchangeError } from '../../protocol/errors.ts'
+import type { Certificate } from '../../pki/certificate.ts'
+import { createOcspRequest } from '../../pki/ocsp-request.ts'
+import { verifyOcspResponse } from '../../pki/ocsp-verify.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import { readAtMost } from '../../runtime/http-body.ts'
+import type { Logger } from '../../runtime/logger.ts'
+import { writeFileAtomically } from '../../runtime/private-file.ts'
+
+type State = ReturnType<typeof verifyOcspResponse>
+
+interface Followed {
+  readonly certificate: Certificate
+  readonly issuer: Certificate
+  state?: State
+  /** When `state` was fetched. */
+  fetchedAt?: Date
+  fault?: string
+  faultAt?: Date
+  fetching?: Promise<void>
+}
+export interface OcspHealth {
+  readonly subject: string
+  readonly status: 'good' | 'revoked' | 'unknown'
+  readonly fetchedAt: Date | undefined
+  readonly nextUpdate: Date | undefined
+  readonly fault: string | undefined
+}
+
+/** Revocation states of certificates, learnt before anybody waits for them (RFC 6960). */
+export interface OcspCache extends AsyncDisposable {
+  /**
+   * Checks that `certificate` is not revoked. Only the first check of a certificate waits.
+   *
+   * @throws ExchangeError `certificate.revoked`; `certificate.status-unknown` when the answer at hand
+   *   has passed its `nextUpdate` and no new one can be got.
+   */
+  check(certificate: Certificate, issuer: Certificate, at: Date): Promise<void>
+  /** Keeps the states of these certificates fresh from now on. */
+  follow(pairs: readonly { certificate: Certificate; issuer: Certificate }[]): void
+  health(): OcspHealth[]
+}
+
+const TICK_MS = 1000
+const ANSWER_MS = 5000
+/** After a failure a responder is left alone this long, however many exchanges ask. */
+const RETRY_MS = 2000
+const MAX_ANSWER_BYTES = 65_536
+const MAX_PARALLEL = 4
+
+export function openOcspCache(options: {
+  /** Folder in which answers survive a restart. */
+  readonly dir: string
+  /** An answer older than this is fetched anew, ahead of its `nextUpdate`: so revocations are seen. */
+  readonly refreshSeconds: number
+  readonly clock: Clock
+  readonly logger: Logger
+}): OcspCache {
+  const { dir, clock, logger } = options
+  const agent = new Agent({ connect: { timeout: ANSWER_MS } })
+  const followed = new Map<string, Followed>()
+  const keptFile = ({ certificate }: Followed): string => `${dir}/${certificate.thumbprint}.der`
+
+  const entryFor = (certificate: Certificate, issuer: Certificate): Followed => {
+    const known = followed.get(certificate.thumbprint)
+    if (known) return known
+    const entry: Followed = { certificate, issuer }
+    followed.set(certificate.thumbprint, entry)
+    try {
+      const der = readFileSync(keptFile(entry))
+      entry.state = verifyOcspResponse(der, { certificate, issuer, at: clock() })
+      entry.fetchedAt = entry.state.thisUpdate
+    } catch {
+      // None kept, or one that is over: it is fetched.
+    }
+    return entry
+  }
+
+  const fetchNow = (entry: Followed): Promise<void> => {
+    entry.fetching ??= fetchState(entry, agent, clock)
+      .then(({ der, state }) => {
+        entry.state = state
+        entry.fetchedAt = clock()
+        delete entry.fault
+        writeFileAtomically(keptFile(entry), der)
+      })
+      .catch((error: unknown) => {
+        const text = error instanceof Error ? error.message : String(error)
+        if (entry.fault === undefined) {
+          logger.warn({ subject: entry.certificate.subject, err: error }, 'no OCSP answer')
+        }
+        entry.fault = text
+        entry.faultAt = clock()
+      })
+      .finally(() => delete entry.fetching)
+    return entry.fetching
+  }
+
+  const isDue = (entry: Followed, at: Date): boolean => {
+    const recentFault = entry.faultAt && at.getTime() - entry.faultAt.getTime() < RETRY_MS
+    if (recentFault && entry.fault !== undefined) return false
+    const age = entry.fetchedAt ? at.getTime() - entry.fetchedAt.getTime() : Infinity
+    return age >= options.refreshSeconds * 1000
+  }
+
+  const timer = setInterval(() => {
+    const now = clock()
+    const free = MAX_PARALLEL - [...followed.values()].filter((e) => e.fetching).length
+    const due = [...followed.values()].filter((e) => !e.fetching && isDue(e, now))
+    for (const entry of due.slice(0, Math.max(0, free))) void fetchNow(entry)
+  }, TICK_MS)
+
+  return {
+    check: async (certificate, issuer, at) => {
+      const entry = entryFor(certificate, issuer)
+      const usable = (): boolean => entry.state !== undefined && entry.state.nextUpdate > at
+      if (!usable() && (entry.fetching !== undefined || isDue(entry, at) || !entry.fault)) {
+        await fetchNow(entry)
+      }
+      const { state } = entry
+      if (state?.status === 'revoked') throw revoked(certificate, state)
+      if (!usable()) throw unknownState(entry)
+    },
+    follow: (pairs) => {
+      for (const { certificate, issuer } of pairs) entryFor(certificate, issuer)
+    },
+    health: () =>
+      [...followed.values()].map(({ certificate, state, fetchedAt, fault }) => ({
+        subject: certificate.subject,
+        status: state?.status ?? 'unknown',
+        fetchedAt,
+        nextUpdate: state?.nextUpdate,
+        fault,
+      })),
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer)
+      await agent.destroy()
+      for (const entry of followed.values()) await entry.fetching
+    },
+  }
+}
+
+async function fetchState(
+  { certificate, issuer }: Followed,
+  agent: Agent,
+  clock: Clock,
+): Promise<{ der: Buffer; state: State }> {
+  const [url] = certificate.ocspUrls
+  if (url === undefined) {
+    throw new ExchangeError('certificate.status-unknown', 'the certificate names no OCSP responder')
+  }
+  const { statusCode, body } = await request(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/ocsp-request', accept: 'application/ocsp-response' },
+    body: createOcspRequest(certificate, issuer),
+    dispatcher: agent,
+    headersTimeout: ANSWER_MS,
+    bodyTimeout: ANSWER_MS,
+  })
+  const der = await readAtMost(body, MAX_ANSWER_BYTES)
+  if (statusCode !== 200) {
+    throw new ExchangeError('certificate.status-unknown', `the responder answered ${statusCode}`)
+  }
+  return { der, state: verifyOcspResponse(der, { certificate, issuer, at: clock() }) }
+}
+
+function revoked({ subject }: Certificate, { revokedAt, reason }: State): ExchangeError {
+  const why = reason === undefined ? '' : ` (${reason})`
+  return new ExchangeError(
+    'certificate.revoked',
+    `the certificate ${subject} was revoked at ${revokedAt?.toISOString()}${why}`,
+  )
+}
+
+function unknownState({ certificate, state, fault }: Followed): ExchangeError {
+  const last = state
+    ? `the last answer was good until ${state.nextUpdate.toISOString()}`
+    : 'there was no answer yet'
+  return new ExchangeError(
+    'certificate.status-unknown',
+    `the revocation state of ${certificate.subject} is not known from ${certificate.ocspUrls[0]}: ${last}; now: ${fault ?? 'no answer'}`,
+  )
+}

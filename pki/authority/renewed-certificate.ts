@@ -1,0 +1,32 @@
+import { existsSync } from 'node:fs'
+import { writeFileAtomically } from '../../runtime/private-file.ts'
+import type { Certificate } from '../certificate.ts'
+import { readCertificateFile } from './issuers.ts'
+
+/**
+ * A certificate of the program itself that never goes stale: the returned function gives the one in
+ * force, and replaces it when a third of its life is left. Ask it at every use.
+ *
+ * @param options.isFitting false for a certificate that must be replaced whatever its age, because
+ * key, issuer or names are other ones.
+ */
+export function createRenewedCertificate(options: {
+  readonly file: string
+  readonly issue: (at: Date) => Certificate
+  readonly isFitting: (certificate: Certificate) => boolean
+}): (at: Date) => Certificate {
+  let current = existsSync(options.file) ? readCertificateFile(options.file) : undefined
+  return (at) => {
+    if (current === undefined || isDue(current, at) || !options.isFitting(current)) {
+      current = options.issue(at)
+      writeFileAtomically(options.file, current.pem)
+    }
+    return current
+  }
+}
+
+function isDue({ notBefore, notAfter }: Certificate, at: Date): boolean {
+  const lifeMs = notAfter.getTime() - notBefore.getTime()
+  // A clock that was set back finds a certificate of the future: that one is no use either.
+  return at < notBefore || notAfter.getTime() - at.getTime() < lifeMs / 3
+}

@@ -1,0 +1,151 @@
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { contextTag, DerError, fieldsOf, onlyChild, parseDer, TAG, type DerNode } from './der.ts'
+import { readBitStringBytes, readIntegerBytes, readSmallInteger, readTime } from './der-values.ts'
+import { formatName } from './distinguished-name.ts'
+import {
+  readCertificateExtensions,
+  readTaggedExtensions,
+  type CertificateExtensions,
+} from './extensions.ts'
+import { readIdentity, type CertificateIdentity } from './identity.ts'
+import { readPem, toPem } from './pem.ts'
+import { readSigned, type SignedBytes } from './signature-algorithms.ts'
+
+/** An X.509 certificate (RFC 5280 §4.1), read once; nothing in it is verified yet. */
+export interface Certificate extends CertificateExtensions, SignedBytes {
+  readonly der: Buffer
+  readonly pem: string
+  /** base64url of SHA-256 over the DER: `x5t#S256` of RFC 7515 §4.1.8. */
+  readonly thumbprint: string
+  /** Lower-case hex of the INTEGER, without leading zeros. */
+  readonly serial: string
+  /** Text of RFC 4514, one line. */
+  readonly subject: string
+  readonly issuer: string
+  readonly subjectDer: Buffer
+  readonly issuerDer: Buffer
+  readonly notBefore: Date
+  readonly notAfter: Date
+  readonly publicKey: KeyObject
+  /** Content of the subject's key bits: what OCSP and key identifiers hash. */
+  readonly publicKeyBits: Buffer
+  /** Undefined when the subject does not follow our profile. */
+  readonly identity: CertificateIdentity | undefined
+}
+
+/** The input is no certificate or request. The message is one sentence a stranger may read. */
+export class CertificateError extends Error {
+  override readonly name = 'CertificateError'
+}
+
+const MAX_CACHED = 2_000
+const cache = new Map<string, Certificate>()
+
+/**
+ * Reads one certificate from PEM or DER. The same bytes give the same object as long as they are
+ * remembered: parsing costs much more than the hash.
+ *
+ * @throws CertificateError
+ */
+export function parseCertificate(input: string | Uint8Array): Certificate {
+  const der = typeof input === 'string' ? fromPem(input) : Buffer.from(input)
+  const thumbprint = createHash('sha256').update(der).digest('base64url')
+  const known = cache.get(thumbprint)
+  if (known !== undefined) return known
+  let certificate: Certificate
+  try {
+    certificate = readCertificate(der, thumbprint)
+  } catch (cause) {
+    if (!(cause instanceof DerError)) throw cause
+    throw new CertificateError(`this is not a certificate: ${cause.message}`, { cause })
+  }
+  if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value!)
+  cache.set(thumbprint, certificate)
+  return certificate
+}
+
+/**
+ * Every certificate of a PEM text, in its order; none is fine.
+ *
+ * @throws CertificateError
+ */
+export function parseCertificates(pem: string): Certificate[] {
+  return readPem('CERTIFICATE', pem).map(parseCertificate)
+}
+
+function fromPem(text: string): Buffer {
+  const blocks = readPem('CERTIFICATE', text)
+  if (blocks.length !== 1) {
+    throw new CertificateError(`the text holds ${blocks.length} certificates instead of one`)
+  }
+  return blocks[0]!
+}
+
+const EXPLICIT_VERSION = contextTag(0, 'constructed')
+const ISSUER_UNIQUE_ID = contextTag(1, 'primitive')
+const SUBJECT_UNIQUE_ID = contextTag(2, 'primitive')
+const EXPLICIT_EXTENSIONS = contextTag(3, 'constructed')
+
+function readCertificate(der: Buffer, thumbprint: string): Certificate {
+  const { toBeSigned, ...signedBytes } = readSigned(parseDer(der))
+  const fields = fieldsOf(toBeSigned)
+  const version = fields.optional(EXPLICIT_VERSION)
+  const versionNumber = version === undefined ? 1 : readSmallInteger(onlyChild(version)) + 1
+  const serial = readIntegerBytes(fields.next(TAG.integer))
+  const innerAlgorithm = fields.next(TAG.sequence)
+  // RFC 5280 §4.1.1.2: the algorithm inside the signature must be the one outside of it
+  if (!innerAlgorithm.encoded.equals(signedBytes.algorithm.encoded)) {
+    throw new DerError('the two signature algorithms differ')
+  }
+  const issuer = fields.next(TAG.sequence)
+  const validity = fieldsOf(fields.next(TAG.sequence))
+  const notBefore = readTime(validity.next())
+  const notAfter = readTime(validity.next())
+  validity.end()
+  const subject = fields.next(TAG.sequence)
+  const key = readPublicKey(fields.next(TAG.sequence))
+  fields.optional(ISSUER_UNIQUE_ID)
+  fields.optional(SUBJECT_UNIQUE_ID)
+  const extensions = fields.optional(EXPLICIT_EXTENSIONS)
+  fields.end()
+  if (extensions !== undefined && versionNumber !== 3) {
+    throw new DerError('only version 3 has extensions') // RFC 5280 §4.1.2.9
+  }
+  return {
+    ...signedBytes,
+    der,
+    pem: toPem('CERTIFICATE', der),
+    thumbprint,
+    serial: formatSerial(serial),
+    subject: formatName(subject),
+    issuer: formatName(issuer),
+    subjectDer: subject.encoded,
+    issuerDer: issuer.encoded,
+    notBefore,
+    notAfter,
+    ...key,
+    identity: readIdentity(subject.encoded),
+    ...readCertificateExtensions(readTaggedExtensions(extensions)),
+  }
+}
+
+/** Lower-case hex without leading zeros, as `serial` of a certificate. */
+export function formatSerial(integer: Uint8Array): string {
+  return Buffer.from(integer)
+    .toString('hex')
+    .replace(/^0+(?=.)/, '')
+}
+
+/** Reads SubjectPublicKeyInfo (RFC 5280 §4.1.2.7). @throws DerError */
+export function readPublicKey(spki: DerNode): { publicKey: KeyObject; publicKeyBits: Buffer } {
+  const fields = fieldsOf(spki)
+  fields.next(TAG.sequence)
+  const publicKeyBits = readBitStringBytes(fields.next(TAG.bitString))
+  fields.end()
+  try {
+    const publicKey = createPublicKey({ key: spki.encoded, format: 'der', type: 'spki' })
+    return { publicKey, publicKeyBits }
+  } catch (cause) {
+    throw new DerError('the public key cannot be read', { cause })
+  }
+}

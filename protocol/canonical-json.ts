@@ -1,0 +1,22 @@
+/**
+ * JSON Canonicalization Scheme for the values that manifests are made of: strings, integers,
+ * booleans, null, arrays, objects. Members with the value undefined are left out.
+ *
+ * @returns the canonical text; its UTF-8 form is what is signed.
+ * @throws TypeError for a number that is not a safe integer: manifests have none.
+ * @see RFC 8785 §3.2. Member names are sorted by UTF-16 code units, which is JavaScript's own order.
+ */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (typeof value === 'object' && value !== null) {
+    const members = Object.entries(value)
+      .filter(([, member]) => member !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`)
+    return `{${members.join(',')}}`
+  }
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) {
+    throw new TypeError('canonical JSON of a manifest holds safe integers only')
+  }
+  return JSON.stringify(value)
+}

@@ -1,0 +1,265 @@
+import { CALLER_ERRORS } from './caller-errors.ts'
+
+/**
+ * Every error that may cross the wire. The key is the stable code and part of the protocol: adding
+ * one is a minor version, renaming one a major (protocol/README.md §8). docs/error-codes.md is made
+ * from this table.
+ *
+ * In `fault`, `$` stands for `clientproxy` or `serverproxy`, the side that refused.
+ */
+export const ERRORS = {
+  ...CALLER_ERRORS,
+  // Certificates, on any of the links
+  'certificate.expired': {
+    status: 403,
+    fault: 'server.$.ssl_authentication_failed.certificate_expired',
+    title: 'Certificate is outside its validity period',
+    remedy: 'Renew the named certificate, and check the clocks of both machines.',
+  },
+  'certificate.revoked': {
+    status: 403,
+    fault: 'server.$.ssl_authentication_failed.certificate_revoked',
+    title: 'Certificate is revoked',
+    remedy: 'Have a new certificate issued for the named subject and registered.',
+  },
+  'certificate.untrusted': {
+    status: 403,
+    fault: 'server.$.ssl_authentication_failed.certificate_untrusted',
+    title: 'Certificate has no path to an approved authority',
+    remedy:
+      'Use a certificate of an authority that the catalogue approves, of the right kind for its use.',
+  },
+  'certificate.status-unknown': {
+    status: 503,
+    fault: 'server.$.cert_validation.ocsp_unavailable',
+    title: 'Revocation state of a certificate cannot be learnt',
+    remedy:
+      'Check that the OCSP responder of the named authority answers; the exchange goes on as soon as it does.',
+  },
+  // Where to
+  'service.unknown': {
+    status: 404,
+    fault: 'server.$.unknown_service',
+    title: 'No such service in the catalogue',
+    remedy: 'List what the provider offers: GET /r1/INSTANCE/CLASS/MEMBER/SUBSYSTEM/listMethods.',
+  },
+  'provider.unknown': {
+    status: 404,
+    fault: 'server.$.unknown_member',
+    title: 'No such provider in the catalogue',
+    remedy: 'Check member and subsystem in the path against GET /listClients.',
+  },
+  'provider.no-gateway': {
+    status: 503,
+    fault: 'server.$.unknown_server',
+    title: 'Provider has no gateway to call',
+    remedy:
+      'Ask the provider to register a gateway for the subsystem, or correct X-Road-Security-Server.',
+  },
+  'provider.unreachable': {
+    status: 502,
+    fault: 'server.$.network_error',
+    title: 'Provider gateway cannot be reached',
+    remedy:
+      'Try again later; if it lasts, ask the provider whether its gateway runs and port and firewall are open.',
+  },
+  'provider.timeout': {
+    status: 504,
+    fault: 'server.$.timeout',
+    title: 'Provider gateway did not answer in time',
+    remedy:
+      'The call may have been carried out: look it up by its exchange id before repeating it.',
+  },
+  'provider.answer-invalid': {
+    status: 502,
+    fault: 'server.$.invalid_response',
+    title: 'Provider gateway gave no valid answer',
+    remedy: "Give the exchange id to the operator of the provider's gateway.",
+  },
+  'provider.answer-incomplete': {
+    status: 502,
+    fault: 'server.$.io_error',
+    title: 'Answer of the provider gateway broke off',
+    remedy:
+      'The call may have been carried out: look it up by its exchange id before repeating it.',
+  },
+  'provider.certificate-unregistered': {
+    status: 502,
+    fault: 'server.$.ssl_authentication_failed',
+    title: 'Provider gateway showed a certificate that is not registered for it',
+    remedy: 'Ask the provider to register the certificate of its gateway in the catalogue.',
+  },
+  'response.mismatch': {
+    status: 502,
+    fault: 'server.$.inconsistent_response',
+    title: 'Answer does not belong to this request',
+    remedy: "Give the exchange id to the operator of the provider's gateway.",
+  },
+  // Between gateways
+  'peer.certificate-missing': {
+    status: 403,
+    fault: 'server.$.ssl_authentication_failed',
+    title: 'Caller showed no gateway certificate',
+    remedy:
+      'This port is for gateways of the instance; information systems call their own gateway.',
+  },
+  'peer.certificate-unregistered': {
+    status: 403,
+    fault: 'server.$.ssl_authentication_failed',
+    title: 'Certificate of the calling gateway is not registered',
+    remedy: 'Register the authentication certificate of the gateway in the catalogue.',
+  },
+  'peer.client-mismatch': {
+    status: 403,
+    fault: 'server.$.ssl_authentication_failed.client_mismatch',
+    title: 'The calling gateway does not serve the client it speaks for',
+    remedy: "Have the subsystem added to the calling gateway's clients in the catalogue.",
+  },
+  'manifest.missing': {
+    status: 400,
+    fault: 'server.$.missing_signature',
+    title: 'Message carries no manifest',
+    remedy: 'Send the signed manifest in the header Spean-Manifest (protocol/README.md §5).',
+  },
+  'manifest.malformed': {
+    status: 400,
+    fault: 'server.$.malformed_signature',
+    title: 'Manifest does not follow the protocol',
+    remedy: 'Compare the manifest with protocol/README.md §5 and its vectors.',
+  },
+  'manifest.signature-invalid': {
+    status: 403,
+    fault: 'server.$.signature_verification.invalid_signature_value',
+    title: 'Signature does not verify',
+    remedy:
+      'The message was altered or signed with another key: compare the logs of both gateways.',
+  },
+  'manifest.signer-unknown': {
+    status: 403,
+    fault: 'server.$.signature_verification.invalid_certificate',
+    title: 'Signing certificate is not registered for the member',
+    remedy: "Register the member's signing certificate in the catalogue.",
+  },
+  'manifest.message-altered': {
+    status: 403,
+    fault: 'server.$.signature_verification.digest_mismatch',
+    title: 'Message is not the one that was signed',
+    remedy: 'Something between the gateways changed the message: look for an intercepting proxy.',
+  },
+  'manifest.body-altered': {
+    status: 403,
+    fault: 'server.$.signature_verification.body_digest_mismatch',
+    title: 'Body is not the one that was signed',
+    remedy: 'Something between the gateways changed the body: look for an intercepting proxy.',
+  },
+  'manifest.replayed': {
+    status: 409,
+    fault: 'server.$.replayed_request',
+    title: 'Exchange was already received',
+    remedy: 'Make a new call: each exchange has an id of its own.',
+  },
+  'manifest.time-invalid': {
+    status: 403,
+    fault: 'server.$.invalid_timestamp',
+    title: 'Message was signed too long ago, or in the future',
+    remedy: 'Set the clocks of both gateways (NTP).',
+  },
+  // May it
+  'access.denied': {
+    status: 403,
+    fault: 'server.$.access_denied',
+    title: 'Client may not call this service',
+    remedy: 'Ask the owner of the service for a grant for this client, method and path.',
+  },
+  'access.path-ambiguous': {
+    status: 403,
+    fault: 'server.$.access_denied.ambiguous_path',
+    title: 'Path could mean another one at the service',
+    remedy:
+      'The grant is limited to some paths: send the path without %2F, %5C, //, or double encoding.',
+  },
+  // The service
+  'service.not-connected': {
+    status: 503,
+    fault: 'server.$.service_missing_url',
+    title: 'Service has no address at its gateway',
+    remedy: 'The provider sets it: spean service connect.',
+  },
+  'service.unreachable': {
+    status: 502,
+    fault: 'server.$.service_failed.network_error',
+    title: 'Service cannot be reached',
+    remedy: 'Ask the provider whether the information system behind its gateway runs.',
+  },
+  'service.timeout': {
+    status: 504,
+    fault: 'server.$.service_failed.timeout',
+    title: 'Service did not answer in time',
+    remedy: 'The call may have been carried out; ask the provider before repeating it.',
+  },
+  'service.answer-invalid': {
+    status: 502,
+    fault: 'server.$.service_failed.http_error',
+    title: 'Service answered something that is not HTTP',
+    remedy: 'Give the exchange id to the provider.',
+  },
+  'service.answer-incomplete': {
+    status: 502,
+    fault: 'server.$.service_failed.io_error',
+    title: 'Answer of the service broke off',
+    remedy: 'The call may have been carried out; ask the provider before repeating it.',
+  },
+  'service.answer-too-large': {
+    status: 502,
+    fault: 'server.$.service_failed.answer_too_large',
+    title: 'Answer of the service is larger than its gateway accepts',
+    remedy: 'Ask for less in one call, or have the provider raise maxBodyBytes of its gateway.',
+  },
+  'service.description-missing': {
+    status: 404,
+    fault: 'server.$.invalid_request',
+    title: 'Service has no description',
+    remedy: 'listMethods shows which services are described (service_type OPENAPI).',
+  },
+  // The gateway itself
+  'catalogue.unavailable': {
+    status: 503,
+    fault: 'server.$.global_conf_outdated',
+    title: 'Gateway has no catalogue snapshot yet',
+    remedy: 'Check that the gateway reaches the catalogue; spean status shows what it last heard.',
+  },
+  'catalogue.expired': {
+    status: 503,
+    fault: 'server.$.global_conf_outdated',
+    title: 'Catalogue snapshot has expired',
+    remedy: 'Check that the gateway reaches the catalogue; spean status shows what it last heard.',
+  },
+  'log.unavailable': {
+    status: 503,
+    fault: 'server.$.logging_failed',
+    title: 'Exchange could not be recorded, so nothing is handed on',
+    remedy:
+      'Nothing was lost: free the disk or repair the log store of the named side, then repeat the call.',
+  },
+  'storage.unavailable': {
+    status: 503,
+    fault: 'server.$.io_error',
+    title: 'Gateway has no room for the body',
+    remedy: 'Free the disk that holds the spool folder of the named side, then repeat the call.',
+  },
+  'gateway.stopping': {
+    status: 503,
+    fault: 'server.$.shutting_down',
+    title: 'Gateway is stopping',
+    remedy: 'Repeat the call in a moment.',
+  },
+  internal: {
+    status: 500,
+    fault: 'server.$.internal_error',
+    title: 'Internal error',
+    remedy: 'Give the exchange id to the operator of the named side; its log has the cause.',
+  },
+} as const satisfies Record<
+  string,
+  { status: number; fault: string; title: string; remedy: string }
+>

@@ -1,0 +1,42 @@
+import { ERRORS } from './error-table.ts'
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** Who refused: tells an operator whose logs to open before reading a word of the message. */
+export type Origin = 'client-gateway' | 'provider-gateway' | 'service' | 'catalogue' | 'authority'
+
+export interface ErrorEntry {
+  /** HTTP status of the answer. */
+  readonly status: number
+  /** X-Road fault code in its 7.8 form; `$` stands for the side that refused (protocol/README.md §8.2). */
+  readonly fault: string
+  readonly title: string
+  /** What the reader can do about it, one sentence. */
+  readonly remedy: string
+}
+
+/** The only error a step throws on purpose. Anything else is a bug and leaves as `internal`. */
+export class ExchangeError extends Error {
+  override readonly name = 'ExchangeError'
+  readonly code: ErrorCode
+  readonly status: number
+  /** Set when another party refused and we pass it on; otherwise the refusal is our own. */
+  readonly origin: Origin | undefined
+
+  /** @param detail one sentence the caller may read: no secrets, no paths, no stack. */
+  constructor(code: ErrorCode, detail: string, options: { cause?: unknown; origin?: Origin } = {}) {
+    super(detail, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+    this.status = errorEntry(code).status
+    this.origin = options.origin
+  }
+}
+
+export function errorEntry(code: ErrorCode): ErrorEntry {
+  return ERRORS[code]
+}
+
+/** True for a code of this version of the table; a peer may speak a newer one. */
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(ERRORS, code)
+}

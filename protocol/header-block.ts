@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto'
+import { ExchangeError } from './errors.ts'
+import { LIMITS } from './limits.ts'
+
+/** One header line: name in lower case, value as on the wire (one character for each byte). */
+export type HeaderLine = readonly [name: string, value: string]
+/** The header lines of a message that are forwarded and signed, in canonical order. */
+export type HeaderBlock = readonly HeaderLine[]
+
+/** Never cross a gateway: hop-by-hop (RFC 9110 §7.6.1) and the ones X-Road filters (PR-REST §4.3). */
+const FILTERED = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'server',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'user-agent',
+])
+/** Ours between gateways; a value from an information system is dropped. */
+const RESERVED_PREFIX = 'spean-'
+/** The one Spean header that information systems send. */
+export const PURPOSE_HEADER = 'spean-purpose'
+
+/**
+ * Makes the canonical header block of a message: filtered, lower case, sorted by name, lines of one
+ * name in the order of arrival (protocol/README.md §4).
+ *
+ * @param rawHeaders names and values in turn, as `node:http` gives them: set by the peer, unchecked.
+ * @param dropped further names to leave out, in lower case.
+ * @throws ExchangeError `request.headers-too-large`.
+ */
+export function headerBlock(
+  rawHeaders: readonly string[],
+  dropped: ReadonlySet<string> = new Set(),
+): HeaderBlock {
+  const lines: HeaderLine[] = []
+  const named = connectionOptions(rawHeaders)
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase()
+    const reserved = name.startsWith(RESERVED_PREFIX) && name !== PURPOSE_HEADER
+    if (FILTERED.has(name) || reserved || named?.has(name) || dropped.has(name)) continue
+    lines.push([name, rawHeaders[i + 1]!])
+  }
+  return canonical(lines)
+}
+
+/** Adds lines to a block, replacing those of the same names. */
+export function withHeaders(block: HeaderBlock, added: HeaderBlock): HeaderBlock {
+  const names = new Set(added.map(([name]) => name))
+  return canonical([...block.filter(([name]) => !names.has(name)), ...added])
+}
+
+function canonical(lines: HeaderLine[]): HeaderBlock {
+  const bytes = lines.reduce((sum, [name, value]) => sum + name.length + value.length + 2, 0)
+  if (bytes > LIMITS.headerBlockBytes) {
+    throw new ExchangeError(
+      'request.headers-too-large',
+      `the headers have ${bytes} bytes, the limit is ${LIMITS.headerBlockBytes}`,
+    )
+  }
+  // Array.prototype.sort is stable: lines of one name keep their order.
+  return lines.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+}
+
+/** Headers that `Connection` names are hop-by-hop too (RFC 9110 §7.6.1). */
+function connectionOptions(rawHeaders: readonly string[]): Set<string> | undefined {
+  let named: Set<string> | undefined
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]!.toLowerCase() !== 'connection') continue
+    named ??= new Set()
+    for (const option of rawHeaders[i + 1]!.split(',')) named.add(option.trim().toLowerCase())
+  }
+  return named
+}
+
+/** SHA-256 over `name:value\n` of every line, base64url (protocol/README.md §4.3). */
+export function headerBlockDigest(block: HeaderBlock): string {
+  const text = block.map(([name, value]) => `${name}:${value}\n`).join('')
+  return createHash('sha256').update(text, 'latin1').digest('base64url')
+}
+
+/** The block as `node:http` and undici take it: names and values in turn. */
+export function toRawHeaders(block: HeaderBlock): string[] {
+  return block.flatMap(([name, value]) => [name, value])
+}
+
+/** The values of one header, in order. */
+export function valuesOf(block: HeaderBlock, name: string): string[] {
+  return block.filter(([other]) => other === name).map(([, value]) => value)
+}
+
+/**
+ * The value of a header that may stand once.
+ *
+ * @throws ExchangeError `request.header-repeated` (X-Road takes the last one: PR-REST §4.3, SHOULD;
+ *   two values are two claims, and only one of them can be signed).
+ */
+export function singleValue(block: HeaderBlock, name: string): string | undefined {
+  const values = valuesOf(block, name)
+  if (values.length > 1) {
+    throw new ExchangeError('request.header-repeated', `${name} stands ${values.length} times`)
+  }
+  return values[0]
+}

@@ -1,0 +1,19 @@
+/** Limits of protocol version 1 (protocol/README.md §9). Bytes unless the name says otherwise. */
+export const LIMITS = {
+  /** Request target: path and query together, as sent. */
+  targetBytes: 8192,
+  /** Header block of a message: names, values, and two bytes for each line. */
+  headerBlockBytes: 16_384,
+  /** Characters of one part of an identifier, after decoding. */
+  identifierPartLength: 128,
+  /** A compact JWS manifest; the longest target, base64url-encoded twice over, fits. */
+  manifestBytes: 49_152,
+  /** All headers of one message between gateways: header block, manifest, and HTTP's own. */
+  wireHeaderBytes: 98_304,
+  /** A refusal's problem document. */
+  problemBytes: 65_536,
+  /** A signed snapshot. */
+  snapshotBytes: 67_108_864,
+  /** Furthest that the time of a signature may be from the receiver's clock, either way, in seconds. */
+  signatureAgeSeconds: 300,
+} as const

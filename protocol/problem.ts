@@ -1,0 +1,75 @@
+import { errorEntry, ExchangeError, isErrorCode, type ErrorCode, type Origin } from './errors.ts'
+
+/** RFC 9457 problem document, with our extension members (protocol/README.md §8.1). */
+export interface Problem {
+  readonly type: `urn:spean:error:${ErrorCode}`
+  readonly title: string
+  readonly status: number
+  readonly detail?: string
+  readonly code: ErrorCode
+  readonly fault: string
+  readonly origin: Origin
+  readonly remedy: string
+  readonly exchangeId: string
+}
+
+/** Body of X-Road's REST errors (PR-REST §4.6), the default form. */
+export interface XRoadFault {
+  readonly type: string
+  readonly message: string
+  readonly detail: string
+}
+
+const SIDES: Record<Origin, { fault: string; name: string }> = {
+  'client-gateway': { fault: 'clientproxy', name: 'The client gateway' },
+  'provider-gateway': { fault: 'serverproxy', name: 'The provider gateway' },
+  service: { fault: 'serverproxy', name: 'The service' },
+  catalogue: { fault: 'catalogue', name: 'The catalogue' },
+  authority: { fault: 'authority', name: 'The authority' },
+}
+
+/** X-Road fault code, 7.8 form: the value of `X-Road-Error`. */
+export function faultCode(code: ErrorCode, origin: Origin): string {
+  return errorEntry(code).fault.replace('$', SIDES[origin].fault)
+}
+
+/**
+ * Turns whatever was thrown into what the caller may see. This is the one place that decides it:
+ * the detail of an `internal` error stays in our log, under the same exchange id.
+ */
+export function toProblem(error: unknown, here: Origin, exchangeId: string): Problem {
+  const known = error instanceof ExchangeError ? error : undefined
+  const code = known?.code ?? 'internal'
+  const { status, title, remedy } = errorEntry(code)
+  const origin = known?.origin ?? here
+  const detail = known && code !== 'internal' ? { detail: known.message } : {}
+  return {
+    type: `urn:spean:error:${code}`,
+    title,
+    status,
+    ...detail,
+    code,
+    fault: faultCode(code, origin),
+    origin,
+    remedy,
+    exchangeId,
+  }
+}
+
+/** `detail` is the id under which both gateways have the refusal in their logs. */
+export function toXRoadFault(problem: Problem): XRoadFault {
+  const { detail = problem.title, code, origin, remedy, exchangeId, fault } = problem
+  const sentence = `${SIDES[origin].name} refused (${code}): ${detail.replace(/\.$/, '')}. ${remedy}`
+  return { type: fault, message: sentence, detail: exchangeId }
+}
+
+/** Reads a problem another gateway sent. What we do not recognise is that gateway's fault. */
+export function fromProblem(body: unknown): ExchangeError {
+  const { code, detail, origin } = (body ?? {}) as Partial<Record<keyof Problem, unknown>>
+  if (!isErrorCode(code)) {
+    return new ExchangeError('provider.answer-invalid', 'the refusal has a code we do not know')
+  }
+  const known = origin === 'service' ? 'service' : 'provider-gateway'
+  const text = typeof detail === 'string' ? detail.slice(0, 1000) : errorEntry(code).title
+  return new ExchangeError(code, text, { origin: known })
+}

@@ -1,0 +1,157 @@
+import { Ajv, type JSONSchemaType } from 'ajv'
+import { compactVerify, createLocalJWKSet, errors, type JSONWebKeySet } from 'jose'
+import { ExchangeError } from './errors.ts'
+
+/** One HTTP method (`*` for any) and a path pattern: `*` one segment, `**` any number, last only. */
+export interface Endpoint {
+  readonly method: string
+  readonly path: string
+}
+export interface SnapshotService {
+  readonly code: string
+  readonly title: string
+  readonly type: 'REST' | 'OPENAPI'
+  readonly endpoints: Endpoint[]
+  /** SHA-256 of the description document, base64url; the catalogue serves it under this name. */
+  readonly descriptionDigest?: string
+}
+export interface SnapshotSubsystem {
+  readonly code: string
+  readonly name: string
+  readonly services: SnapshotService[]
+}
+export interface SnapshotMember {
+  /** `INSTANCE/CLASS/MEMBER`. */
+  readonly id: string
+  readonly name: string
+  /** DER, base64. */
+  readonly signingCertificates: string[]
+  readonly subsystems: SnapshotSubsystem[]
+}
+export interface SnapshotGateway {
+  /** `INSTANCE/CLASS/MEMBER/GATEWAY`. */
+  readonly id: string
+  /** `https://HOST:PORT`, where other gateways reach it. */
+  readonly address: string
+  /** Authentication certificates, DER, base64. */
+  readonly certificates: string[]
+  /** Members and subsystems it speaks for. */
+  readonly clients: string[]
+}
+export interface SnapshotGroup {
+  readonly code: string
+  readonly title: string
+  /** Subsystems (or members). */
+  readonly members: string[]
+}
+export interface SnapshotAuthority {
+  readonly name: string
+  /** Root first, then intermediates; DER, base64. */
+  readonly certificates: string[]
+}
+
+/** One signed state of the catalogue (protocol/README.md §7). */
+export interface Snapshot {
+  readonly version: 1
+  readonly instance: string
+  /** Goes up by one or more with every state; never down. */
+  readonly number: number
+  /** RFC 3339, UTC. */
+  readonly issuedAt: string
+  readonly expiresAt: string
+  readonly authorities: SnapshotAuthority[]
+  readonly members: SnapshotMember[]
+  readonly gateways: SnapshotGateway[]
+  readonly groups: SnapshotGroup[]
+}
+
+/** Given to a gateway once, out of band: whom it believes about everything else. */
+export interface Anchor {
+  readonly instance: string
+  /** Base URL of the catalogue. */
+  readonly catalogueUrl: string
+  /** Public keys that may sign snapshots. */
+  readonly keys: JSONWebKeySet['keys']
+  /** PEM certificates that the catalogue's HTTPS certificate must lead to. */
+  readonly rootCertificates: string[]
+}
+
+export const SNAPSHOT_TYPE = 'spean-snapshot'
+
+const texts = { type: 'array', items: { type: 'string' } } as const
+const object = <P extends Record<string, unknown>>(properties: P, optional: (keyof P)[] = []) => ({
+  type: 'object' as const,
+  required: Object.keys(properties).filter((key) => !optional.includes(key)),
+  properties,
+})
+const text = { type: 'string' } as const
+// Unknown members are ignored, so that a later minor version can add some (protocol/README.md §1.3).
+const schema = object({
+  version: { type: 'integer', const: 1 },
+  instance: text,
+  number: { type: 'integer', minimum: 1 },
+  issuedAt: text,
+  expiresAt: text,
+  authorities: { type: 'array', items: object({ name: text, certificates: texts }) },
+  members: {
+    type: 'array',
+    items: object({
+      id: text,
+      name: text,
+      signingCertificates: texts,
+      subsystems: {
+        type: 'array',
+        items: object({
+          code: text,
+          name: text,
+          services: {
+            type: 'array',
+            items: object(
+              {
+                code: text,
+                title: text,
+                type: { type: 'string', enum: ['REST', 'OPENAPI'] },
+                endpoints: { type: 'array', items: object({ method: text, path: text }) },
+                descriptionDigest: { type: 'string', nullable: true },
+              },
+              ['descriptionDigest'],
+            ),
+          },
+        }),
+      },
+    }),
+  },
+  gateways: {
+    type: 'array',
+    items: object({ id: text, address: text, certificates: texts, clients: texts }),
+  },
+  groups: { type: 'array', items: object({ code: text, title: text, members: texts }) },
+})
+const isSnapshot = new Ajv().compile<Snapshot>(schema as unknown as JSONSchemaType<Snapshot>)
+
+/**
+ * Verifies a snapshot's signature and form. Number and expiry are for the holder to judge: they
+ * depend on what it has and on its clock.
+ *
+ * @param jws compact JWS, `typ` `spean-snapshot`, ES256, signed by a key of the anchor.
+ * @throws ExchangeError `catalogue.unavailable` when signature, type, instance or form is wrong.
+ */
+export async function verifySnapshot(jws: string, anchor: Anchor): Promise<Snapshot> {
+  const refuse = (why: string, cause?: unknown): never => {
+    throw new ExchangeError('catalogue.unavailable', `the snapshot ${why}`, { cause })
+  }
+  const { payload } = await compactVerify(jws, createLocalJWKSet({ keys: anchor.keys }), {
+    algorithms: ['ES256', 'ES384', 'EdDSA', 'PS256'],
+  })
+    .then((verified) =>
+      verified.protectedHeader.typ === SNAPSHOT_TYPE ? verified : refuse('is another kind of JWS'),
+    )
+    .catch((error: unknown) => {
+      if (!(error instanceof errors.JOSEError)) throw error
+      return refuse('is not signed by a key of the anchor', error)
+    })
+  const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
+  if (!isSnapshot(value)) return refuse('does not follow the protocol')
+  if (value.instance !== anchor.instance) return refuse('is of another instance')
+  return value
+}

@@ -1,0 +1,160 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { RequestListener } from 'node:http'
+import { Ajv, type JSONSchemaType } from 'ajv'
+import express, { type ErrorRequestHandler, type Request, type Response } from 'express'
+import { ExchangeError, type Origin } from '../protocol/errors.ts'
+import { toProblem } from '../protocol/problem.ts'
+import type { Logger } from './logger.ts'
+
+export interface ApiRequest {
+  /** Path parameters, percent-decoded. */
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** Parsed JSON, or a Buffer for a route with `rawBody`. */
+  readonly body: unknown
+  /** Aborted when the caller has gone. */
+  readonly signal: AbortSignal
+}
+export interface ApiReply {
+  /** 200 when left out, 204 without a body. */
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent as JSON, or as it is when a Buffer or string with a `content-type` of its own. */
+  readonly body?: unknown
+}
+/** One operation of a program's own API. The table is data, so that a test can go over all of them. */
+export interface Route {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  /** As express takes it: `/admin/members/:class/:code`. */
+  readonly path: string
+  readonly access: 'public' | 'admin'
+  /** Media type of a body to hand on unparsed. */
+  readonly rawBody?: string
+  readonly handle: (request: ApiRequest) => Promise<ApiReply> | ApiReply
+}
+
+const MAX_JSON_BYTES = 10 * 1024 * 1024
+const MAX_RAW_BYTES = 64 * 1024
+
+/**
+ * Serves a table of routes. `admin` routes ask for `Authorization: Bearer` with the given token
+ * (RFC 6750 §2.1); errors leave as RFC 9457 problem documents, without a stack.
+ */
+export function createApi(api: {
+  readonly routes: readonly Route[]
+  readonly token: string
+  readonly origin: Origin
+  readonly logger: Logger
+}): RequestListener {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  const refuse = refuser(api)
+  for (const route of api.routes) {
+    const parse = route.rawBody
+      ? express.raw({ type: route.rawBody, limit: MAX_RAW_BYTES })
+      : express.json({ limit: MAX_JSON_BYTES, strict: true })
+    const method = route.method.toLowerCase() as 'get' | 'put' | 'post' | 'delete'
+    app[method](
+      route.path,
+      (request, _response, next) => {
+        // Before the body is read: a stranger's ten megabytes are not worth parsing.
+        if (route.access === 'admin') authenticate(request, api.token)
+        next()
+      },
+      parse,
+      async (request, response) =>
+        send(response, await route.handle(toApiRequest(request, response))),
+    )
+  }
+  app.use((request: Request) => {
+    throw new ExchangeError(
+      'request.route-unknown',
+      `${request.method} ${request.path} is not served here`,
+    )
+  })
+  app.use(refuse)
+  return app
+}
+
+function authenticate(request: Request, token: string): void {
+  const given = /^Bearer +([^ ]+)$/i.exec(request.headers.authorization ?? '')?.[1]
+  if (given === undefined)
+    throw new ExchangeError('admin.unauthenticated', 'no bearer token was sent')
+  // Digests have one length: the comparison says nothing about the token's.
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+  if (!timingSafeEqual(digest(given), digest(token))) {
+    throw new ExchangeError(
+      'admin.unauthenticated',
+      'the bearer token is not the one of this program',
+    )
+  }
+}
+
+function toApiRequest(request: Request, response: Response): ApiRequest {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  return {
+    params: request.params as Record<string, string>,
+    query: new URL(request.url, 'http://localhost').searchParams,
+    headers: request.headers,
+    body: request.body as unknown,
+    signal: gone.signal,
+  }
+}
+
+function send(response: Response, { status, headers = {}, body }: ApiReply): void {
+  response.set(headers)
+  if (body === undefined) response.status(status ?? 204).end()
+  else if (typeof body === 'string' || body instanceof Uint8Array) {
+    response.status(status ?? 200).end(body)
+  } else response.status(status ?? 200).json(body)
+}
+
+/** Body parsers throw errors with an HTTP status of their own (express, http-errors). */
+function fromBodyParser(error: unknown): unknown {
+  const status = (error as { status?: unknown }).status
+  if (error instanceof ExchangeError || typeof status !== 'number') return error
+  if (status === 413)
+    return new ExchangeError('request.body-too-large', 'the body is too large here')
+  if (status < 500)
+    return new ExchangeError('request.malformed', 'the request cannot be read', { cause: error })
+  return error
+}
+
+function refuser({ origin, logger }: { origin: Origin; logger: Logger }): ErrorRequestHandler {
+  // Express tells an error handler by its four parameters.
+  return (thrown: unknown, request, response, _next) => {
+    const error = fromBodyParser(thrown)
+    const exchangeId = crypto.randomUUID()
+    const problem = toProblem(error, origin, exchangeId)
+    const line = { id: exchangeId, method: request.method, path: request.path, code: problem.code }
+    if (problem.status >= 500) logger.error({ ...line, err: error }, 'refused')
+    else logger.info({ ...line, detail: problem.detail }, 'refused')
+    if (response.headersSent) {
+      response.destroy()
+      return
+    }
+    if (problem.status === 401) response.set('www-authenticate', 'Bearer')
+    response.status(problem.status).type('application/problem+json').end(JSON.stringify(problem))
+  }
+}
+
+/**
+ * Compiles a schema into a parser of request bodies.
+ *
+ * @throws ExchangeError `admin.invalid` (422) naming every fault by its JSON pointer.
+ */
+export function bodyParser<T>(schema: JSONSchemaType<T>): (body: unknown) => T {
+  const validate = new Ajv({ allErrors: true, useDefaults: true }).compile(schema)
+  return (body) => {
+    if (validate(body)) return body
+    const faults = validate.errors?.map(({ instancePath, message, params }) => {
+      const { additionalProperty } = params as { additionalProperty?: string }
+      const extra = additionalProperty === undefined ? '' : ` (${additionalProperty})`
+      return `${instancePath || '/'} ${message}${extra}`
+    })
+    throw new ExchangeError('admin.invalid', faults?.join('; ') ?? 'the body is not valid')
+  }
+}

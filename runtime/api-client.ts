@@ -1,0 +1,73 @@
+import { Agent, request } from 'undici'
+import { ExchangeError, isErrorCode } from '../protocol/errors.ts'
+import { readAtMost } from './http-body.ts'
+
+/** Reaches the admin API of one of our programs. */
+export interface ApiClient extends AsyncDisposable {
+  /**
+   * @returns the parsed JSON answer, undefined when there is none.
+   * @throws ApiError when the program cannot be reached or does not answer by its API; ExchangeError
+   *   with the program's own code when it refuses.
+   */
+  call<T>(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T>
+}
+
+/** A program could not be asked. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+}
+
+const ANSWER_MS = 20_000
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
+export function createApiClient(api: {
+  /** `https://HOST:PORT`, or http for what is public. */
+  readonly url: string
+  readonly token?: string
+  /** PEM root that the program's certificate leads to. */
+  readonly ca?: string
+}): ApiClient {
+  const agent = new Agent({ connect: { ...(api.ca ? { ca: api.ca } : {}), timeout: 5000 } })
+  return {
+    call: async <T>(method: string, path: string, body?: unknown): Promise<T> => {
+      const answer = await request(new URL(path, api.url), {
+        dispatcher: agent,
+        method: method as 'GET',
+        headers: {
+          accept: 'application/json, application/problem+json',
+          ...(api.token ? { authorization: `Bearer ${api.token}` } : {}),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        headersTimeout: ANSWER_MS,
+        bodyTimeout: ANSWER_MS,
+      }).catch((cause: unknown) => {
+        const { code, message } = cause as NodeJS.ErrnoException
+        throw new ApiError(`${api.url} cannot be reached (${code ?? message})`, { cause })
+      })
+      const text = (await readAtMost(answer.body, MAX_ANSWER_BYTES)).toString('utf8')
+      const value = parse(text)
+      if (answer.statusCode < 400) return value as T
+      throw refusal(value) ?? new ApiError(`${api.url}${path} answered ${answer.statusCode}`)
+    },
+    [Symbol.asyncDispose]: () => agent.close(),
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return text === '' ? undefined : JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+function refusal(value: unknown): ExchangeError | undefined {
+  const { code, detail, title } = (value ?? {}) as Record<string, unknown>
+  return isErrorCode(code) ? new ExchangeError(code, String(detail ?? title)) : undefined
+}
+
+/** A path of encoded segments: `path('/admin/members', 'GOV', 'MOI')`. */
+export function apiPath(base: string, ...parts: readonly string[]): string {
+  return [base, ...parts.map(encodeURIComponent)].join('/')
+}

@@ -1,0 +1,55 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { ConfigError } from './config.ts'
+
+export interface Listening extends AsyncDisposable {
+  /** The port in use: the one asked for, or the one the system chose for port 0. */
+  readonly port: number
+}
+
+/** What still runs after this is cut: a stop is bounded, whatever a peer does. */
+const DRAIN_MS = 10_000
+
+/**
+ * Starts `server`; disposing it stops new connections and waits for those in progress, ten seconds
+ * at most.
+ *
+ * @throws ConfigError when the address cannot be bound.
+ */
+export async function listen(server: Server, port: number, host = '127.0.0.1'): Promise<Listening> {
+  server.listen(port, host)
+  try {
+    await once(server, 'listening')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    const why =
+      code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be opened (${code})`
+    throw new ConfigError(`port ${port} of ${host} ${why}`, { cause })
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: async () => {
+      const closed = new Promise((done) => server.close(done))
+      server.closeIdleConnections()
+      const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+      await closed
+      clearTimeout(cut)
+    },
+  }
+}
+
+/** Resolves with the name of the first termination signal. */
+export async function stopSignal(): Promise<string> {
+  return Promise.race(['SIGINT', 'SIGTERM'].map(async (s) => (await once(process, s), s)))
+}
+
+/** Runs a program's `main`; a fault of its configuration is told in words, without a stack. */
+export async function runMain(main: () => Promise<void>): Promise<void> {
+  try {
+    await main()
+  } catch (error) {
+    console.error(error instanceof ConfigError ? error.message : error)
+    process.exitCode = 1 // not process.exit(): let the log reach its destination
+  }
+}

@@ -1,0 +1,150 @@
+import { CertificateError, parseCertificate, type Certificate } from '../pki/certificate.ts'
+import { formatIdentity, isSameIdentity, type CertificateIdentity } from '../pki/identity.ts'
+import { verifyPath } from '../pki/path.ts'
+import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
+import { approvedAuthorities } from './approved-authorities.ts'
+import type { CatalogueContext } from './context.ts'
+import type { Database } from './database.ts'
+import { invalid } from './input.ts'
+
+export interface CertificateView {
+  /** base64url of SHA-256 over the DER. */
+  readonly thumbprint: string
+  readonly subject: string
+  readonly issuer: string
+  readonly notBefore: string
+  readonly notAfter: string
+  readonly pem: string
+}
+
+/** Who may have certificates: a member for its seal, a gateway for TLS. */
+export type CertificateOwner = 'member' | 'gateway'
+
+export interface CertificateRoutesOptions {
+  /** Of the owner; `/certificates` is added. */
+  readonly path: string
+  readonly owner: CertificateOwner
+  readonly purpose: 'signing' | 'authentication'
+  readonly idOf: (request: ApiRequest) => string
+  /** Whom the certificate has to name. */
+  readonly identityOf: (params: ApiRequest['params']) => CertificateIdentity
+  /** Throws `admin.not-found`. */
+  readonly refuseUnknown: (id: string) => unknown
+}
+
+const parseBody = bodyParser<{ certificate: string }>({
+  type: 'object',
+  additionalProperties: false,
+  required: ['certificate'],
+  properties: { certificate: { type: 'string', minLength: 1, maxLength: 65_536 } },
+})
+
+/**
+ * Registers and removes certificates of an owner. What is registered led to an approved authority
+ * at that time and names the owner: `certificate.expired`, `certificate.untrusted`, `admin.invalid`.
+ */
+export function certificateRoutes(
+  { db, clock, changes }: CatalogueContext,
+  { path, owner, purpose, idOf, identityOf, refuseUnknown }: CertificateRoutesOptions,
+): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: `${path}/certificates`,
+      access: 'admin',
+      handle: (request) => {
+        const id = idOf(request)
+        const certificate = readCertificate('certificate', parseBody(request.body).certificate)
+        const { thumbprint, der } = certificate
+        return changes.put({
+          action: 'add-certificate',
+          subject: `${purpose} certificate ${thumbprint} of ${owner} ${id}`,
+          read: () => findCertificate(db, owner, id, thumbprint),
+          apply: () => {
+            refuseUnknown(id)
+            const { anchors, intermediates } = approvedAuthorities(db)
+            verifyPath(certificate, { anchors, intermediates, at: clock(), purpose })
+            refuseOther(certificate, identityOf(request.params))
+            db.run(
+              `INSERT INTO certificate (thumbprint, der, ${owner}) VALUES (?, ?, ?)
+               ON CONFLICT DO NOTHING`,
+              thumbprint,
+              der,
+              id,
+            )
+          },
+        })
+      },
+    },
+    {
+      method: 'DELETE',
+      path: `${path}/certificates/:thumbprint`,
+      access: 'admin',
+      handle: (request) => {
+        const id = idOf(request)
+        const thumbprint = request.params.thumbprint ?? ''
+        return changes.remove({
+          action: 'remove-certificate',
+          subject: `${purpose} certificate ${thumbprint} of ${owner} ${id}`,
+          read: () => findCertificate(db, owner, id, thumbprint),
+          apply: () => db.run('DELETE FROM certificate WHERE thumbprint = ?', thumbprint),
+        })
+      },
+    },
+  ]
+}
+
+/** @throws ExchangeError `admin.invalid` naming the field. */
+export function readCertificate(field: string, pem: string): Certificate {
+  try {
+    return parseCertificate(pem)
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error
+    throw invalid(field, `${error.message}; send one certificate in PEM form`, error)
+  }
+}
+
+function refuseOther({ identity, subject }: Certificate, wanted: CertificateIdentity): void {
+  if (identity && isSameIdentity(identity, wanted)) return
+  const named = identity ? formatIdentity(identity) : `nobody (${subject})`
+  throw invalid('certificate', `it names ${named}, and not ${formatIdentity(wanted)}`)
+}
+
+export function certificatesOf(
+  db: Database,
+  owner: CertificateOwner,
+  id: string,
+): CertificateView[] {
+  return db
+    .all<{ der: Uint8Array }>(
+      `SELECT der FROM certificate WHERE ${owner} = ? ORDER BY thumbprint`,
+      id,
+    )
+    .map(({ der }) => toView(parseCertificate(der)))
+}
+
+function findCertificate(
+  db: Database,
+  owner: CertificateOwner,
+  id: string,
+  thumbprint: string,
+): CertificateView | undefined {
+  const row = db.get<{ der: Uint8Array }>(
+    `SELECT der FROM certificate WHERE ${owner} = ? AND thumbprint = ?`,
+    id,
+    thumbprint,
+  )
+  return row && toView(parseCertificate(row.der))
+}
+
+function toView({ thumbprint, subject, issuer, pem, ...life }: Certificate): CertificateView {
+  const { notBefore, notAfter } = life
+  return {
+    thumbprint,
+    subject,
+    issuer,
+    notBefore: notBefore.toISOString(),
+    notAfter: notAfter.toISOString(),
+    pem,
+  }
+}

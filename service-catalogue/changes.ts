@@ -1,0 +1,88 @@
+import { canonicalJson } from '../protocol/canonical-json.ts'
+import { ExchangeError } from '../protocol/errors.ts'
+import type { ApiReply } from '../runtime/admin-api.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { Database } from './database.ts'
+import type { Publisher } from './publisher.ts'
+import { appendSnapshot, type SnapshotTerms } from './snapshot-log.ts'
+
+/** One administrative change; its functions run inside a transaction and throw to undo it. */
+export interface Change<T> {
+  /** For the events: `put-member`. */
+  readonly action: string
+  /** What is changed, in words that name it: `member KH-DEV/GOV/MOI`. */
+  readonly subject: string
+  readonly read: () => T | undefined
+  readonly apply: () => void
+}
+
+/**
+ * The only way to change the catalogue. Change, event and the next snapshot's number are one
+ * transaction; the answer comes when that snapshot is published.
+ */
+export interface Changes {
+  /** 201 when it is new, 200 otherwise; a change that changes nothing makes no snapshot. */
+  put<T>(change: Change<T>): Promise<ApiReply>
+  /** @throws ExchangeError `admin.not-found`. */
+  remove<T>(change: Change<T>): Promise<ApiReply>
+}
+
+/** All administrators share one token, so far. */
+const ACTOR = 'admin'
+
+export function createChanges(deps: {
+  readonly db: Database
+  readonly terms: SnapshotTerms
+  readonly clock: Clock
+  readonly publisher: Publisher
+  readonly logger: Logger
+  /** Called before a change is answered. */
+  readonly onPublished: () => void
+}): Changes {
+  const { db, terms, clock, publisher, logger, onPublished } = deps
+  const record = ({ action, subject }: Pick<Change<unknown>, 'action' | 'subject'>): number => {
+    const now = clock()
+    const number = appendSnapshot(db, terms, now)
+    db.run(
+      'INSERT INTO event (at, actor, action, subject, snapshotNumber) VALUES (?, ?, ?, ?, ?)',
+      now.toISOString(),
+      ACTOR,
+      action,
+      subject,
+      number,
+    )
+    return number
+  }
+  const finish = async <T>(change: Change<T>, number: number): Promise<void> => {
+    logger.info({ action: change.action, subject: change.subject, number }, 'changed')
+    await publisher.publish()
+    onPublished()
+  }
+  return {
+    put: async (change) => {
+      const { before, after, number } = db.transaction(() => {
+        const before = change.read()
+        change.apply()
+        const after = change.read()
+        const isSame = before !== undefined && canonicalJson(before) === canonicalJson(after)
+        return { before, after, number: isSame ? undefined : record(change) }
+      })
+      if (number !== undefined) await finish(change, number)
+      return { status: before === undefined ? 201 : 200, body: after }
+    },
+    remove: async (change) => {
+      const number = db.transaction(() => {
+        if (change.read() === undefined) throw unknown(change.subject)
+        change.apply()
+        return record(change)
+      })
+      await finish(change, number)
+      return { status: 204 }
+    },
+  }
+}
+
+export function unknown(subject: string): ExchangeError {
+  return new ExchangeError('admin.not-found', `there is no ${subject}`)
+}

@@ -1,0 +1,14 @@
+import type { Clock } from '../runtime/clock.ts'
+import type { Changes } from './changes.ts'
+import type { Database } from './database.ts'
+import type { Publisher } from './publisher.ts'
+
+/** What the routes work on. */
+export interface CatalogueContext {
+  readonly instance: string
+  readonly memberClasses: readonly string[]
+  readonly db: Database
+  readonly clock: Clock
+  readonly changes: Changes
+  readonly publisher: Publisher
+}

@@ -1,0 +1,66 @@
+import { ExchangeError } from '../protocol/errors.ts'
+import { checkPart, readClientId, formatId } from '../protocol/identifiers.ts'
+
+type Params = Readonly<Record<string, string>>
+
+/** Texts that people see: of any script, without control characters, not blank. */
+export const displayText = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 300,
+  pattern: '^(?=.*\\S)[^\\p{Cc}\\p{Cs}]+$',
+} as const
+
+/** @throws ExchangeError `admin.invalid` naming the field. */
+export function invalid(field: string, detail: string, cause?: unknown): ExchangeError {
+  return new ExchangeError('admin.invalid', `${field}: ${detail}`, { cause })
+}
+
+/**
+ * One part of an identifier from the path.
+ *
+ * @throws ExchangeError `admin.invalid` naming the part.
+ */
+export function readPart(params: Params, name: string): string {
+  return inField(name, () => checkPart(params[name] ?? ''))
+}
+
+/** The decoded identifier in the path: the instance, then these parts. */
+export function readPathId(instance: string, params: Params, names: readonly string[]): string {
+  return [instance, ...names.map((name) => readPart(params, name))].join('/')
+}
+
+/**
+ * Member and subsystem identifiers, each once.
+ *
+ * @throws ExchangeError `admin.invalid` naming the first that is malformed.
+ */
+export function readClientIds(field: string, texts: readonly string[]): ReadClient[] {
+  const clients = texts.map((text, i) =>
+    inField(`${field}/${i}`, () => {
+      const client = readClientId(text)
+      return {
+        id: formatId(client),
+        isMember: client.subsystem === undefined,
+        field: `${field}/${i}`,
+      }
+    }),
+  )
+  return [...new Map(clients.map((client) => [client.id, client])).values()]
+}
+
+export interface ReadClient {
+  readonly id: string
+  readonly isMember: boolean
+  /** Where it stands in the body. */
+  readonly field: string
+}
+
+function inField<T>(field: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof ExchangeError)) throw error
+    throw invalid(field, error.message, error)
+  }
+}

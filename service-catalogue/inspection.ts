@@ -1,0 +1,84 @@
+import type { ApiRequest, Route } from '../runtime/admin-api.ts'
+import { registeredCertificates } from './approved-authorities.ts'
+import type { CatalogueContext } from './context.ts'
+import type { Database } from './database.ts'
+import { invalid } from './input.ts'
+
+/** One administrative change. */
+export interface CatalogueEvent {
+  readonly position: number
+  readonly at: string
+  readonly actor: string
+  readonly action: string
+  readonly subject: string
+  /** The first snapshot with the change. */
+  readonly snapshotNumber: number
+}
+
+const EVENTS_IN_ANSWER = 1000
+const EXPIRING_MS = 30 * 24 * 60 * 60_000
+
+/** What administrators look at. */
+export function createInspectionRoutes(context: CatalogueContext): Route[] {
+  const { db } = context
+  return [
+    {
+      method: 'GET',
+      path: '/admin/status',
+      access: 'admin',
+      handle: () => ({ body: readStatus(context) }),
+    },
+    {
+      method: 'GET',
+      path: '/admin/events',
+      access: 'admin',
+      handle: (request) => {
+        const after = readCursor(request)
+        const events = db.all<CatalogueEvent>(
+          `SELECT * FROM event WHERE position > ? ORDER BY position LIMIT ${EVENTS_IN_ANSWER}`,
+          after,
+        )
+        return { body: { events, next: events.at(-1)?.position ?? after } }
+      },
+    },
+  ]
+}
+
+function readStatus({ db, instance, clock, publisher }: CatalogueContext): object {
+  const { number, issuedAt, expiresAt } = publisher.current()
+  const before = clock().getTime() + EXPIRING_MS
+  return {
+    program: 'catalogue',
+    instance,
+    snapshotNumber: number,
+    issuedAt: issuedAt.toISOString(),
+    expiresAt: expiresAt.toISOString(),
+    counts: {
+      authorities: count(db, 'authority'),
+      members: count(db, 'member'),
+      subsystems: count(db, 'subsystem'),
+      gateways: count(db, 'gateway'),
+      services: count(db, 'service'),
+      groups: count(db, 'client_group'),
+    },
+    expiringCertificates: registeredCertificates(db)
+      .filter(({ certificate }) => certificate.notAfter.getTime() < before)
+      .map(({ owner, purpose, certificate: { thumbprint, notAfter } }) => ({
+        owner,
+        purpose,
+        thumbprint,
+        notAfter: notAfter.toISOString(),
+      })),
+  }
+}
+
+function count(db: Database, table: string): number {
+  return db.get<{ count: number }>(`SELECT count(*) AS count FROM ${table}`)!.count
+}
+
+function readCursor({ query }: ApiRequest): number {
+  const text = query.get('after') ?? '0'
+  const after = Number(text)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(after)) return after
+  throw invalid('after', 'send the next of the answer before, a whole number')
+}

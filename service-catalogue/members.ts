@@ -1,0 +1,113 @@
+import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
+import { unknown } from './changes.ts'
+import { certificateRoutes, certificatesOf, type CertificateView } from './certificates.ts'
+import type { CatalogueContext } from './context.ts'
+import type { Database } from './database.ts'
+import { refuseDependents } from './dependents.ts'
+import { displayText, invalid, readPathId } from './input.ts'
+
+export interface MemberView {
+  readonly id: string
+  readonly name: string
+  /** Signing certificates. */
+  readonly certificates: CertificateView[]
+}
+
+const PATH = '/admin/members/:class/:member'
+
+const parseMember = bodyParser<{ name: string }>({
+  type: 'object',
+  additionalProperties: false,
+  required: ['name'],
+  properties: { name: displayText },
+})
+
+export function createMemberRoutes(context: CatalogueContext): Route[] {
+  const { db, instance, memberClasses, changes } = context
+  const idOf = ({ params }: ApiRequest): string => readPathId(instance, params, ['class', 'member'])
+  return [
+    {
+      method: 'GET',
+      path: '/admin/members',
+      access: 'admin',
+      handle: () => ({ body: { members: listMembers(db) } }),
+    },
+    {
+      method: 'GET',
+      path: PATH,
+      access: 'admin',
+      handle: (request) => ({ body: existingMember(db, idOf(request)) }),
+    },
+    {
+      method: 'PUT',
+      path: PATH,
+      access: 'admin',
+      handle: (request) => {
+        const id = idOf(request)
+        const memberClass = request.params.class ?? ''
+        if (!memberClasses.includes(memberClass)) {
+          throw invalid('class', `${memberClass} is not one of ${memberClasses.join(', ')}`)
+        }
+        const { name } = parseMember(request.body)
+        return changes.put({
+          action: 'put-member',
+          subject: `member ${id}`,
+          read: () => findMember(db, id),
+          apply: () =>
+            db.run(
+              'INSERT INTO member VALUES (?, ?) ON CONFLICT DO UPDATE SET name = excluded.name',
+              id,
+              name,
+            ),
+        })
+      },
+    },
+    {
+      method: 'DELETE',
+      path: PATH,
+      access: 'admin',
+      handle: (request) => {
+        const id = idOf(request)
+        return changes.remove({
+          action: 'delete-member',
+          subject: `member ${id}`,
+          read: () => findMember(db, id),
+          apply: () => {
+            refuseDependents(db, 'member', id)
+            db.run('DELETE FROM member WHERE id = ?', id)
+          },
+        })
+      },
+    },
+    ...certificateRoutes(context, {
+      path: PATH,
+      owner: 'member',
+      purpose: 'signing',
+      idOf,
+      identityOf: (params) => ({
+        instance,
+        memberClass: params.class ?? '',
+        member: params.member ?? '',
+      }),
+      refuseUnknown: (id) => existingMember(db, id),
+    }),
+  ]
+}
+
+function listMembers(db: Database): MemberView[] {
+  return db
+    .all<{ id: string; name: string }>('SELECT id, name FROM member ORDER BY id')
+    .map(({ id, name }) => ({ id, name, certificates: certificatesOf(db, 'member', id) }))
+}
+
+function findMember(db: Database, id: string): MemberView | undefined {
+  const row = db.get<{ name: string }>('SELECT name FROM member WHERE id = ?', id)
+  return row && { id, name: row.name, certificates: certificatesOf(db, 'member', id) }
+}
+
+/** @throws ExchangeError `admin.not-found`. */
+export function existingMember(db: Database, id: string): MemberView {
+  const member = findMember(db, id)
+  if (member === undefined) throw unknown(`member ${id}`)
+  return member
+}

@@ -1,0 +1,75 @@
+import { ExchangeError } from '../protocol/errors.ts'
+import type { ApiReply, ApiRequest, Route } from '../runtime/admin-api.ts'
+import type { CatalogueContext } from './context.ts'
+import type { Publisher } from './publisher.ts'
+import { matchesEntityTag, readWaitMs } from './request-preferences.ts'
+
+/** What gateways fetch. Everything in it is signed or named by its digest, so nobody logs in. */
+export function createPublicRoutes({ db, instance, publisher }: CatalogueContext): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/status',
+      access: 'public',
+      handle: () => {
+        const { number, expiresAt } = publisher.current()
+        return {
+          headers: { 'cache-control': 'no-store' },
+          body: {
+            program: 'catalogue',
+            instance,
+            snapshotNumber: number,
+            expiresAt: expiresAt.toISOString(),
+          },
+        }
+      },
+    },
+    {
+      method: 'GET',
+      path: '/snapshot',
+      access: 'public',
+      handle: (request) => answerSnapshot(publisher, request),
+    },
+    {
+      method: 'GET',
+      path: '/descriptions/:digest',
+      access: 'public',
+      handle: ({ params }) => {
+        const row = db.get<{ body: Uint8Array }>(
+          'SELECT body FROM description WHERE digest = ?',
+          params.digest ?? '',
+        )
+        if (!row) throw new ExchangeError('admin.not-found', 'there is no description of this name')
+        return {
+          headers: {
+            'content-type': 'application/json',
+            'cache-control': 'public, max-age=31536000, immutable',
+            etag: `"${params.digest}"`,
+          },
+          body: row.body,
+        }
+      },
+    },
+  ]
+}
+
+/**
+ * The current snapshot; 304 to a caller that has it. With `Prefer: wait=N` such a caller is held
+ * until there is another, and so learns of a change at once.
+ */
+async function answerSnapshot(publisher: Publisher, request: ApiRequest): Promise<ApiReply> {
+  const { headers, signal } = request
+  const held = publisher.current().etag
+  const waitMs = matchesEntityTag(headers, held) ? readWaitMs(headers) : undefined
+  if (waitMs !== undefined) await publisher.waitForOther(held, waitMs, signal)
+  const { body, etag } = publisher.current()
+  const common = {
+    etag,
+    'cache-control': 'no-cache',
+    ...(waitMs === undefined ? {} : { 'preference-applied': 'wait' }),
+    // The server is closing: an idle connection would keep it
+    ...(publisher.stopped ? { connection: 'close' } : {}),
+  }
+  if (matchesEntityTag(headers, etag)) return { status: 304, headers: common }
+  return { headers: { ...common, 'content-type': 'application/jose' }, body }
+}

@@ -1,0 +1,24 @@
+import type { Route } from '../runtime/admin-api.ts'
+import { createAuthorityRoutes } from './authorities.ts'
+import type { CatalogueContext } from './context.ts'
+import { createGatewayRoutes } from './gateways.ts'
+import { createGroupRoutes } from './groups.ts'
+import { createInspectionRoutes } from './inspection.ts'
+import { createMemberRoutes } from './members.ts'
+import { createPublicRoutes } from './public-routes.ts'
+import { createServiceRoutes } from './services.ts'
+import { createSubsystemRoutes } from './subsystems.ts'
+
+/** Everything the catalogue serves. */
+export function createCatalogueRoutes(context: CatalogueContext): Route[] {
+  return [
+    ...createPublicRoutes(context),
+    ...createInspectionRoutes(context),
+    ...createAuthorityRoutes(context),
+    ...createMemberRoutes(context),
+    ...createSubsystemRoutes(context),
+    ...createGatewayRoutes(context),
+    ...createServiceRoutes(context),
+    ...createGroupRoutes(context),
+  ]
+}

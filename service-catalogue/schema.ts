@@ -1,0 +1,97 @@
+export const SCHEMA_VERSION = 1
+
+/**
+ * Identifiers stand in their decoded form, `INSTANCE/CLASS/MEMBER/…`; times in RFC 3339, UTC.
+ * Foreign keys are the second line: the routes say what depends on what, in words.
+ */
+export const SCHEMA = `
+CREATE TABLE catalogue (instance TEXT PRIMARY KEY) STRICT;
+
+CREATE TABLE authority (name TEXT PRIMARY KEY) STRICT;
+CREATE TABLE authority_certificate (
+  authority TEXT NOT NULL REFERENCES authority ON DELETE CASCADE,
+  position  INTEGER NOT NULL,
+  der       BLOB NOT NULL,
+  PRIMARY KEY (authority, position)
+) STRICT;
+
+CREATE TABLE member (id TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT;
+CREATE TABLE subsystem (
+  id     TEXT PRIMARY KEY,
+  member TEXT NOT NULL REFERENCES member,
+  code   TEXT NOT NULL,
+  name   TEXT NOT NULL
+) STRICT;
+CREATE INDEX subsystem_member ON subsystem (member);
+
+CREATE TABLE gateway (
+  id      TEXT PRIMARY KEY,
+  member  TEXT NOT NULL REFERENCES member,
+  address TEXT NOT NULL
+) STRICT;
+CREATE INDEX gateway_member ON gateway (member);
+
+-- Of members (signing) and of gateways (authentication)
+CREATE TABLE certificate (
+  thumbprint TEXT PRIMARY KEY,
+  der        BLOB NOT NULL,
+  member     TEXT REFERENCES member ON DELETE CASCADE,
+  gateway    TEXT REFERENCES gateway ON DELETE CASCADE,
+  CHECK ((member IS NULL) <> (gateway IS NULL))
+) STRICT;
+CREATE INDEX certificate_member ON certificate (member);
+CREATE INDEX certificate_gateway ON certificate (gateway);
+
+CREATE TABLE client_group (code TEXT PRIMARY KEY, title TEXT NOT NULL) STRICT;
+
+-- Whom a gateway speaks for, and who is in a group: members or subsystems
+CREATE TABLE listed_client (
+  gateway   TEXT REFERENCES gateway ON DELETE CASCADE,
+  groupCode TEXT REFERENCES client_group ON DELETE CASCADE,
+  client    TEXT NOT NULL,
+  member    TEXT REFERENCES member,
+  subsystem TEXT REFERENCES subsystem,
+  CHECK ((gateway IS NULL) <> (groupCode IS NULL)),
+  CHECK (client = coalesce(member, subsystem) AND (member IS NULL) <> (subsystem IS NULL)),
+  UNIQUE (gateway, client),
+  UNIQUE (groupCode, client)
+) STRICT;
+CREATE INDEX listed_client_client ON listed_client (client);
+
+-- Never removed: exchanges of the past were made under these contracts
+CREATE TABLE description (digest TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE service (
+  id                TEXT PRIMARY KEY,
+  subsystem         TEXT NOT NULL REFERENCES subsystem,
+  code              TEXT NOT NULL,
+  title             TEXT NOT NULL,
+  type              TEXT NOT NULL,
+  endpoints         TEXT NOT NULL,
+  descriptionDigest TEXT REFERENCES description
+) STRICT;
+CREATE INDEX service_subsystem ON service (subsystem);
+
+CREATE TABLE event (
+  position       INTEGER PRIMARY KEY AUTOINCREMENT,
+  at             TEXT NOT NULL,
+  actor          TEXT NOT NULL,
+  action         TEXT NOT NULL,
+  subject        TEXT NOT NULL,
+  snapshotNumber INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER event_is_not_changed BEFORE UPDATE ON event
+  BEGIN SELECT raise(ABORT, 'events are append-only'); END;
+CREATE TRIGGER event_is_not_removed BEFORE DELETE ON event
+  BEGIN SELECT raise(ABORT, 'events are append-only'); END;
+
+-- The payload is what will be signed; it makes way for the JWS, which holds it.
+CREATE TABLE snapshot (
+  number    INTEGER PRIMARY KEY,
+  issuedAt  TEXT NOT NULL,
+  expiresAt TEXT NOT NULL,
+  payload   TEXT,
+  jws       TEXT,
+  CHECK ((payload IS NULL) <> (jws IS NULL))
+) STRICT;
+CREATE INDEX snapshot_unsigned ON snapshot (number) WHERE jws IS NULL;
+`

@@ -1,0 +1,91 @@
+import { createServer } from 'node:https'
+import { join } from 'node:path'
+import type { Anchor } from '../protocol/snapshot.ts'
+import { createApi } from '../runtime/admin-api.ts'
+import { systemClock, type Clock } from '../runtime/clock.ts'
+import { listen } from '../runtime/lifecycle.ts'
+import { createLogger, type Logger } from '../runtime/logger.ts'
+import { ensureAdminToken } from './admin-token.ts'
+import { openAnchorFile, type AnchorFile } from './anchor-file.ts'
+import { createChanges } from './changes.ts'
+import type { CatalogueConfig } from './config.ts'
+import { openDatabase } from './database.ts'
+import { openPublisher } from './publisher.ts'
+import { createCatalogueRoutes } from './routes.ts'
+import { openSnapshotKey } from './snapshot-key.ts'
+import { newestSigned } from './snapshot-log.ts'
+import { createTlsRenewal, readTlsCredentials } from './tls-credentials.ts'
+import { startUpkeep } from './upkeep.ts'
+
+/** A running catalogue; disposing it answers who waits, drains connections and closes the store. */
+export interface Catalogue extends AsyncDisposable {
+  /** Where gateways reach it. */
+  readonly url: string
+  readonly port: number
+  readonly adminToken: string
+  readonly anchorFile: string
+  /** What stands in the anchor file now. */
+  anchor(): Anchor
+  snapshotNumber(): number
+}
+
+export interface CatalogueOptions {
+  readonly clock?: Clock
+  readonly logger?: Logger
+  /** How often it looks whether a snapshot is due, or a file has changed. */
+  readonly checkIntervalMs?: number
+}
+
+const CHECK_INTERVAL_MS = 1000
+
+/**
+ * Starts the catalogue of one instance; a second start goes on with the state of the first.
+ *
+ * @param config with absolute paths, see readCatalogueConfig.
+ * @throws ConfigError
+ */
+export async function startCatalogue(
+  config: CatalogueConfig,
+  options: CatalogueOptions = {},
+): Promise<Catalogue> {
+  const { instance, stateDir, host, memberClasses, rootCertificateFile } = config
+  const { clock = systemClock, logger = createLogger(`catalogue ${instance}`) } = options
+  const credentials = readTlsCredentials(config)
+
+  await using resources = new AsyncDisposableStack()
+  const db = resources.use(openDatabase(stateDir, instance))
+  const key = await openSnapshotKey(stateDir, newestSigned(db) !== undefined)
+  const token = ensureAdminToken(stateDir)
+  const terms = { instance, lifetimeMs: Math.ceil(config.snapshotLifetimeHours * 3_600_000) }
+  const publisher = await openPublisher({ db, key, terms, clock, logger })
+  let anchor: AnchorFile | undefined
+  const onPublished = (): void => anchor?.refresh()
+  const changes = createChanges({ db, terms, clock, publisher, logger, onPublished })
+
+  const routes = createCatalogueRoutes({ instance, memberClasses, db, clock, changes, publisher })
+  const api = createApi({ routes, token, origin: 'catalogue', logger })
+  const server = createServer({ ...credentials, minVersion: 'TLSv1.3' }, api)
+  const { port } = resources.use(await listen(server, config.port, host))
+  resources.defer(() => publisher.stop())
+
+  const url = config.publicUrl ?? `https://${host.includes(':') ? `[${host}]` : host}:${port}`
+  const file = join(stateDir, 'anchor.json')
+  const roots = { file, rootCertificateFile, db, logger }
+  // Not before the port is known: it stands in the anchor
+  const opened = openAnchorFile({ ...roots, instance, catalogueUrl: url, key })
+  anchor = opened
+  const renewTls = createTlsRenewal(server, config, logger)
+  const checks = [() => publisher.refresh(), () => opened.refresh(), renewTls]
+  resources.use(startUpkeep(checks, options.checkIntervalMs ?? CHECK_INTERVAL_MS, logger))
+
+  const running = resources.move()
+  return {
+    url,
+    port,
+    adminToken: token,
+    anchorFile: opened.file,
+    anchor: () => opened.current(),
+    snapshotNumber: () => publisher.current().number,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}

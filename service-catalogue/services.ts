@@ -1,0 +1,167 @@
+import { ANY_PATH } from '../protocol/endpoint.ts'
+import type { Endpoint, SnapshotService } from '../protocol/snapshot.ts'
+import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
+import { unknown } from './changes.ts'
+import type { CatalogueContext } from './context.ts'
+import type { Database } from './database.ts'
+import { displayText, invalid, readPathId } from './input.ts'
+import { readDescription, type ServiceDescription } from './service-description.ts'
+import { existingSubsystem } from './subsystems.ts'
+
+export interface ServiceView extends Omit<SnapshotService, 'code'> {
+  readonly id: string
+}
+
+const PATH = '/admin/services/:class/:member/:subsystem/:service'
+
+/** X-Road gives these a meaning of their own (PR-META, PR-MREST, PR-OPMON, PR-ENVMONMES). */
+const RESERVED_CODES = [
+  'listMethods',
+  'allowedMethods',
+  'getOpenAPI',
+  'getWsdl',
+  'listClients',
+  'getSecurityServerMetrics',
+  'getSecurityServerOperationalData',
+  'getSecurityServerHealthData',
+]
+
+interface ServiceBody {
+  title: string
+  /** OpenAPI 3.0 or 3.1. */
+  description?: Record<string, unknown>
+}
+
+const parseService = bodyParser<ServiceBody>({
+  type: 'object',
+  additionalProperties: false,
+  required: ['title'],
+  properties: {
+    title: displayText,
+    description: { type: 'object', required: [], nullable: true },
+  },
+})
+
+export function createServiceRoutes({ db, instance, changes }: CatalogueContext): Route[] {
+  const idOf = ({ params }: ApiRequest): string =>
+    readPathId(instance, params, ['class', 'member', 'subsystem', 'service'])
+  return [
+    {
+      method: 'GET',
+      path: '/admin/services',
+      access: 'admin',
+      handle: () => ({
+        body: { services: db.all<ServiceRow>(`${SELECT} ORDER BY id`).map(toView) },
+      }),
+    },
+    {
+      method: 'GET',
+      path: PATH,
+      access: 'admin',
+      handle: (request) => ({ body: existingService(db, idOf(request)) }),
+    },
+    {
+      method: 'PUT',
+      path: PATH,
+      access: 'admin',
+      handle: (request) => {
+        const id = idOf(request)
+        const code = readServiceCode(request.params)
+        const subsystem = readPathId(instance, request.params, ['class', 'member', 'subsystem'])
+        const { title, description } = parseService(request.body)
+        const described = description ? readDescription(description) : undefined
+        return changes.put({
+          action: 'put-service',
+          subject: `service ${id}`,
+          read: () => findService(db, id),
+          apply: () => {
+            existingSubsystem(db, subsystem)
+            storeService(db, { id, subsystem, code, title }, described)
+          },
+        })
+      },
+    },
+    {
+      method: 'DELETE',
+      path: PATH,
+      access: 'admin',
+      handle: (request) => {
+        const id = idOf(request)
+        return changes.remove({
+          action: 'delete-service',
+          subject: `service ${id}`,
+          read: () => findService(db, id),
+          apply: () => db.run('DELETE FROM service WHERE id = ?', id),
+        })
+      },
+    },
+  ]
+}
+
+function readServiceCode(params: ApiRequest['params']): string {
+  const code = params.service ?? ''
+  if (!RESERVED_CODES.includes(code)) return code
+  throw invalid(
+    'service',
+    `${code} is a service that gateways answer themselves; take another code`,
+  )
+}
+
+function storeService(
+  db: Database,
+  service: { id: string; subsystem: string; code: string; title: string },
+  description: ServiceDescription | undefined,
+): void {
+  const { id, subsystem, code, title } = service
+  if (description) {
+    db.run(
+      'INSERT INTO description VALUES (?, ?) ON CONFLICT DO NOTHING',
+      description.digest,
+      description.bytes,
+    )
+  }
+  const endpoints: Endpoint[] = description?.endpoints ?? [{ method: '*', path: ANY_PATH }]
+  db.run(
+    `INSERT INTO service VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET title = excluded.title, type = excluded.type,
+       endpoints = excluded.endpoints, descriptionDigest = excluded.descriptionDigest`,
+    id,
+    subsystem,
+    code,
+    title,
+    description ? 'OPENAPI' : 'REST',
+    JSON.stringify(endpoints),
+    description?.digest ?? null,
+  )
+}
+
+interface ServiceRow {
+  readonly id: string
+  readonly title: string
+  readonly type: SnapshotService['type']
+  readonly endpoints: string
+  readonly descriptionDigest: string | null
+}
+
+const SELECT = 'SELECT id, title, type, endpoints, descriptionDigest FROM service'
+
+function findService(db: Database, id: string): ServiceView | undefined {
+  const row = db.get<ServiceRow>(`${SELECT} WHERE id = ?`, id)
+  return row && toView(row)
+}
+
+function existingService(db: Database, id: string): ServiceView {
+  const service = findService(db, id)
+  if (service === undefined) throw unknown(`service ${id}`)
+  return service
+}
+
+function toView({ id, title, type, endpoints, descriptionDigest }: ServiceRow): ServiceView {
+  return {
+    id,
+    title,
+    type,
+    endpoints: JSON.parse(endpoints) as Endpoint[],
+    ...(descriptionDigest === null ? {} : { descriptionDigest }),
+  }
+}

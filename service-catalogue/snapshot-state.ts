@@ -1,0 +1,141 @@
+import type {
+  Endpoint,
+  Snapshot,
+  SnapshotAuthority,
+  SnapshotGateway,
+  SnapshotGroup,
+  SnapshotMember,
+  SnapshotService,
+  SnapshotSubsystem,
+} from '../protocol/snapshot.ts'
+import type { Database } from './database.ts'
+
+export type SnapshotState = Pick<Snapshot, 'authorities' | 'members' | 'gateways' | 'groups'>
+
+interface ServiceRow {
+  subsystem: string
+  code: string
+  title: string
+  type: SnapshotService['type']
+  endpoints: string
+  descriptionDigest: string | null
+}
+interface Der {
+  owner: string
+  der: Uint8Array
+}
+interface Client {
+  owner: string
+  client: string
+}
+
+/** All that is registered, sorted, so that the same state always makes the same bytes. */
+export function readState(db: Database): SnapshotState {
+  return {
+    authorities: readAuthorities(db),
+    members: readMembers(db),
+    gateways: readGateways(db),
+    groups: readGroups(db),
+  }
+}
+
+function readAuthorities(db: Database): SnapshotAuthority[] {
+  const certificates = byOwner(
+    db.all<Der>(
+      'SELECT authority AS owner, der FROM authority_certificate ORDER BY authority, position',
+    ),
+  )
+  return db
+    .all<{ name: string }>('SELECT name FROM authority ORDER BY name')
+    .map(({ name }) => ({ name, certificates: base64(certificates.get(name)) }))
+}
+
+function readMembers(db: Database): SnapshotMember[] {
+  const certificates = byOwner(
+    db.all<Der>(
+      `SELECT member AS owner, der FROM certificate WHERE member IS NOT NULL
+       ORDER BY member, thumbprint`,
+    ),
+  )
+  const services = Map.groupBy(
+    db.all<ServiceRow>('SELECT * FROM service ORDER BY id'),
+    ({ subsystem }) => subsystem,
+  )
+  const subsystems = Map.groupBy(
+    db.all<{ id: string; member: string; code: string; name: string }>(
+      'SELECT * FROM subsystem ORDER BY id',
+    ),
+    ({ member }) => member,
+  )
+  return db
+    .all<{ id: string; name: string }>('SELECT id, name FROM member ORDER BY id')
+    .map(({ id, name }) => ({
+      id,
+      name,
+      signingCertificates: base64(certificates.get(id)),
+      subsystems: (subsystems.get(id) ?? []).map((subsystem): SnapshotSubsystem => ({
+        code: subsystem.code,
+        name: subsystem.name,
+        services: (services.get(subsystem.id) ?? []).map(toService),
+      })),
+    }))
+}
+
+function toService({ code, title, type, ...row }: ServiceRow): SnapshotService {
+  const endpoints = JSON.parse(row.endpoints) as Endpoint[]
+  const { descriptionDigest } = row
+  return {
+    code,
+    title,
+    type,
+    endpoints,
+    ...(descriptionDigest === null ? {} : { descriptionDigest }),
+  }
+}
+
+function readGateways(db: Database): SnapshotGateway[] {
+  const certificates = byOwner(
+    db.all<Der>(
+      `SELECT gateway AS owner, der FROM certificate WHERE gateway IS NOT NULL
+       ORDER BY gateway, thumbprint`,
+    ),
+  )
+  const clients = byOwner(
+    db.all<Client>(
+      `SELECT gateway AS owner, client FROM listed_client WHERE gateway IS NOT NULL
+       ORDER BY gateway, client`,
+    ),
+  )
+  return db
+    .all<{ id: string; address: string }>('SELECT id, address FROM gateway ORDER BY id')
+    .map(({ id, address }) => ({
+      id,
+      address,
+      certificates: base64(certificates.get(id)),
+      clients: (clients.get(id) ?? []).map(({ client }) => client),
+    }))
+}
+
+function readGroups(db: Database): SnapshotGroup[] {
+  const members = byOwner(
+    db.all<Client>(
+      `SELECT groupCode AS owner, client FROM listed_client WHERE groupCode IS NOT NULL
+       ORDER BY groupCode, client`,
+    ),
+  )
+  return db
+    .all<{ code: string; title: string }>('SELECT code, title FROM client_group ORDER BY code')
+    .map(({ code, title }) => ({
+      code,
+      title,
+      members: (members.get(code) ?? []).map(({ client }) => client),
+    }))
+}
+
+function byOwner<T extends { owner: string }>(rows: T[]): Map<string, T[]> {
+  return Map.groupBy(rows, ({ owner }) => owner)
+}
+
+function base64(rows: readonly Der[] = []): string[] {
+  return rows.map(({ der }) => Buffer.from(der).toString('base64'))
+}

@@ -1,0 +1,65 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, sep } from 'node:path'
+import { expect, it } from 'vitest'
+
+/** For each folder, the folders its files may import. docs/architecture.md shows it as a drawing. */
+const MAY_IMPORT: Record<string, string[]> = {
+  protocol: [],
+  runtime: ['protocol'],
+  pki: ['protocol', 'runtime'],
+  adapters: ['protocol', 'runtime'],
+  'service-catalogue': ['protocol', 'runtime', 'pki'],
+  gateway: ['protocol', 'runtime', 'pki'],
+  cli: ['protocol', 'runtime', 'adapters'],
+  examples: ['protocol', 'runtime', 'pki', 'adapters', 'service-catalogue', 'gateway'],
+  docs: ['protocol', 'runtime', 'pki', 'adapters', 'service-catalogue', 'gateway'],
+}
+/** Who may know a thing: files matching the first pattern are imported only by the second. */
+const KNOWN_ONLY_BY: [thing: RegExp, by: RegExp][] = [
+  [/^pki\/authority\//, /^(pki\/authority|examples)\//],
+  // The composition root of each program is its server.ts; main.ts runs it.
+  [/-(sqlite|postgres|redis)\.ts$/, /^gateway\/server\.ts$/],
+  [/^gateway\/(access|catalogue|peers|replay|services|trust)\//, /^gateway\//],
+  [/^gateway\/steps\//, /^gateway\/(exchange\.ts|steps\/)/],
+]
+/** Steps know ports, the protocol and certificates; never how a port is implemented. */
+const STEP_MAY_IMPORT =
+  /^(protocol\/|pki\/certificate\.ts$|gateway\/(ports|exchange-state|catalogue-view|exchange-log\/store)\.ts$|gateway\/steps\/)/
+
+const files = globSync(Object.keys(MAY_IMPORT).map((folder) => `${folder}/**/*.ts`))
+const text = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]))
+const imports = new Map(
+  [...text].map(([file, source]) => [
+    file,
+    [...source.matchAll(/from '(\.[^']+)'/g)].map((m) => join(dirname(file), m[1]!)),
+  ]),
+)
+
+it.each(files)('%s imports only what it may', (file) => {
+  const folder = file.split(sep)[0]!
+  const forbidden = imports.get(file)!.filter((path) => {
+    const other = path.split(sep)[0]!
+    if (other !== folder && !MAY_IMPORT[folder]!.includes(other)) return true
+    if (file.startsWith('gateway/steps/') && !STEP_MAY_IMPORT.test(path)) return true
+    return KNOWN_ONLY_BY.some(([thing, by]) => thing.test(path) && !by.test(file))
+  })
+  expect(forbidden).toEqual([])
+})
+
+it('has no import cycles, types included', () => {
+  const visit = (file: string, trail: string[]): string[] => {
+    if (trail.includes(file)) return [...trail.slice(trail.indexOf(file)), file]
+    return (imports.get(file) ?? []).reduce<string[]>(
+      (found, next) => (found.length > 0 ? found : visit(next, [...trail, file])),
+      [],
+    )
+  }
+  expect(files.map((file) => visit(file, [])).find((cycle) => cycle.length > 0)).toBeUndefined()
+})
+
+it.each(files)('%s is at most 350 lines, without bare Error, default export or barrel', (file) => {
+  expect(text.get(file)!.split('\n').length).toBeLessThanOrEqual(350)
+  expect(text.get(file)).not.toMatch(/throw new Error\(|^export default|^export \* from/m)
+  const code = text.get(file)!.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
+  expect(code).not.toMatch(/(: |\bas |<)any\s*([;,)>=|&[\]{}]|$)/m)
+})

@@ -1,0 +1,234 @@
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { openAuthority, type Authority } from '../../pki/authority/authority.ts'
+import type { IssueOrder } from '../../pki/authority/issue-request.ts'
+import { createCsr } from '../../pki/csr.ts'
+import type { CertificateIdentity } from '../../pki/identity.ts'
+import { generateKey, type KeyKind } from '../../pki/keys.ts'
+import { createOcspRequest } from '../../pki/ocsp-request.ts'
+import { createOcspError } from '../../pki/ocsp-response.ts'
+import { verifyOcspResponse, type OcspStatus } from '../../pki/ocsp-verify.ts'
+import { verifyPath } from '../../pki/path.ts'
+import type { Certificate } from '../../pki/certificate.ts'
+import { ConfigError } from '../../runtime/config.ts'
+import {
+  createTestAuthority,
+  GATEWAY,
+  later,
+  NOW,
+  temporaryFolder,
+  truncations,
+} from './support.ts'
+
+const { gateway: _, ...MEMBER } = GATEWAY
+
+interface Setup {
+  readonly stateDir: string
+  readonly open: (keyKind?: KeyKind) => Promise<Authority>
+  /** Moves the clock that every opened authority reads. */
+  readonly setTime: (at: Date) => void
+}
+
+function setup(): Setup {
+  const stateDir = join(temporaryFolder(), 'authority')
+  let now = NOW
+  const open = async (keyKind: KeyKind = 'P-256'): Promise<Authority> => {
+    const authority = await openAuthority({
+      instance: 'KH-TEST',
+      stateDir,
+      publicUrl: () => 'http://authority.example',
+      clock: () => now,
+      keyKind,
+    })
+    const closed = { is: false }
+    onTestFinished(() => (closed.is ? undefined : authority[Symbol.asyncDispose]()))
+    return {
+      ...authority,
+      [Symbol.asyncDispose]: async () => {
+        closed.is = true
+        await authority[Symbol.asyncDispose]()
+      },
+    }
+  }
+  return { stateDir, open, setTime: (at) => void (now = at) }
+}
+
+async function order(overrides: Partial<IssueOrder> = {}, asked?: CertificateIdentity) {
+  const identity = overrides.identity ?? GATEWAY
+  const csr = createCsr({ identity: asked ?? identity, ...(await generateKey('P-256')) }).pem
+  return { csr, kind: 'authentication', identity, ...overrides } satisfies IssueOrder
+}
+
+function statusOf(authority: Authority, certificate: Certificate, at: Date): OcspStatus {
+  const { der } = authority.answerOcsp(createOcspRequest(certificate, authority.issuing))
+  return verifyOcspResponse(der, { certificate, issuer: authority.issuing, at })
+}
+
+const invalid = expect.objectContaining({ code: 'admin.invalid' }) as Error
+
+describe('authority', () => {
+  it('issues a certificate of each kind that its chain carries', async () => {
+    const authority = await setup().open()
+    const orders = [
+      await order(),
+      await order({ kind: 'signing', identity: MEMBER }),
+      await order({ kind: 'information-system', identity: { ...MEMBER, subsystem: 'កុំព្យូទ័រ' } }),
+      await order({ kind: 'server', identity: MEMBER, subjectAltNames: ['catalogue.example'] }),
+    ]
+    for (const each of orders) {
+      const certificate = authority.issue(each)
+      expect(certificate.identity).toEqual(each.identity)
+      expect(certificate.ocspUrls).toEqual(['http://authority.example/ocsp'])
+      const path = verifyPath(certificate, {
+        anchors: [authority.root],
+        intermediates: [authority.issuing],
+        at: NOW,
+        purpose: each.kind,
+      })
+      expect(path).toHaveLength(3)
+    }
+  })
+
+  it('refuses an order that does not match its request, or its kind', async () => {
+    const authority = await setup().open()
+    const { key } = { key: await generateKey('P-256') }
+    const withName = createCsr({ identity: GATEWAY, ...key, subjectAltNames: ['a.example'] }).pem
+    const refused = [
+      await order({}, { ...GATEWAY, gateway: 'MOI-2' }),
+      await order({}, MEMBER),
+      await order({ identity: { ...GATEWAY, instance: 'OTHER' } }),
+      await order({ identity: MEMBER }),
+      await order({ kind: 'signing' }),
+      await order({ kind: 'server', identity: MEMBER }),
+      await order({ subjectAltNames: ['not a name'] }),
+      await order({ identity: { ...GATEWAY, member: 'A\u202eB' } }),
+      await order({ identity: { ...GATEWAY, member: 'A/B' } }),
+      await order({ csr: 'garbage' }),
+      await order({ csr: withName }),
+    ]
+    for (const each of refused) expect(() => authority.issue(each)).toThrow(invalid)
+    expect(authority.counts().issued).toBe(3) // root, issuing authority, responder
+    const granted = await order({ csr: withName, subjectAltNames: ['a.example', '10.0.0.1'] })
+    expect(authority.issue(granted).subjectAltNames).toEqual(['a.example', '10.0.0.1'])
+  })
+
+  it('shortens a life when told to, and never lengthens it', async () => {
+    const authority = await setup().open()
+    expect(authority.issue(await order({ validityDays: 7 })).notAfter).toEqual(later(7))
+    expect(authority.issue(await order({ validityDays: 3000 })).notAfter).toEqual(later(730))
+  })
+
+  it('answers good until a certificate is revoked, and revoked at once', async () => {
+    const { open, setTime } = setup()
+    const authority = await open()
+    const certificate = authority.issue(await order())
+    expect(statusOf(authority, certificate, NOW).status).toBe('good')
+    setTime(later(1))
+    authority.revoke(certificate.serial, 'keyCompromise')
+    const revoked = { status: 'revoked', revokedAt: later(1), reason: 'keyCompromise' }
+    expect(statusOf(authority, certificate, later(1))).toMatchObject(revoked)
+    // An administrator who repeats a call whose answer was lost changes nothing.
+    setTime(later(2))
+    expect(authority.revoke(certificate.serial, 'superseded').revocation).toEqual({
+      revokedAt: later(1),
+      reason: 'keyCompromise',
+    })
+    expect(statusOf(authority, certificate, later(2))).toMatchObject(revoked)
+  })
+
+  it('refuses to revoke what it did not issue, and its own certificates', async () => {
+    const authority = await setup().open()
+    expect(() => authority.revoke('1234', 'superseded')).toThrow(
+      expect.objectContaining({ code: 'admin.not-found' }),
+    )
+    for (const { certificate } of authority.list()) {
+      expect(() => authority.revoke(certificate.serial, 'superseded')).toThrow(
+        expect.objectContaining({ code: 'admin.conflict' }),
+      )
+    }
+  })
+
+  it('keeps keys to itself: key files have mode 0600', async () => {
+    const { stateDir, open } = setup()
+    await open()
+    for (const file of ['root.key', 'issuing.key', 'ocsp-responder.key']) {
+      expect(statSync(join(stateDir, file)).mode & 0o777).toBe(0o600)
+    }
+  })
+
+  it('goes on with the same keys and records after a restart', async () => {
+    const { open } = setup()
+    const first = await open()
+    const [kept, revoked] = [first.issue(await order()), first.issue(await order())]
+    first.revoke(revoked.serial, 'superseded')
+    await first[Symbol.asyncDispose]()
+    const second = await open()
+    expect([second.root.pem, second.issuing.pem]).toEqual([first.root.pem, first.issuing.pem])
+    expect(statusOf(second, kept, NOW).status).toBe('good')
+    expect(statusOf(second, revoked, NOW).status).toBe('revoked')
+    expect(second.list()).toHaveLength(5)
+  })
+
+  it('works with the key of the root in a safe', async () => {
+    const { stateDir, open } = setup()
+    await (await open())[Symbol.asyncDispose]()
+    rmSync(join(stateDir, 'root.key'))
+    const authority = await open()
+    expect(authority.issue(await order()).identity).toEqual(GATEWAY)
+    expect(existsSync(join(stateDir, 'root.key'))).toBe(false)
+  })
+
+  it.each(['issuing.key', 'root.pem', 'authority.db'])(
+    'refuses to start when %s is gone',
+    async (file) => {
+      const { stateDir, open } = setup()
+      await (await open())[Symbol.asyncDispose]()
+      // With root.pem gone, the database stays; with the database gone, the certificates do.
+      rmSync(join(stateDir, file))
+      await expect(open()).rejects.toThrow(ConfigError)
+    },
+  )
+
+  it('refuses to start with the key of another authority', async () => {
+    const { stateDir, open } = setup()
+    await (await open())[Symbol.asyncDispose]()
+    renameSync(join(stateDir, 'ocsp-responder.key'), join(stateDir, 'issuing.key'))
+    await expect(open()).rejects.toThrow(ConfigError)
+  })
+
+  it('renews the certificate of its responder while it runs', async () => {
+    const { open, setTime } = setup()
+    const authority = await open()
+    const certificate = authority.issue(await order())
+    for (let day = 0; day <= 360; day += 9) {
+      setTime(later(day))
+      expect(statusOf(authority, certificate, later(day)).status).toBe('good')
+    }
+    const responders = authority.list().filter(({ kind }) => kind === 'ocsp-responder')
+    expect(responders.length).toBeGreaterThan(12)
+    expect(responders.length).toBeLessThan(24)
+  })
+
+  it('answers malformedRequest to garbage, and unauthorized about another authority', async () => {
+    const authority = await setup().open()
+    const request = createOcspRequest(authority.issue(await order()), authority.issuing)
+    const malformed = createOcspError('malformedRequest')
+    for (const bytes of [...truncations(request), Buffer.from('garbage')]) {
+      expect(authority.answerOcsp(bytes).der).toEqual(malformed)
+    }
+    const other = await createTestAuthority()
+    const foreign = createOcspRequest(other.issuing.certificate, other.root.certificate)
+    expect(authority.answerOcsp(foreign).der).toEqual(createOcspError('unauthorized'))
+  })
+
+  it('works with RSA keys', async () => {
+    const authority = await setup().open('RSA-2048')
+    const key = await generateKey('RSA-2048')
+    const certificate = authority.issue(
+      await order({ csr: createCsr({ identity: GATEWAY, ...key }).pem }),
+    )
+    expect(certificate.publicKey.asymmetricKeyType).toBe('rsa')
+    expect(statusOf(authority, certificate, NOW).status).toBe('good')
+  })
+})

@@ -1,0 +1,100 @@
+import { decodeJwt } from 'jose'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { createLogger } from '../../runtime/logger.ts'
+import { createChanges, type Change, type Changes } from '../../service-catalogue/changes.ts'
+import { openDatabase, type Database } from '../../service-catalogue/database.ts'
+import { openPublisher, type Publisher } from '../../service-catalogue/publisher.ts'
+import { openSnapshotKey, type SnapshotKey } from '../../service-catalogue/snapshot-key.ts'
+import { appendSnapshot, unsignedSnapshots } from '../../service-catalogue/snapshot-log.ts'
+import { temporaryFolder } from './support.ts'
+
+const logger = createLogger('catalogue', 'silent')
+const terms = { instance: 'KH-DEV', lifetimeMs: 3_600_000 }
+const now = new Date('2026-01-01T00:00:00Z')
+const clock = (): Date => now
+
+let db: Database
+let key: SnapshotKey
+/** What happens before a signature is made: tests hold it up, or let it fail. */
+let beforeSigning: () => Promise<void>
+let publisher: Publisher
+let changes: Changes
+
+beforeEach(async () => {
+  const stateDir = temporaryFolder()
+  db = openDatabase(stateDir, terms.instance)
+  const real = await openSnapshotKey(stateDir, false)
+  beforeSigning = async () => {}
+  key = { ...real, sign: async (payload) => (await beforeSigning(), real.sign(payload)) }
+  publisher = await openPublisher({ db, key, terms, clock, logger })
+  changes = createChanges({ db, terms, clock, publisher, logger, onPublished: () => {} })
+})
+
+const member = (id: string): Change<{ name: string }> => ({
+  action: 'put-member',
+  subject: `member ${id}`,
+  read: () => db.get('SELECT name FROM member WHERE id = ?', id),
+  apply: () => db.run('INSERT INTO member VALUES (?, ?)', id, 'x'),
+})
+const published = (from: Publisher) => decodeJwt(from.current().body.toString())
+
+describe('a change', () => {
+  it('is answered only when its snapshot is published', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    beforeSigning = () => promise
+    let answered = false
+    const answer = changes.put(member('A')).then((reply) => ((answered = true), reply))
+    await new Promise((done) => setTimeout(done, 50))
+    expect([answered, publisher.current().number]).toEqual([false, 1])
+    resolve()
+    expect((await answer).status).toBe(201)
+    expect(publisher.current().number).toBe(2)
+  })
+
+  it('that could not be signed is not lost: the next round publishes it under its number', async () => {
+    beforeSigning = () => Promise.reject(new TypeError('no key today'))
+    await expect(changes.put(member('A'))).rejects.toThrow(TypeError)
+    expect(publisher.current().number).toBe(1)
+    beforeSigning = async () => {}
+    await publisher.refresh()
+    expect(publisher.current().number).toBe(2)
+    expect(published(publisher).members).toMatchObject([{ id: 'A' }])
+  })
+
+  it('that was committed before a crash is published by the next start, as it was', async () => {
+    beforeSigning = () => new Promise(() => {}) // the program dies here
+    void changes.put(member('A'))
+    const [{ number, payload } = { number: 0, payload: '' }] = unsignedSnapshots(db)
+    beforeSigning = async () => {}
+    const restarted = await openPublisher({ db, key, terms, clock, logger })
+    expect(restarted.current().number).toBe(number)
+    expect(published(restarted)).toEqual(JSON.parse(payload))
+  })
+
+  it('that fails leaves neither number nor event behind', async () => {
+    await changes.put(member('A'))
+    const failing = { ...member('B'), read: () => undefined }
+    await changes.put(failing)
+    await expect(changes.put(failing)).rejects.toThrow()
+    expect(publisher.current().number).toBe(3)
+    expect(db.all('SELECT * FROM event')).toHaveLength(2)
+  })
+})
+
+describe('the store', () => {
+  it('keeps the last thousand snapshots', () => {
+    db.transaction(() => {
+      for (let i = 0; i < 1010; i++) appendSnapshot(db, terms, now)
+    })
+    expect(db.get('SELECT count(*) AS n, min(number) AS low FROM snapshot')).toMatchObject({
+      n: 1000,
+      low: 12,
+    })
+  })
+
+  it('lets nobody change or remove events', async () => {
+    await changes.put(member('A'))
+    expect(() => db.run('DELETE FROM event')).toThrow(/append-only/)
+    expect(() => db.run("UPDATE event SET actor = 'x'")).toThrow(/append-only/)
+  })
+})
