@@ -3,7 +3,8 @@
  * booleans, null, arrays, objects. Members with the value undefined are left out.
  *
  * @returns the canonical text; its UTF-8 form is what is signed.
- * @throws TypeError for a number that is not a safe integer: manifests have none.
+ * @throws TypeError for a number that is not a safe integer (manifests have none) and for a text with
+ *   a lone surrogate, which has no UTF-8 form (RFC 8785 §3.2.2.2).
  * @see RFC 8785 §3.2. Member names are sorted by UTF-16 code units, which is JavaScript's own order.
  */
 export function canonicalJson(value: unknown): string {
@@ -12,11 +13,14 @@ export function canonicalJson(value: unknown): string {
     const members = Object.entries(value)
       .filter(([, member]) => member !== undefined)
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`)
+      .map(([name, member]) => `${canonicalJson(name)}:${canonicalJson(member)}`)
     return `{${members.join(',')}}`
   }
   if (typeof value === 'number' && !Number.isSafeInteger(value)) {
     throw new TypeError('canonical JSON of a manifest holds safe integers only')
+  }
+  if (typeof value === 'string' && !value.isWellFormed()) {
+    throw new TypeError('canonical JSON holds well-formed Unicode only')
   }
   return JSON.stringify(value)
 }

@@ -64,7 +64,8 @@ function text(block: HeaderBlock, name: string): string | undefined {
   const value = singleValue(block, name)
   if (value === undefined || value === '') return undefined
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(value, 'latin1'))
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+    return decoder.decode(Buffer.from(value, 'latin1'))
   } catch {
     throw new ExchangeError('request.malformed', `${name} is not UTF-8`)
   }

@@ -4,9 +4,9 @@ import { LIMITS } from './limits.ts'
 /**
  * Letters, digits and marks of any script (Khmer and Lao vowels are marks), and the punctuation that
  * X-Road allows (PR-REST §4.8). No leading dot: `.` and `..` are path syntax. No leading mark: it
- * would join the slash before it.
+ * would join the slash before it. No space at either end: nobody sees it.
  */
-const PART = /^(?![.\p{M}])[\p{L}\p{N}\p{M}'()+,\-.=?_:@ ]+$/u
+const PART = /^(?![.\p{M} ])[\p{L}\p{N}\p{M}'()+,\-.=?_:@ ]+(?<! )$/u
 
 /** A member, or a subsystem of one. Only {@link parseClientId} and {@link readClientId} make one. */
 export interface ClientId {
@@ -132,6 +132,8 @@ function decodeParts(text: string): string[] {
 }
 
 function decodePart(text: string): string {
+  // A header's bytes beyond ASCII come as Latin-1 and would be read as letters that nobody wrote.
+  if (/[^\x20-\x7e]/.test(text)) throw invalid('an identifier is not percent-encoded')
   try {
     return checkPart(decodeURIComponent(text))
   } catch (error) {

@@ -15,6 +15,9 @@ export interface ManifestHeader {
   /** SHA-256 of the signing certificate, base64url (RFC 7515 §4.1.8). */
   readonly 'x5t#S256': string
 }
+/** The last second of the year 9999: no later one has an RFC 3339 form. */
+const MAX_IAT = 253_402_300_799
+
 export interface ParsedJws {
   readonly header: ManifestHeader
   readonly payload: Buffer
@@ -84,6 +87,8 @@ function readHeader(bytes: Buffer): ManifestHeader {
     Object.keys(header).length === 4 &&
     SIGNATURE_ALGORITHMS.includes(alg as SignatureAlgorithm) &&
     Number.isSafeInteger(iat) &&
+    iat! >= 0 &&
+    iat! <= MAX_IAT &&
     typeof kid === 'string' &&
     typeof x5t === 'string'
   if (!good) throw malformed('its header is not of the profile')

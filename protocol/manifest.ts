@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from './canonical-json.ts'
 import { ExchangeError } from './errors.ts'
+import { METHODS } from './methods.ts'
 
 interface ManifestBase {
   readonly version: 1
@@ -109,6 +110,9 @@ function parseManifest(payload: Uint8Array, kind: Manifest['kind']): Record<stri
     }
   }
   if (!UUID.test(manifest.exchangeId as string)) throw malformed('its exchange id is not a UUID')
+  if (kind === 'request' && !METHODS.some((method) => method === manifest.method)) {
+    throw malformed('its method is not one of the protocol')
+  }
   if (!isCanonical(manifest, text)) throw malformed('it is not canonical JSON')
   return manifest
 }
@@ -117,7 +121,7 @@ function isCanonical(value: unknown, text: string): boolean {
   try {
     return canonicalJson(value) === text
   } catch {
-    return false // a number with a fraction
+    return false // a number with a fraction, or a lone surrogate
   }
 }
 

@@ -85,13 +85,17 @@ const object = <P extends Record<string, unknown>>(properties: P, optional: (key
   properties,
 })
 const text = { type: 'string' } as const
+const instant = {
+  type: 'string',
+  pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$',
+} as const
 // Unknown members are ignored, so that a later minor version can add some (protocol/README.md §1.3).
 const schema = object({
   version: { type: 'integer', const: 1 },
   instance: text,
-  number: { type: 'integer', minimum: 1 },
-  issuedAt: text,
-  expiresAt: text,
+  number: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+  issuedAt: instant,
+  expiresAt: instant,
   authorities: { type: 'array', items: object({ name: text, certificates: texts }) },
   members: {
     type: 'array',
@@ -112,7 +116,7 @@ const schema = object({
                 title: text,
                 type: { type: 'string', enum: ['REST', 'OPENAPI'] },
                 endpoints: { type: 'array', items: object({ method: text, path: text }) },
-                descriptionDigest: { type: 'string', nullable: true },
+                descriptionDigest: { type: 'string', pattern: '^[A-Za-z0-9_-]{43}$' },
               },
               ['descriptionDigest'],
             ),
@@ -150,8 +154,21 @@ export async function verifySnapshot(jws: string, anchor: Anchor): Promise<Snaps
       if (!(error instanceof errors.JOSEError)) throw error
       return refuse('is not signed by a key of the anchor', error)
     })
-  const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
+  const value = parsePayload(payload)
   if (!isSnapshot(value)) return refuse('does not follow the protocol')
+  // A time that is none would compare as never over.
+  if ([value.issuedAt, value.expiresAt].some((time) => Number.isNaN(Date.parse(time)))) {
+    return refuse('has a time that is none')
+  }
   if (value.instance !== anchor.instance) return refuse('is of another instance')
   return value
+}
+
+/** Undefined, which is no snapshot, for what is not JSON. */
+function parsePayload(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
+  } catch {
+    return undefined
+  }
 }

@@ -75,14 +75,17 @@ export function unambiguousSegments(servicePath: string): string[] {
   if (servicePath === '' || servicePath === '/') return []
   const segments = servicePath.slice(1).split('/')
   return segments.map((segment, i) => {
-    const empty = segment === '' && i < segments.length - 1
-    if (empty || /%2f|%5c|\\|%25(?:2e|2f|5c|00)/i.test(segment)) {
+    const decoded = decodeSegment(segment)
+    // Some services cut a segment at `;`: what is left of it may be empty too.
+    const empty = decoded.startsWith(';') || (decoded === '' && i < segments.length - 1)
+    // Judged after decoding: in the bytes sent, %25%32e would hide its %2e.
+    if (empty || /[/\\]|%[0-9a-f]{2}/i.test(decoded)) {
       throw new ExchangeError(
         'access.path-ambiguous',
         'the path holds an encoded slash, an empty segment or double encoding',
       )
     }
-    return decodeSegment(segment)
+    return decoded
   })
 }
 

@@ -41,7 +41,9 @@ export function httpFailure(error: unknown): HttpFailure | undefined {
   if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) {
     return 'timeout'
   }
-  if (error instanceof errors.HeadersOverflowError || code.startsWith('HPE_')) return 'not-http'
+  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError) {
+    return 'not-http'
+  }
   if (code.startsWith('ERR_SSL') || /before secure TLS connection/.test(message)) {
     return 'unreachable'
   }

@@ -61,6 +61,7 @@ export function openOcspCache(options: {
   const { dir, clock, logger } = options
   const agent = new Agent({ connect: { timeout: ANSWER_MS } })
   const followed = new Map<string, Followed>()
+  let closed = false
   const keptFile = ({ certificate }: Followed): string => `${dir}/${certificate.thumbprint}.der`
 
   const entryFor = (certificate: Certificate, issuer: Certificate): Followed => {
@@ -88,7 +89,7 @@ export function openOcspCache(options: {
       })
       .catch((error: unknown) => {
         const text = error instanceof Error ? error.message : String(error)
-        if (entry.fault === undefined) {
+        if (entry.fault === undefined && !closed) {
           logger.warn({ subject: entry.certificate.subject, err: error }, 'no OCSP answer')
         }
         entry.fault = text
@@ -105,12 +106,18 @@ export function openOcspCache(options: {
     return age >= options.refreshSeconds * 1000
   }
 
-  const timer = setInterval(() => {
+  // The longest unheard first: with many certificates and one slow responder none is left out.
+  const fetchDue = (): void => {
+    if (closed) return
     const now = clock()
-    const free = MAX_PARALLEL - [...followed.values()].filter((e) => e.fetching).length
-    const due = [...followed.values()].filter((e) => !e.fetching && isDue(e, now))
-    for (const entry of due.slice(0, Math.max(0, free))) void fetchNow(entry)
-  }, TICK_MS)
+    const all = [...followed.values()]
+    const free = MAX_PARALLEL - all.filter(({ fetching }) => fetching).length
+    const due = all
+      .filter((entry) => !entry.fetching && isDue(entry, now))
+      .sort((a, b) => heard(a) - heard(b))
+    for (const entry of due.slice(0, Math.max(0, free))) void fetchNow(entry).then(fetchDue)
+  }
+  const timer = setInterval(fetchDue, TICK_MS)
 
   return {
     check: async (certificate, issuer, at) => {
@@ -136,11 +143,15 @@ export function openOcspCache(options: {
       })),
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer)
+      closed = true
       await agent.destroy()
       for (const entry of followed.values()) await entry.fetching
     },
   }
 }
+
+const heard = ({ fetchedAt, faultAt }: Followed): number =>
+  Math.max(fetchedAt?.getTime() ?? 0, faultAt?.getTime() ?? 0)
 
 async function fetchState(
   { certificate, issuer }: Followed,
