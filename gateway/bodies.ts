@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { ExchangeError, type ErrorCode } from '../protocol/errors.ts'
+import { ExchangeError, type ErrorCode, type Origin } from '../protocol/errors.ts'
 import { SpoolError, type Spool, type SpooledBody, type SpoolFailure } from '../runtime/spool.ts'
 import type { Bodies } from './ports.ts'
 
@@ -30,18 +30,20 @@ export function createBodies(
   limits: { readonly maxBytes: number; readonly idleMs: number },
 ): Bodies & { ofService: Bodies['ofReply'] } {
   const receiver =
-    (codes: Codes) =>
+    (codes: Codes, origin?: Origin) =>
     async (stream: Readable, scope: AsyncDisposableStack): Promise<SpooledBody> => {
       try {
         return scope.use(await spool.receive(stream, limits))
       } catch (cause) {
         if (!(cause instanceof SpoolError)) throw cause
-        throw new ExchangeError(codes[cause.failure], cause.message, { cause })
+        // A full disk is ours, whoever sends.
+        const whose = origin === undefined || cause.failure === 'storage' ? {} : { origin }
+        throw new ExchangeError(codes[cause.failure], cause.message, { cause, ...whose })
       }
     }
   return {
     ofRequest: receiver(REQUEST),
     ofReply: receiver(REPLY),
-    ofService: receiver(SERVICE),
+    ofService: receiver(SERVICE, 'service'),
   }
 }

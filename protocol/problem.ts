@@ -20,12 +20,12 @@ export interface XRoadFault {
   readonly detail: string
 }
 
-const SIDES: Record<Origin, { fault: string; name: string }> = {
-  'client-gateway': { fault: 'clientproxy', name: 'The client gateway' },
-  'provider-gateway': { fault: 'serverproxy', name: 'The provider gateway' },
-  service: { fault: 'serverproxy', name: 'The service' },
-  catalogue: { fault: 'catalogue', name: 'The catalogue' },
-  authority: { fault: 'authority', name: 'The authority' },
+const SIDES: Record<Origin, { fault: string; did: string }> = {
+  'client-gateway': { fault: 'clientproxy', did: 'The client gateway refused' },
+  'provider-gateway': { fault: 'serverproxy', did: 'The provider gateway refused' },
+  service: { fault: 'serverproxy', did: 'The service failed' },
+  catalogue: { fault: 'catalogue', did: 'The catalogue refused' },
+  authority: { fault: 'authority', did: 'The authority refused' },
 }
 
 /** X-Road fault code, 7.8 form: the value of `X-Road-Error`. */
@@ -59,7 +59,7 @@ export function toProblem(error: unknown, here: Origin, exchangeId: string): Pro
 /** `detail` is the id under which both gateways have the refusal in their logs. */
 export function toXRoadFault(problem: Problem): XRoadFault {
   const { detail = problem.title, code, origin, remedy, exchangeId, fault } = problem
-  const sentence = `${SIDES[origin].name} refused (${code}): ${detail.replace(/\.$/, '')}. ${remedy}`
+  const sentence = `${SIDES[origin].did} (${code}): ${detail.replace(/\.$/, '')}. ${remedy}`
   return { type: fault, message: sentence, detail: exchangeId }
 }
 

@@ -21,11 +21,13 @@ export type WorkerReply =
   | { readonly id: number; readonly error: string }
 
 const PAGE_BYTES = 16_384
+/** Longest wait for another program's lock (a backup); exchanges wait behind it. */
+const BUSY_MS = 1000
 /** Entries of one commit. More would hold up those that come after. */
 const BATCH = 256
 
 function open({ file, readOnly, maxBytes }: WorkerOptions): DatabaseSync {
-  const db = new DatabaseSync(file, { readOnly, timeout: 5000 })
+  const db = new DatabaseSync(file, { readOnly, timeout: BUSY_MS })
   if (readOnly) return db
   db.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA journal_mode = WAL`)
   db.exec('PRAGMA synchronous = FULL') // append() promises durability: do not trust a default

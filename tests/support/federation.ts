@@ -255,7 +255,7 @@ async function openGateway(context: Context, options: GatewayOptions): Promise<T
     timeouts: {
       connectMs: 1000,
       serviceMs: 1000,
-      providerMs: 2500,
+      providerMs: 4000,
       idleMs: 700,
       requestMs: 60_000,
     },

@@ -74,6 +74,9 @@ const BEHAVIOURS: Record<string, (response: ServerResponse, socket: Socket) => v
     response.writeHead(409, { 'content-type': 'text/plain' }).end('no')
   },
   silent: () => undefined,
+  slowly: (response) => {
+    setTimeout(() => response.end('slowly'), 400)
+  },
   pause: (response) => {
     response.writeHead(200, { 'content-length': '100' }).write('half')
   },
