@@ -45,7 +45,8 @@ export async function startProgram(options: Options): Promise<ChildProgram> {
     stdio: ['ignore', output, output],
     // Of its own process group: Ctrl-C is for us, who stop the programs in the right order.
     detached: true,
-    env: { ...process.env, ...env },
+    // Its log says when it is ready, whatever level this process logs at.
+    env: { ...process.env, LOG_LEVEL: 'info', ...env },
   })
   closeSync(output)
   const ended = once(child, 'exit')
