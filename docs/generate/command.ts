@@ -23,9 +23,13 @@ export async function commandPage(root: string): Promise<string> {
 async function describe(program: string, words: readonly string[]): Promise<string[]> {
   const env = { ...process.env, NO_COLOR: '1' }
   const { stdout } = await run(process.execPath, [program, ...words, '--help'], { env })
-  const inner = await Promise.all(
-    subcommands(stdout).map((name) => describe(program, [...words, name])),
-  )
+  const names = subcommands(stdout)
+  const inner: string[][] = []
+  // A few at a time: each is a process.
+  while (names.length > 0) {
+    const some = names.splice(0, 3)
+    inner.push(...(await Promise.all(some.map((name) => describe(program, [...words, name])))))
+  }
   const heading = `${'#'.repeat(Math.min(4, words.length + 2))} ${['spean', ...words].join(' ')}`
   return [`${heading}\n\n\`\`\`text\n${stdout.trimEnd()}\n\`\`\`\n`, ...inner.flat()]
 }

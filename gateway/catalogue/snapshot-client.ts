@@ -50,14 +50,17 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
   let heardAt: Date | undefined
   let fault: string | undefined
 
+  // Outlives the snapshot itself: an expired one on disk still says what must not come back.
+  let highest = 0
   const accept = async (jws: string): Promise<void> => {
     const snapshot: Snapshot = await verifySnapshot(jws, anchor)
-    if (newest !== undefined && snapshot.number < newest.number) {
+    if (snapshot.number < highest) {
       throw new ExchangeError(
         'catalogue.unavailable',
-        `snapshot ${snapshot.number} is older than ${newest.number}, which this gateway has`,
+        `snapshot ${snapshot.number} is older than ${highest}, which this gateway had`,
       )
     }
+    highest = snapshot.number
     if (new Date(snapshot.expiresAt) <= clock()) {
       throw new ExchangeError('catalogue.expired', `snapshot ${snapshot.number} has expired`)
     }

@@ -63,8 +63,10 @@ async function sign(
     .sign(key)
 }
 
-async function follow(dir = mkdtempSync(join(tmpdir(), 'snapshots-'))): Promise<SnapshotClient> {
-  const clock = shiftedClock().now
+async function follow(
+  dir = mkdtempSync(join(tmpdir(), 'snapshots-')),
+  clock = shiftedClock().now,
+): Promise<SnapshotClient> {
   const logger = createLogger('test')
   const client = await openSnapshotClient({ anchor, dir, pollSeconds: 1, clock, logger })
   open.push(client)
@@ -119,5 +121,18 @@ describe('a snapshot', () => {
     served = await sign({ number: 8 })
     await vi.waitFor(() => expect(client.current(new Date()).number).toBe(8), { timeout: 5000 })
     expect(client.health.fault).toBeUndefined()
+  })
+
+  it('older than one that has expired on disk is refused all the same', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'snapshots-'))
+    served = await sign({ number: 7 })
+    await (await follow(dir))[Symbol.asyncDispose]()
+    const later = shiftedClock()
+    later.offsetMs = 2 * HOUR_MS
+    const expiresAt = new Date(Date.now() + 3 * HOUR_MS).toISOString()
+    served = await sign({ number: 6, expiresAt })
+    const client = await follow(dir, later.now)
+    await vi.waitFor(() => expect(client.health.fault).toContain('older'), { timeout: 5000 })
+    expect(client.newest).toBeUndefined()
   })
 })

@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { ErrorCode } from '../../protocol/errors.ts'
+import { REGISTRY, startFederation, type Federation } from '../support/federation.ts'
+import { expectRefusal } from '../support/refusals.ts'
+import { mountSmallDisk } from '../support/small-disk.ts'
+
+const PATH = `/r1/${REGISTRY}/echo`
+const SIDES = ['client', 'provider'] as const
+
+describe.each(SIDES)('when the disk of the %s gateway is full', (side) => {
+  const startOn = (dir: string): Promise<Federation> =>
+    startFederation({ [side]: { stateDir: join(dir, 'state') } })
+
+  it('a body that does not fit is refused, and recorded; small ones go on', async () => {
+    using disk = mountSmallDisk(3_000_000)
+    await using f = await startOn(disk.dir)
+    const body = randomBytes(3_500_000)
+    const code: ErrorCode = 'storage.unavailable'
+    await expectRefusal(f, {
+      name: code,
+      send: () => f.call(PATH, { method: 'POST', body }),
+      code,
+      by: side,
+    })
+    expect(readdirSync(join(disk.dir, 'state', 'spool'))).toEqual([])
+    expect((await f.call(PATH, { method: 'POST', body: body.subarray(0, 200_000) })).status).toBe(
+      200,
+    )
+  })
+
+  it('nothing is handed on that cannot be recorded; with room again, exchanges go on', async () => {
+    using disk = mountSmallDisk(3_000_000)
+    await using f = await startOn(disk.dir)
+    expect((await f.call(PATH)).status).toBe(200)
+    disk.fill()
+    // What the store has set aside already may take some entries yet.
+    let answer = await f.call(PATH)
+    for (let i = 0; answer.status === 200 && i < 2000; i += 1) answer = await f.call(PATH)
+    const calls = f.register.calls.length
+    answer = await f.call(PATH)
+    expect(answer.body.toString('utf8')).toContain('(log.unavailable)')
+    expect(answer.status).toBe(503)
+    expect(f.register.calls.length).toBe(calls)
+    disk.clear()
+    expect((await f.call(PATH)).status).toBe(200)
+  })
+})
