@@ -49,7 +49,7 @@ describe('a gateway killed under load', () => {
   it.each(['mekongbank', 'ncdd'])(
     '%s: has lost no exchange that was answered, and works again',
     async (name) => {
-      using plan = temporaryPlan()
+      using plan = await temporaryPlan()
       await using sandbox = await startSandbox(plan, { fresh: true, progress: () => undefined })
       const { httpPort } = plan.gateways.find((gateway) => gateway.httpPort !== 0)!
       const program = sandbox.programs.find((candidate) => candidate.name === `gateway-${name}`)!

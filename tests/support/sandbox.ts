@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sandboxPlan, type SandboxPlan } from '../../examples/sandbox/plan.ts'
@@ -7,16 +8,36 @@ export const ROOT = join(import.meta.dirname, '..', '..')
 export const PROVINCES = join(ROOT, 'examples', 'sandbox', 'data', 'provinces.csv')
 export const CLIENT = 'KH-DEV/COM/MEKONGBANK/KYC'
 
-/** Below the ports that the system hands out by itself, and seldom the same twice. */
-export function portOffset(): number {
-  return 6000 + Math.floor(Math.random() * 160) * 100
+/** An offset at which every port of the sandbox is free, below those that the system hands out. */
+export async function portOffset(): Promise<number> {
+  for (;;) {
+    const offset = 6000 + Math.floor(Math.random() * 16_000)
+    const ports = portsOf(sandboxPlan({ dir: '/', offset, data: PROVINCES }))
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return offset
+  }
+}
+
+function portsOf({ authority, cataloguePort, gateways }: SandboxPlan): number[] {
+  const own = gateways.flatMap(({ peerPort, adminPort, httpPort, httpsPort, register }) => [
+    ...[peerPort, adminPort, httpPort, httpsPort],
+    register?.port ?? 0,
+  ])
+  return [authority.publicPort, authority.adminPort, cataloguePort, ...own].filter(Boolean)
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
 }
 
 /** A plan in a folder of its own, which goes with it. */
-export function temporaryPlan(): SandboxPlan & Disposable {
+export async function temporaryPlan(): Promise<SandboxPlan & Disposable> {
   const dir = mkdtempSync(join(tmpdir(), 'sandbox-'))
   return {
-    ...sandboxPlan({ dir, offset: portOffset(), data: PROVINCES }),
+    ...sandboxPlan({ dir, offset: await portOffset(), data: PROVINCES }),
     [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
   }
 }
