@@ -30,7 +30,11 @@ describe('canonicalJson', () => {
   })).any
 
   it('writes what an independent reading of RFC 8785 writes', () => {
-    fc.assert(fc.property(value, (given) => expect(canonicalJson(given)).toBe(independent(given))))
+    fc.assert(
+      fc.property(value, (given) => {
+        expect(canonicalJson(given)).toBe(independent(given))
+      }),
+    )
   })
 
   it('changes nothing but the spelling, and nothing the second time', () => {
