@@ -25,6 +25,11 @@ export async function show<T>(
   else forPeople(answer)
 }
 
+/** The same id with its instance, whether or not it was written; groups have none. */
+export function fullId(id: string, instance: string): string {
+  return id.startsWith('group:') || id.split('/', 1)[0] === instance ? id : `${instance}/${id}`
+}
+
 /** `INSTANCE/CLASS/…` or `CLASS/…` to its parts without the instance. */
 export function localParts(id: string, instance: string, count: number): string[] {
   const parts = id.split('/')

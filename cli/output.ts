@@ -29,11 +29,18 @@ export function printJson(value: unknown): void {
 
 function toCell(value: unknown): string {
   if (value === undefined || value === null) return '-'
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  const text = isTexts(value)
+    ? value.join(', ')
+    : typeof value === 'string'
+      ? value
+      : JSON.stringify(value)
   // What a stranger sent must not steer the terminal of whoever reads the log.
   // oxlint-disable-next-line no-control-regex -- control characters are what is replaced
   return stripVTControlCharacters(text).replace(/[\x00-\x1f\x7f-\x9f]/g, '�')
 }
+
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string')
 
 /** Khmer and Lao vowels and signs stand above, below or before another letter: they take no cell. */
 function displayWidth(text: string): number {

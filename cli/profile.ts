@@ -42,6 +42,9 @@ const schema: JSONSchemaType<Profile> = {
 export interface OpenProfile {
   readonly instance: string
   readonly gatewayNames: readonly string[]
+  /** Members have neither of these: the operator has. */
+  readonly hasCatalogue: boolean
+  readonly hasAuthority: boolean
   catalogue(): ApiClient
   authority(): ApiClient
   /** @param name undefined: the only one there is. */
@@ -71,6 +74,8 @@ export function openProfile(named: string | undefined): OpenProfile {
   return {
     instance: profile.instance,
     gatewayNames,
+    hasCatalogue: profile.catalogue !== undefined,
+    hasAuthority: profile.authority !== undefined,
     catalogue: () => open(profile.catalogue, 'catalogue'),
     authority: () => open(profile.authority, 'authority'),
     gateway: (name) => {

@@ -50,6 +50,11 @@ export async function startGateway(
   const id = readGatewayId(config.gatewayId)
   const own = readIdentity(config)
   const tls = { cert: own.tlsCertificate, key: own.tlsKey }
+  if (own.certificate.subjectAltNames.length === 0) {
+    logger.warn(
+      'authentication.certificateFile names no host: clients of the HTTPS ports will refuse it',
+    )
+  }
 
   const store = resources.use(
     await openSqliteLogStore(`${stateDir}/exchange-log.db`, {
@@ -132,7 +137,13 @@ export async function startGateway(
   const status = (): object =>
     gatewayStatus({ config, catalogue, ocsp, own: ownCertificates, clock })
   const routes = [
-    ...createSettingsRoutes({ settings, clock, instance: id.instance, status }),
+    ...createSettingsRoutes({
+      settings,
+      clock,
+      instance: id.instance,
+      speaksFor: (subsystem) => catalogue.newest?.gateway(config.gatewayId)?.clients.has(subsystem),
+      status,
+    }),
     ...createLogRoutes(store),
   ]
   const api = createApi({ routes, token: adminToken, origin: 'client-gateway', logger })

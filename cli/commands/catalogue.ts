@@ -136,7 +136,7 @@ function addCertificate(command: Command, resource: Resource, kind: string): voi
     .description(`registers a ${kind} certificate (PEM) for ${resource.id}`)
     .action(async (id: string, file: string, _options: object, own: Command) => {
       const path = `${pathOf(own, resource, id)}/certificates`
-      const certificate = readText(file)
+      const certificate = firstCertificate(readText(file), file)
       const ask = (api: ApiClient) => api.call<Row>('POST', path, { certificate })
       await show(own, profileOf(own).catalogue(), ask, ({ pem: _pem, ...rest }) =>
         printRecord(rest),
@@ -168,6 +168,14 @@ async function readDescription(from: string): Promise<unknown> {
       cause,
     })
   }
+}
+
+/** Programs want the chain behind it in the same file; the catalogue wants the certificate. */
+function firstCertificate(pem: string, file: string): string {
+  const end = '-----END CERTIFICATE-----'
+  const until = pem.indexOf(end)
+  if (until < 0) throw new ConfigError(`${file}: holds no PEM certificate`)
+  return `${pem.slice(0, until)}${end}\n`
 }
 
 function readText(file: string): string {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
-import { localParts, profileOf, show } from '../context.ts'
+import { fullId, localParts, profileOf, show } from '../context.ts'
 import { printRecord, printTable } from '../output.ts'
 
 interface Grant extends Record<string, unknown> {
@@ -50,7 +50,10 @@ function addGrantCommands(grant: Command): void {
   grant
     .command('add <client> <service>')
     .description('lets a client (or group:CODE) call a service; all of it, or some endpoints')
-    .option('--endpoint <endpoint...>', "as 'GET /persons/*'; * is one segment, /** any number")
+    .option(
+      '--endpoint <endpoint...>',
+      "as 'GET /' 'GET /*': the list and one segment below it; /** is any number",
+    )
     .option(...GATEWAY_OPTION)
     .action(
       async (
@@ -60,7 +63,12 @@ function addGrantCommands(grant: Command): void {
         own: Command,
       ) => {
         const endpoints = endpoint?.map(parseEndpoint)
-        const body = { subject, service, ...(endpoints ? { endpoints } : {}) }
+        const { instance } = profileOf(own)
+        const body = {
+          subject: fullId(subject, instance),
+          service: fullId(service, instance),
+          ...(endpoints ? { endpoints } : {}),
+        }
         const ask = (api: ApiClient) => api.call<Grant>('POST', '/admin/grants', body)
         await show(own, profileOf(own).gateway(gateway), ask, (made) =>
           printRecord({ ...made, endpoints: endpointText(made) }),
@@ -161,7 +169,7 @@ function addSystemCommands(system: Command): void {
     .description('registers the certificate (PEM) of an information system for a client')
     .option(...GATEWAY_OPTION)
     .action(async (client: string, file: string, { gateway }: GatewayOption, own: Command) => {
-      const body = { client, certificate: readPem(file) }
+      const body = { client: fullId(client, profileOf(own).instance), certificate: readPem(file) }
       const ask = (api: ApiClient) =>
         api.call<Record<string, unknown>>('POST', '/admin/information-systems', body)
       await show(own, profileOf(own).gateway(gateway), ask, printRecord)
@@ -172,7 +180,7 @@ function addSystemCommands(system: Command): void {
     .option(...GATEWAY_OPTION)
     .action(
       async (client: string, thumbprint: string, { gateway }: GatewayOption, own: Command) => {
-        const path = `${apiPath('/admin/information-systems', thumbprint)}?${new URLSearchParams({ client }).toString()}`
+        const path = `${apiPath('/admin/information-systems', thumbprint)}?${new URLSearchParams({ client: fullId(client, profileOf(own).instance) }).toString()}`
         await show(
           own,
           profileOf(own).gateway(gateway),

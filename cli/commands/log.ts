@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { ApiClient } from '../../runtime/api-client.ts'
-import { profileOf, show } from '../context.ts'
+import { fullId, profileOf, show } from '../context.ts'
+import { ConfigError } from '../../runtime/config.ts'
 import { printRecord, printTable } from '../output.ts'
 
 interface Summary {
@@ -15,6 +16,10 @@ interface Summary {
   outcome: string
   status?: number
   code?: string
+}
+interface ShowOptions {
+  readonly gateway?: string
+  readonly manifest?: string
 }
 interface Entry extends Record<string, unknown> {
   kind: string
@@ -42,6 +47,10 @@ export function addLogCommands(program: Command): void {
     .option('--before <position>', 'those before the last line of the page before')
     .action(async (options: Record<string, string>, command: Command) => {
       const { gateway, ...filters } = options
+      for (const name of ['client', 'service']) {
+        const id = filters[name]
+        if (id !== undefined) filters[name] = fullId(id, profileOf(command).instance)
+      }
       const query = new URLSearchParams(filters).toString()
       const ask = (api: ApiClient) =>
         api.call<{ exchanges: Summary[]; next?: number }>('GET', `/admin/log?${query}`)
@@ -66,10 +75,20 @@ export function addLogCommands(program: Command): void {
     .command('show <exchange-id>')
     .description('everything recorded of one exchange, its manifests decoded')
     .option('-g, --gateway <name>', 'gateway of the profile; else SPEAN_GATEWAY')
-    .action(async (id: string, { gateway }: { gateway?: string }, command: Command) => {
+    .option('--manifest <kind>', 'print the signed manifest alone: request or response')
+    .action(async (id: string, options: ShowOptions, command: Command) => {
+      const { gateway, manifest: kindWanted } = options
       const ask = (api: ApiClient) =>
         api.call<{ entries: Entry[] }>('GET', `/admin/log/${encodeURIComponent(id)}`)
       await show(command, profileOf(command).gateway(gateway), ask, ({ entries }) => {
+        if (kindWanted !== undefined) {
+          const jws = entries.find(
+            ({ kind, manifest }) => kind === kindWanted && manifest,
+          )?.manifest
+          if (jws === undefined) throw new ConfigError(`the exchange has no ${kindWanted} manifest`)
+          process.stdout.write(jws) // without a line end, which is no part of it
+          return
+        }
         for (const { kind, manifest, ...rest } of entries) {
           console.log(`── ${kind}`)
           printRecord(rest)

@@ -21,13 +21,10 @@ export function addStatusCommand(program: Command): void {
     .description('how every program of the profile is')
     .action(async (_options: object, command: Command) => {
       const profile = profileOf(command)
-      const targets: [string, () => ApiClient][] = [
-        ['authority', () => profile.authority()],
-        ['catalogue', () => profile.catalogue()],
-        ...profile.gatewayNames.map((name): [string, () => ApiClient] => [
-          name,
-          () => profile.gateway(name),
-        ]),
+      const targets = [
+        ...(profile.hasAuthority ? [target('authority', () => profile.authority())] : []),
+        ...(profile.hasCatalogue ? [target('catalogue', () => profile.catalogue())] : []),
+        ...profile.gatewayNames.map((name) => target(name, () => profile.gateway(name))),
       ]
       const results = await Promise.all(targets.map(([name, open]) => ask(name, open)))
       if (command.optsWithGlobals<{ json?: boolean }>().json) printJson(results)
@@ -47,6 +44,8 @@ export function addStatusCommand(program: Command): void {
       if (results.some(({ notes }) => notes.length > 0)) process.exitCode = 1
     })
 }
+
+const target = (name: string, open: () => ApiClient): [string, () => ApiClient] => [name, open]
 
 interface Result {
   readonly name: string

@@ -8,13 +8,14 @@ import { sandboxPlan } from './plan.ts'
 import { startSandbox } from './sandbox.ts'
 
 const HERE = import.meta.dirname
+const ROOT = join(HERE, '..', '..')
 
 interface Options {
   readonly data?: string
   readonly key?: string
   readonly fresh?: boolean
   readonly portOffset: number
-  readonly dir: string
+  readonly dir?: string
 }
 
 const options = new Command('npm start --')
@@ -25,7 +26,7 @@ const options = new Command('npm start --')
   .option('--key <column>', 'its key column; else `code`, else the first')
   .option('--fresh', 'start over with new keys and empty logs')
   .option('--port-offset <n>', 'add this to every port', parseOffset, 0)
-  .option('--dir <folder>', 'where everything is kept', '.spean')
+  .option('--dir <folder>', 'where everything is kept, instead of .spean')
   .parse()
   .opts<Options>()
 
@@ -39,7 +40,7 @@ function parseOffset(text: string): number {
 const fromCaller = (path: string): string => resolve(process.env.INIT_CWD ?? process.cwd(), path)
 
 await runMain(async () => {
-  const dir = resolve(options.dir)
+  const dir = options.dir === undefined ? join(ROOT, '.spean') : fromCaller(options.dir)
   const data =
     options.data === undefined ? join(HERE, 'data', 'provinces.csv') : fromCaller(options.data)
   if (!existsSync(data)) throw new ConfigError(`${data}: there is no such file`)

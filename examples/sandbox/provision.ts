@@ -1,6 +1,8 @@
 /** What an operator and the members do once, done through the programs' own admin APIs. */
 import { copyFileSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { apiPath, createApiClient, type ApiClient } from '../../runtime/api-client.ts'
+import { ConfigError } from '../../runtime/config.ts'
 import { readPrivateFile, writeFileAtomically } from '../../runtime/private-file.ts'
 import { ensureCertificate } from './certificates.ts'
 import { sandboxFiles } from './config-files.ts'
@@ -139,4 +141,29 @@ export async function provisionServices(plan: SandboxPlan): Promise<void> {
     client: subject,
     certificate: firstOf(readFileSync(files.informationSystem.certificate, 'utf8')),
   })
+}
+
+const LOOK_MS = 20
+const SETTLE_MS = 15_000
+
+/** Resolves when every gateway works by the catalogue's newest snapshot. */
+export async function settled(plan: SandboxPlan): Promise<void> {
+  const files = sandboxFiles(plan.dir)
+  await using catalogue = adminOf(plan, plan.cataloguePort, files.catalogue.token)
+  const { snapshotNumber } = await catalogue.call<{ snapshotNumber: number }>('GET', '/status')
+  const until = performance.now() + SETTLE_MS
+  for (const { name, adminPort } of plan.gateways) {
+    await using gateway = adminOf(plan, adminPort, files.gateway(name).token)
+    for (;;) {
+      const { snapshot, catalogue: heard } = await gateway.call<{
+        snapshot?: { number: number }
+        catalogue: { fault?: string }
+      }>('GET', '/admin/status')
+      if ((snapshot?.number ?? 0) >= snapshotNumber) break
+      if (performance.now() > until) {
+        throw new ConfigError(`gateway ${name} does not hear from the catalogue: ${heard.fault}`)
+      }
+      await delay(LOOK_MS)
+    }
+  }
 }

@@ -5,7 +5,12 @@ import { ConfigError } from '../../runtime/config.ts'
 import { sandboxFiles, writeConfigFiles } from './config-files.ts'
 import { writePeopleCsv } from './people.ts'
 import { HOST, PEOPLE, type SandboxPlan } from './plan.ts'
-import { provisionCatalogue, provisionCertificates, provisionServices } from './provision.ts'
+import {
+  provisionCatalogue,
+  provisionCertificates,
+  provisionServices,
+  settled,
+} from './provision.ts'
 import { clearLeftovers, noteRunning, noteStopped } from './running.ts'
 
 export interface Sandbox extends AsyncDisposable {
@@ -68,6 +73,7 @@ export async function startSandbox(
     ),
   )
   await provisionServices(plan)
+  await settled(plan)
   const call = await firstCall(plan)
 
   const failed = Promise.race(
@@ -102,26 +108,20 @@ async function firstCall(plan: SandboxPlan): Promise<Call> {
   const client = `${instance}/${bank.memberClass}/${bank.member}/${bank.subsystem}`
   const subsystem = `${provider.memberClass}/${provider.member}/${provider.subsystem}`
   const url = `http://${HOST}:${bank.httpPort}/r1/${instance}/${subsystem}/${provider.register?.service}`
-  // The gateways hear of a change within a moment; until then the catalogue's answer is on its way.
-  const until = performance.now() + 15_000
-  for (;;) {
-    const answer = await fetch(`${url}?limit=1`, { headers: { 'x-road-client': client } })
-    const text = await answer.text()
-    if (answer.ok) {
-      const [row] = (JSON.parse(text) as { items: Record<string, string>[] }).items
-      const key =
-        provider.register?.key ?? (row && 'code' in row ? 'code' : Object.keys(row ?? {})[0])
-      const value = row && key !== undefined ? row[key] : undefined
-      return { client, url: value === undefined ? url : `${url}/${encodeURIComponent(value)}` }
-    }
-    if (performance.now() > until) throw new ConfigError(`the first call was refused: ${text}`)
-    await new Promise((done) => setTimeout(done, 100))
-  }
+  const answer = await fetch(`${url}?limit=1`, { headers: { 'x-road-client': client } })
+  const text = await answer.text()
+  if (!answer.ok) throw new ConfigError(`the first call was refused: ${text}`)
+  const [row] = (JSON.parse(text) as { items: Record<string, string>[] }).items
+  const key = provider.register?.key ?? (row && 'code' in row ? 'code' : Object.keys(row ?? {})[0])
+  const value = row && key !== undefined ? row[key] : undefined
+  return { client, url: value === undefined ? url : `${url}/${encodeURIComponent(value)}` }
 }
 
 function welcome(plan: SandboxPlan, { client, url }: Call, seconds: string): string {
   const bank = plan.gateways.find(({ httpsPort }) => httpsPort !== 0)!
   const files = sandboxFiles(plan.dir)
+  const usual = plan.dir === join(ROOT, '.spean')
+  const spean = usual ? 'bin/spean' : `bin/spean --profile ${files.profile}`
   return `
 ready in ${seconds} s. Call a register of another member, through two gateways:
 
@@ -129,8 +129,8 @@ ready in ${seconds} s. Call a register of another member, through two gateways:
 
 What both sides recorded of it, signed:
 
-  bin/spean log list --gateway mekongbank
-  bin/spean log list --gateway ncdd
+  ${spean} log list --gateway mekongbank
+  ${spean} log list --gateway ncdd
 
 The same by mutual TLS, as in production:
 

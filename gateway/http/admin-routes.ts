@@ -14,6 +14,8 @@ interface Deps {
   readonly clock: Clock
   /** The gateway's instance: paths leave it out. */
   readonly instance: string
+  /** Whether this gateway speaks for a subsystem; undefined while no snapshot says. */
+  readonly speaksFor: (subsystem: string) => boolean | undefined
   readonly status: () => object
 }
 
@@ -22,7 +24,7 @@ const parseConnection = bodyParser<Omit<Connection, 'service'>>({
   additionalProperties: false,
   required: ['url'],
   properties: {
-    url: { type: 'string', pattern: '^https?://[^?#]+$', maxLength: 2000 },
+    url: { type: 'string', maxLength: 2000 },
     timeoutMs: { type: 'integer', minimum: 100, maximum: 3_600_000, nullable: true },
     caCertificates: { type: 'string', nullable: true },
   },
@@ -64,7 +66,8 @@ const parseSystem = bodyParser<{ client: string; certificate: string }>({
 })
 
 /** What a gateway's own administrator does: connect services, grant access, register systems. */
-export function createSettingsRoutes({ settings, clock, instance, status }: Deps): Route[] {
+export function createSettingsRoutes(deps: Deps): Route[] {
+  const { settings, clock, instance, status } = deps
   return [
     { method: 'GET', path: '/status', access: 'public', handle: () => ({ body: { ready: true } }) },
     { method: 'GET', path: '/admin/status', access: 'admin', handle: () => ({ body: status() }) },
@@ -83,6 +86,8 @@ export function createSettingsRoutes({ settings, clock, instance, status }: Deps
           service: serviceIn(request, instance),
           ...parseConnection(request.body),
         }
+        ownService(connection.service, deps)
+        checkUrl(connection.url)
         if (connection.caCertificates !== undefined) readCertificates(connection.caCertificates)
         settings.connect(connection)
         return { body: connection }
@@ -107,7 +112,7 @@ export function createSettingsRoutes({ settings, clock, instance, status }: Deps
       method: 'POST',
       path: '/admin/grants',
       access: 'admin',
-      handle: ({ body }) => ({ status: 201, body: addGrant(settings, body, clock()) }),
+      handle: ({ body }) => ({ status: 201, body: addGrant(deps, body) }),
     },
     {
       method: 'DELETE',
@@ -142,19 +147,46 @@ export function createSettingsRoutes({ settings, clock, instance, status }: Deps
   ]
 }
 
+/** A gateway decides about the services of its own subsystems, and about nobody else's. */
+function ownService(text: string, { instance, speaksFor }: Deps): string {
+  const { service: _code, ...subsystem } = named('service', () => readServiceId(text))
+  const provider = formatId(subsystem)
+  if (subsystem.instance !== instance || speaksFor(provider) === false) {
+    throw new ExchangeError(
+      'admin.invalid',
+      `/service: this gateway does not speak for ${provider}`,
+    )
+  }
+  return text
+}
+
+function ownInstance(text: string, { instance }: Deps): string {
+  const client = named('subject', () => readClientId(text))
+  if (client.instance === instance) return formatId(client)
+  throw new ExchangeError('admin.invalid', `/subject: ${text} does not begin with ${instance}/`)
+}
+
+function checkUrl(text: string): void {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && /^https?:$/.test(url.protocol) && !/[?#@]/.test(text)) return
+  throw new ExchangeError(
+    'admin.invalid',
+    '/url: write http://HOST:PORT/PATH or https://…, without user, query and fragment',
+  )
+}
+
 function serviceIn({ params }: ApiRequest, instance: string): string {
   const parts = [params.class, params.member, params.subsystem, params.service]
   return formatId(named('service', () => readServiceId([instance, ...parts].join('/'))))
 }
 
 /** A second grant of the same is the first one: giving it again changes nothing. */
-function addGrant(settings: Settings, body: unknown, at: Date): Grant {
+function addGrant(deps: Deps, body: unknown): Grant {
+  const { settings, clock } = deps
   const { subject, service, endpoints } = parseGrant(body)
   const grant = {
-    subject: subject.startsWith('group:')
-      ? subject
-      : formatId(named('subject', () => readClientId(subject))),
-    service: formatId(named('service', () => readServiceId(service))),
+    subject: subject.startsWith('group:') ? subject : ownInstance(subject, deps),
+    service: ownService(service, deps),
     endpoints,
   }
   const same = settings
@@ -166,7 +198,7 @@ function addGrant(settings: Settings, body: unknown, at: Date): Grant {
         JSON.stringify(g.endpoints) === JSON.stringify(endpoints),
     )
   if (same) return same
-  const made = { id: crypto.randomUUID(), ...grant, grantedAt: at }
+  const made = { id: crypto.randomUUID(), ...grant, grantedAt: clock() }
   settings.grant(made)
   return made
 }

@@ -52,7 +52,7 @@ function faultXml(problem: Problem): string {
   return `<?xml version="1.0" encoding="UTF-8"?><error><type>${escape(type)}</type><message>${escape(message)}</message><detail>${escape(detail)}</detail></error>`
 }
 
-/** Refuses; if the request has not wholly arrived, its connection ends with the refusal. */
+/** Refuses; what is left of the request is read for a while, and then its connection ends. */
 export async function sendRefusal(
   request: IncomingMessage,
   response: ServerResponse,
@@ -67,15 +67,15 @@ export async function sendRefusal(
     ...refusal.headers,
     'content-type': refusal.contentType,
     'content-length': bytes.length,
-    ...(request.complete ? {} : { connection: 'close' }),
   })
   response.end(request.method === 'HEAD' ? undefined : bytes)
   if (!request.complete) await drain(request)
 }
 
-// A connection closed with unread data is reset, and the reset may overtake the answer (RFC 9112 §9.6).
+// A connection closed with unread data is reset, and the reset may overtake the answer (RFC 9112 §9.6):
+// so no `Connection: close`, on which node:http would close it at once.
 async function drain(request: IncomingMessage): Promise<void> {
   request.resume()
   await once(request, 'close', { signal: AbortSignal.timeout(DRAIN_MS) }).catch(() => undefined)
-  request.destroy()
+  if (!request.complete) request.destroy()
 }

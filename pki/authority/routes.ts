@@ -12,7 +12,7 @@ interface IssueBody {
   kind: CertificateKind
   identity: { memberClass: string; member: string; gateway?: string; subsystem?: string }
   subjectAltNames?: string[]
-  keyDays?: number
+  validityDays?: number
 }
 
 const part = { type: 'string', minLength: 1, maxLength: 255 } as const
@@ -40,7 +40,7 @@ const issueSchema: JSONSchemaType<IssueBody> = {
       items: { type: 'string', minLength: 1, maxLength: 253 },
       nullable: true,
     },
-    keyDays: { type: 'integer', minimum: 1, maximum: 3650, nullable: true },
+    validityDays: { type: 'integer', minimum: 1, maximum: 3650, nullable: true },
   },
 }
 const parseIssueBody = bodyParser(issueSchema)
@@ -133,13 +133,13 @@ export function createAuthorityRoutes({ authority }: { readonly authority: Autho
         path: '/admin/certificates',
         access: 'admin',
         handle: ({ body }) => {
-          const { csr, kind, identity, subjectAltNames, keyDays } = parseIssueBody(body)
+          const { csr, kind, identity, subjectAltNames, validityDays } = parseIssueBody(body)
           const certificate = authority.issue({
             csr,
             kind,
             identity: { instance, ...withoutNull(identity) },
             ...(subjectAltNames ? { subjectAltNames } : {}),
-            ...(keyDays ? { validityDays: keyDays } : {}),
+            ...(validityDays ? { validityDays: validityDays } : {}),
           })
           return {
             status: 201,

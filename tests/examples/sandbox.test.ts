@@ -77,11 +77,7 @@ describe('the sandbox', () => {
     running = await start()
     const commands = printedCommands(running.printed())
     expect(commands).toHaveLength(4)
-    const outputs = await Promise.all(
-      commands.map((command) =>
-        shell(command.replace('bin/spean', `bin/spean --profile ${home}/spean.json`)),
-      ),
-    )
+    const outputs = await Promise.all(commands.map((command) => shell(command)))
     const [http, clientLog, providerLog, mtls] = outputs
     expect(JSON.parse(http!)).toMatchObject({
       name_latin: 'Banteay Meanchey',

@@ -289,6 +289,17 @@ describe('the client gateway refuses', () => {
 })
 
 describe('a refusal', () => {
+  it('reaches who is still sending a large body, whichever side refuses', async () => {
+    const body = Buffer.alloc(4_000_000)
+    for (let i = 0; i < 10; i += 1) {
+      const nogrant = await f.call(`/r1/${REGISTRY}/nogrant`, { method: 'POST', body })
+      expect(nogrant.body.toString('utf8')).toContain('(access.denied)')
+      const unknown = await f.call(`/r1/${REGISTRY}/nothing`, { method: 'POST', body })
+      expect(unknown.body.toString('utf8')).toContain('(service.unknown)')
+    }
+  })
+
+
   it('is a problem document for who asks for one, with code, side and remedy', async () => {
     const rawHeaders = ['X-Road-Client', BANK, 'Accept', 'application/problem+json']
     const { headers, body } = await f.call(`/r1/${REGISTRY}/nogrant`, { rawHeaders })

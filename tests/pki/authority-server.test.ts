@@ -264,6 +264,7 @@ describe('authority server', () => {
     writeFileSync(configFile, JSON.stringify(config))
     const program = spawn(process.execPath, ['pki/authority/main.ts', configFile], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, LOG_LEVEL: 'info' },
     })
     onTestFinished(() => void program.kill('SIGKILL'))
     const [line] = (await once(createInterface(program.stdout), 'line')) as [string]

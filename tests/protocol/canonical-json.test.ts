@@ -60,7 +60,7 @@ describe('canonicalJson', () => {
 function independent(value: unknown): string {
   if (value === null || typeof value === 'boolean') return String(value)
   if (typeof value === 'number') return BigInt(value).toString()
-  if (typeof value === 'string') return `"${[...value].map(escaped).join('')}"`
+  if (typeof value === 'string') return `"${Array.from(value, escaped).join('')}"`
   if (Array.isArray(value)) return `[${value.map(independent).join()}]`
   const names = Object.keys(value as object).sort((a, b) =>
     Buffer.compare(Buffer.from(a, 'utf16le').swap16(), Buffer.from(b, 'utf16le').swap16()),

@@ -12,7 +12,7 @@ describe('the table of errors', () => {
     expect(entry.status).toSatisfy((status: number) => status >= 400 && status <= 599)
     expect(entry.fault).toMatch(/^(client|server\.\$)(\.[a-z0-9_]+)+$/)
     expect(entry.title).toMatch(/^[A-Z].*[^.]$/)
-    expect(entry.remedy).toMatch(/^[A-Z].*[a-zA-Z)]\.$/)
+    expect(entry.remedy).toMatch(/^.{10,}\.$/)
   })
 
   it('blames the client in the fault code exactly where the caller can mend it', () => {
@@ -40,9 +40,14 @@ describe('the table of errors', () => {
 
   it('has every code that the text of the protocol names', () => {
     const groups = new Set(Object.keys(ERRORS).map((code) => code.split('.')[0]!))
-    const named = [...protocolText().matchAll(/`([a-z]+)\.([a-z*-]+)`/g)]
+    const faults = /^(\| `[\w.-]+` \| \d+ \|) .*$/gm // a column of X-Road's codes, not ours
+    const named = [
+      ...protocolText()
+        .replace(faults, '$1')
+        .matchAll(/`([a-z]+)\.([a-z*-]+)`/g),
+    ]
     for (const [, group = '', rest = ''] of named) {
-      if (!groups.has(group) || rest === 'ts') continue
+      if (!groups.has(group) || /^(ts|json)$/.test(rest)) continue
       const code = `${group}.${rest}`
       if (rest.endsWith('*')) expect(groups).toContain(group)
       else expect([code, isErrorCode(code)]).toEqual([code, true])

@@ -148,10 +148,10 @@ describe('a signed manifest', () => {
   it('verifies for every length that the two numbers of ES256 may have', async () => {
     const { privateKey, publicKey } = pairs.get('ES256')!
     // One signature in 128 has a number that begins with a zero byte.
-    for (let i = 0; i < 600; i += 1) {
+    for (let i = 0; i < 3000; i += 1) {
       const jws = signJws({ ...headerWith('ES256'), iat: i }, 'x', privateKey)
       verifyJws(parseJws(jws), publicKey)
-      if (i % 10 === 0) await compactVerify(jws, publicKey)
+      if (i % 50 === 0) await compactVerify(jws, publicKey)
     }
   })
 
