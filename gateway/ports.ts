@@ -81,6 +81,8 @@ export interface OutgoingRequest {
   readonly headers: HeaderBlock
   readonly manifest: string
   readonly body: SpooledBody
+  /** Of the exchange: the reply's stream ends with it at the latest. */
+  readonly scope: AsyncDisposableStack
 }
 
 export interface ReplayGuard {

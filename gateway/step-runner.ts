@@ -2,7 +2,7 @@ import { ExchangeError } from '../protocol/errors.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { StepRunner } from './ports.ts'
 
-/** Makes the runner of one exchange's steps; what is slow or fails is told with the step's name. */
+/** Makes the runner of one exchange's steps; a refusal carries the step's name. */
 export function createStepRunner(
   incoming: { readonly exchangeId: string },
   logger: Logger,
@@ -17,8 +17,7 @@ export function createStepRunner(
     } catch (error) {
       const line = { id: incoming.exchangeId, step: name, ms: performance.now() - begun }
       // What is no refusal of ours is a bug, and the only trace of it is here.
-      if (error instanceof ExchangeError)
-        logger.debug({ ...line, code: error.code }, 'step refused')
+      if (error instanceof ExchangeError) error.step ??= name
       else logger.error({ ...line, err: error }, 'step failed')
       throw error
     }

@@ -22,6 +22,8 @@ export class ExchangeError extends Error {
   readonly status: number
   /** Set when another party refused and we pass it on; otherwise the refusal is our own. */
   readonly origin: Origin | undefined
+  /** The step that refused, for the log. */
+  step?: string
 
   /** @param detail one sentence the caller may read: no secrets, no paths, no stack. */
   constructor(code: ErrorCode, detail: string, options: { cause?: unknown; origin?: Origin } = {}) {

@@ -54,6 +54,8 @@ export function createSpool({ dir, memoryBytes }: { dir: string; memoryBytes: nu
   return {
     receive: async (stream, { maxBytes, idleMs }) => {
       const intake = new Intake(dir, memoryBytes)
+      // While a chunk is being stored nobody waits for the stream; nextChunk finds its error afterwards.
+      stream.on('error', ignore)
       try {
         for (let chunk; (chunk = await nextChunk(stream, idleMs)) !== undefined;) {
           if (intake.size + chunk.length > maxBytes) {
@@ -65,10 +67,14 @@ export function createSpool({ dir, memoryBytes }: { dir: string; memoryBytes: nu
       } catch (error) {
         await intake.discard()
         throw error
+      } finally {
+        stream.off('error', ignore)
       }
     },
   }
 }
+
+const ignore = (): void => undefined
 
 /** The next bytes, or undefined at the end. Never destroys the stream: its owner may still answer. */
 async function nextChunk(stream: Readable, idleMs: number): Promise<Buffer | undefined> {
@@ -120,13 +126,11 @@ class Intake {
   async take(chunk: Buffer): Promise<void> {
     this.size += chunk.length
     this.#hash.update(chunk)
-    if (this.#file === undefined && this.size <= this.#memoryBytes) {
-      this.#chunks.push(chunk)
-      return
-    }
+    if (this.#file === undefined) this.#chunks.push(chunk)
+    if (this.#file === undefined && this.size <= this.#memoryBytes) return
     try {
-      this.#file ??= await this.#spill()
-      await writeAll(this.#file, [chunk])
+      if (this.#file === undefined) await this.#spill()
+      else await writeAll(this.#file, [chunk])
     } catch (cause) {
       throw new SpoolError('storage', 'the body cannot be stored', { cause })
     }
@@ -154,13 +158,12 @@ class Intake {
     await this.#file?.close()
   }
 
-  async #spill(): Promise<FileHandle> {
+  async #spill(): Promise<void> {
     const path = join(this.#dir, crypto.randomUUID())
-    const file = await open(path, 'wx+', 0o600)
+    this.#file = await open(path, 'wx+', 0o600)
     await unlink(path)
-    await writeAll(file, this.#chunks)
+    await writeAll(this.#file, this.#chunks)
     this.#chunks = []
-    return file
   }
 }
 

@@ -52,6 +52,7 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
 
   // Outlives the snapshot itself: an expired one on disk still says what must not come back.
   let highest = 0
+  let accepted: string | undefined
   const accept = async (jws: string): Promise<void> => {
     const snapshot: Snapshot = await verifySnapshot(jws, anchor)
     if (snapshot.number < highest) {
@@ -60,7 +61,15 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
         `snapshot ${snapshot.number} is older than ${highest}, which this gateway had`,
       )
     }
+    const [, payload] = jws.split('.')
+    if (snapshot.number === highest && accepted !== undefined && payload !== accepted) {
+      throw new ExchangeError(
+        'catalogue.unavailable',
+        `there are two snapshots with the number ${highest}: the catalogue contradicts itself`,
+      )
+    }
     highest = snapshot.number
+    accepted = payload
     if (new Date(snapshot.expiresAt) <= clock()) {
       throw new ExchangeError('catalogue.expired', `snapshot ${snapshot.number} has expired`)
     }

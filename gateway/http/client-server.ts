@@ -6,7 +6,7 @@ import {
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { TLSSocket } from 'node:tls'
-import { errorEntry } from '../../protocol/errors.ts'
+import { errorEntry, ExchangeError } from '../../protocol/errors.ts'
 import { toProblem, type Problem } from '../../protocol/problem.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { newExchangeId } from '../../runtime/exchange-id.ts'
@@ -89,7 +89,11 @@ async function handle(
   } catch (error) {
     const problem = toProblem(error, 'client-gateway', incoming.exchangeId)
     const { code, origin, status, detail } = problem
-    logger.info({ ...line, code, origin, status, detail, ms: elapsed(begun) }, 'exchange refused')
+    const step = error instanceof ExchangeError ? error.step : undefined
+    logger.info(
+      { ...line, step, code, origin, status, detail, ms: elapsed(begun) },
+      'exchange refused',
+    )
     const fault = faultBody(problem, request.headers.accept)
     await sendRefusal(request, response, { status, headers: refusalHeaders(problem), ...fault })
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
+import { ExchangeError } from '../../protocol/errors.ts'
 import { MANIFEST_HEADER } from '../../protocol/headers.ts'
 import { parseJws } from '../../protocol/jws.ts'
 import { LIMITS } from '../../protocol/limits.ts'
@@ -71,7 +72,8 @@ async function handle(
   } catch (error) {
     const problem = toProblem(error, 'provider-gateway', received.exchangeId)
     const { code, origin, status, detail } = problem
-    logger.info({ ...line, code, origin, status, detail, ms: elapsed() }, 'exchange refused')
+    const step = error instanceof ExchangeError ? error.step : undefined
+    logger.info({ ...line, step, code, origin, status, detail, ms: elapsed() }, 'exchange refused')
     await sendRefusal(request, response, {
       status,
       headers: {},

@@ -9,13 +9,15 @@ interface Message {
   readonly path: string
   readonly headers: HeaderBlock
   readonly body: SpooledBody
+  /** When it is disposed, what was not read of the answer is given up, and its connection with it. */
+  readonly scope: AsyncDisposableStack
   /** Longest wait for the head of the answer; the pool's when undefined. */
   readonly answerMs?: number
 }
 
 /** Sends a message over a pool; resolves with the head of the answer, whatever its status. */
 export async function sendOver(pool: Pool, message: Message): Promise<Reply> {
-  const { method, path, headers, body, answerMs } = message
+  const { method, path, headers, body, scope, answerMs } = message
   const sends = body.size > 0
   const length = sends ? ['content-length', String(body.size)] : []
   const answer = await pool.request({
@@ -25,6 +27,10 @@ export async function sendOver(pool: Pool, message: Message): Promise<Reply> {
     body: sends ? (body.bytes ?? body.open()) : null,
     responseHeaders: 'raw',
     ...(answerMs === undefined ? {} : { headersTimeout: answerMs }),
+  })
+  scope.defer(() => {
+    answer.body.on('error', () => undefined) // it says that we gave up
+    answer.body.destroy()
   })
   // With responseHeaders: 'raw' they are names and values in turn, one character for each byte.
   const rawHeaders = answer.headers as unknown as string[]

@@ -95,14 +95,18 @@ function openPool(gateway: GatewayEntry, options: Options): PeerPool {
 async function dispatch(
   pool: Pool,
   gateway: GatewayEntry,
-  { method, target, headers, manifest, body }: OutgoingRequest,
+  { method, target, headers, manifest, body, scope }: OutgoingRequest,
 ): Promise<Reply> {
   const signed = [...headers, [MANIFEST_HEADER, manifest] as const]
-  const reply = await sendOver(pool, { method, path: target, headers: signed, body }).catch(
-    (error: unknown) => {
-      throw translate(error, gateway)
-    },
-  )
+  const reply = await sendOver(pool, {
+    method,
+    path: target,
+    headers: signed,
+    body,
+    scope,
+  }).catch((error: unknown) => {
+    throw translate(error, gateway)
+  })
   const isSigned = reply.rawHeaders.some(
     (name, i) => i % 2 === 0 && name.toLowerCase() === MANIFEST_HEADER,
   )

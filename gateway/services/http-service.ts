@@ -1,11 +1,11 @@
 import { Pool } from 'undici'
 import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
-import { headerBlock } from '../../protocol/header-block.ts'
+import { headerBlock, type HeaderBlock } from '../../protocol/header-block.ts'
 import { parseCertificates } from '../../pki/certificate.ts'
 import { verifyPath } from '../../pki/path.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Connection } from '../access/settings.ts'
-import type { Answer, ServedRecorded } from '../exchange-state.ts'
+import type { Answer, Reply, ServedRecorded } from '../exchange-state.ts'
 import type { Bodies, Trust } from '../ports.ts'
 import { httpFailure, sendOver, type HttpFailure } from '../outgoing/http-request.ts'
 import { tlsConnector } from '../outgoing/tls-connector.ts'
@@ -45,20 +45,19 @@ export function createHttpServices(options: Options): HttpServices {
   }
   return {
     call: async (connection, exchange) => {
-      const { request, target, headers, body, scope } = exchange
+      const { request, target, headers, body: sent, scope } = exchange
       const reply = await sendOver(poolOf(connection), {
         method: request.method,
         path: pathOf(connection.url, target),
         headers,
-        body,
+        body: sent,
+        scope,
         answerMs: connection.timeoutMs ?? options.answerMs,
       }).catch((error: unknown) => {
         throw translate(error, connection)
       })
-      const received = await receiveOrAbort(reply.stream, () =>
-        options.receive(reply.stream, scope),
-      )
-      return { status: reply.status, headers: headerBlock(reply.rawHeaders), body: received }
+      const body = await options.receive(reply.stream, exchange.scope)
+      return { status: reply.status, headers: answerHeaders(reply, connection), body }
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()))
@@ -73,17 +72,14 @@ export function pathOf(url: string, target: { servicePath: string; query: string
   return `${base}${target.servicePath || (base === '' ? '/' : '')}${target.query}`
 }
 
-/** What is not wanted any more must not go on filling a connection. */
-async function receiveOrAbort<T>(
-  stream: { destroy(): unknown; on(event: 'error', listener: () => void): unknown },
-  receive: () => Promise<T>,
-): Promise<T> {
+/** Headers of an answer. Too many of them are the service's fault, not its caller's. */
+function answerHeaders({ rawHeaders }: Reply, { service }: Connection): HeaderBlock {
   try {
-    return await receive()
-  } catch (error) {
-    stream.on('error', () => undefined) // its cause is being thrown already
-    stream.destroy()
-    throw error
+    return headerBlock(rawHeaders)
+  } catch (cause) {
+    if (!(cause instanceof ExchangeError)) throw cause
+    const detail = `${service}: ${cause.message}`
+    throw new ExchangeError('service.answer-invalid', detail, { cause, origin: 'service' })
   }
 }
 

@@ -10,8 +10,8 @@ import type { Peers } from '../ports.ts'
  * @throws ExchangeError `provider.*`, `certificate.*`, or what the provider refused with.
  */
 export async function sendToProvider(recorded: RequestRecorded, peers: Peers): Promise<Replied> {
-  const { method, headers, body, requestJws, target } = recorded
-  const message = { method, target: target.raw, headers, manifest: requestJws, body }
+  const { method, headers, body, requestJws, target, scope } = recorded
+  const message = { method, target: target.raw, headers, manifest: requestJws, body, scope }
   let last: unknown
   for (const peer of recorded.gateways) {
     try {

@@ -1,5 +1,7 @@
+import { ExchangeError } from '../../protocol/errors.ts'
 import { headerBlockDigest } from '../../protocol/header-block.ts'
 import { formatId, memberOf } from '../../protocol/identifiers.ts'
+import { LIMITS } from '../../protocol/limits.ts'
 import type { RequestManifest } from '../../protocol/manifest.ts'
 import type { Complete, RequestSigned } from '../exchange-state.ts'
 import type { ClientGateway } from '../ports.ts'
@@ -7,7 +9,7 @@ import type { ClientGateway } from '../ports.ts'
 /**
  * Makes and signs the request's manifest in the name of the client's member (protocol/README.md §5).
  *
- * @throws ExchangeError `client.not-served` without a key of that member.
+ * @throws ExchangeError `client.not-served` without a key of that member, `request.headers-too-large`.
  */
 export function signRequest(
   complete: Complete,
@@ -34,5 +36,11 @@ export function signRequest(
     ...(purpose === undefined ? {} : { purpose }),
   }
   const requestJws = signer.sign(memberOf(complete.client), request, clock())
+  if (requestJws.length > LIMITS.manifestBytes) {
+    throw new ExchangeError(
+      'request.headers-too-large',
+      'what the headers say does not fit a manifest',
+    )
+  }
   return { ...complete, request, requestJws }
 }

@@ -1,5 +1,5 @@
 import { ExchangeError } from '../../protocol/errors.ts'
-import { headerBlock, headerBlockDigest } from '../../protocol/header-block.ts'
+import { headerBlock, headerBlockDigest, type HeaderBlock } from '../../protocol/header-block.ts'
 import { MANIFEST_HEADER } from '../../protocol/headers.ts'
 import { memberOf } from '../../protocol/identifiers.ts'
 import { jwsDigest, parseResponseManifest, type ResponseManifest } from '../../protocol/manifest.ts'
@@ -18,7 +18,7 @@ export async function verifyResponse(
   { trust, bodies, clock }: ClientGateway,
 ): Promise<ResponseVerified> {
   const { reply, scope } = replied
-  const headers = headerBlock(reply.rawHeaders)
+  const headers = answerHeaders(reply.rawHeaders)
   const { jws: responseJws, payload } = await verifyManifest(reply.rawHeaders, {
     member: memberOf(replied.target.service),
     catalogue: replied.catalogue,
@@ -39,6 +39,15 @@ export async function verifyResponse(
   }
   const answer = { status: reply.status, headers, body }
   return { ...replied, response, responseJws, answer }
+}
+
+function answerHeaders(rawHeaders: readonly string[]): HeaderBlock {
+  try {
+    return headerBlock(rawHeaders)
+  } catch (cause) {
+    if (!(cause instanceof ExchangeError)) throw cause
+    throw new ExchangeError('provider.answer-invalid', cause.message, { cause })
+  }
 }
 
 function bindToRequest(response: ResponseManifest, replied: Replied): void {

@@ -1,6 +1,12 @@
 import { ExchangeError } from '../../protocol/errors.ts'
-import { headerBlock, headerBlockDigest, singleValue } from '../../protocol/header-block.ts'
-import { encodeId, formatId, memberOf, readClientId } from '../../protocol/identifiers.ts'
+import {
+  headerBlock,
+  headerBlockDigest,
+  singleValue,
+  type HeaderBlock,
+} from '../../protocol/header-block.ts'
+import { readCallHeaders } from '../../protocol/headers.ts'
+import { formatId, memberOf, readClientId } from '../../protocol/identifiers.ts'
 import { parseRequestManifest, type RequestManifest } from '../../protocol/manifest.ts'
 import { parseTarget } from '../../protocol/target.ts'
 import type { Authenticated, Verified } from '../exchange-state.ts'
@@ -38,11 +44,24 @@ export async function verifySignature(
   const headers = headerBlock(rawHeaders)
   compare(request, state, headerBlockDigest(headers))
   const target = parseTarget(request.target)
-  const named = singleValue(headers, 'x-road-client')
-  if (formatId(target.service) !== request.service || named !== encodeId(client)) {
+  if (formatId(target.service) !== request.service || !agrees(request, headers)) {
     throw new ExchangeError('manifest.malformed', 'the manifest contradicts its own message')
   }
   return { ...state, client, target, headers, request, requestJws: jws }
+}
+
+/** The service reads the headers, an auditor the manifest: they must say the same. */
+function agrees(request: RequestManifest, headers: HeaderBlock): boolean {
+  const said = readCallHeaders(headers)
+  return (
+    formatId(said.client) === request.client &&
+    said.messageId === request.messageId &&
+    said.userId === request.userId &&
+    said.issue === request.issue &&
+    said.representedParty === request.representedParty &&
+    said.purpose === request.purpose &&
+    singleValue(headers, 'x-road-request-id') === request.exchangeId
+  )
 }
 
 function compare(request: RequestManifest, state: Authenticated, headersDigest: string): void {

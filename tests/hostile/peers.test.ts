@@ -127,7 +127,9 @@ describe('a request from another gateway', () => {
     const manifest = { exchangeId: newExchangeId(new Date()) }
     const calls = f.register.calls.length
     const answers = await Promise.all([1, 2, 3, 4].map(() => sendToPeer(f, { manifest })))
-    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409, 409, 409])
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([
+      200, 409, 409, 409,
+    ])
     expect(f.register.calls.length).toBe(calls + 1)
   })
 

@@ -299,7 +299,6 @@ describe('a refusal', () => {
     }
   })
 
-
   it('is a problem document for who asks for one, with code, side and remedy', async () => {
     const rawHeaders = ['X-Road-Client', BANK, 'Accept', 'application/problem+json']
     const { headers, body } = await f.call(`/r1/${REGISTRY}/nogrant`, { rawHeaders })
