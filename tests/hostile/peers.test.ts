@@ -94,6 +94,16 @@ describe('a request from another gateway', () => {
       'manifest.malformed',
     ],
     [
+      'a manifest that names another user than the header',
+      () => ({ manifest: { userId: 'somebody else' } }),
+      'manifest.malformed',
+    ],
+    [
+      'a manifest with another message id than the header',
+      () => ({ manifest: { messageId: 'm-2' } }),
+      'manifest.malformed',
+    ],
+    [
       'a response as the request',
       () => ({ manifest: { kind: 'response' as never } }),
       'manifest.malformed',

@@ -74,6 +74,16 @@ describe('a provider gateway', () => {
     await refused(code)
   })
 
+  it('that is refused again and again takes none of our connections away', async () => {
+    const lie = { status: 201, body: 'x'.repeat(1_000_000) }
+    fake.behave = (request, response) => fake.answer(request, response, lie)
+    for (let i = 0; i < 2 * f.client.config.connections; i += 1) {
+      expect((await f.call(fake.path)).status).toBe(403)
+    }
+    fake.behave = (request, response) => fake.answer(request, response)
+    expect((await f.call(fake.path)).status).toBe(200)
+  })
+
   it('that answers with something that is not HTTP is refused', async () => {
     fake.behave = (request) => request.socket.end('ANSWER 42\r\n\r\n')
     await refused('provider.answer-invalid')

@@ -72,6 +72,13 @@ const ROWS: Refusal[] = [
     calls: 1,
   },
   {
+    name: 'answers with more headers than the protocol takes',
+    send: call('echo/headers'),
+    code: 'service.answer-invalid',
+    by: 'service',
+    calls: 1,
+  },
+  {
     name: 'has no address',
     send: call('unconnected/x'),
     code: 'service.not-connected',

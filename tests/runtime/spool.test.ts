@@ -155,6 +155,15 @@ describe('a body that cannot be received', () => {
     },
   )
 
+  it('is incomplete when it breaks off while what came is being stored', async () => {
+    const stream = new PassThrough()
+    const received = spoolIn(folder())(stream)
+    stream.write(randomBytes(MEMORY + 1))
+    await new Promise((done) => setImmediate(done))
+    stream.destroy(new TypeError('reset'))
+    await expect(failure(received)).resolves.toBe('incomplete')
+  })
+
   it('is incomplete when it broke off before it was asked for', async () => {
     const stream = new PassThrough()
     stream.destroy()

@@ -70,6 +70,10 @@ const BEHAVIOURS: Record<string, (response: ServerResponse, socket: Socket) => v
     }
     response.writeHead(200, { ...forged, 'spean-manifest': 'forged' }).end('forged')
   },
+  headers: (response) => {
+    const large = Object.fromEntries(['a', 'b', 'c'].map((name) => [name, 'x'.repeat(6000)]))
+    response.writeHead(200, large).end()
+  },
   refuse: (response) => {
     response.writeHead(409, { 'content-type': 'text/plain' }).end('no')
   },
