@@ -1,0 +1,68 @@
+import type { ErrorCode } from '../../protocol/errors.ts'
+import type { ExchangeLogStore, LogEntry, LogQuery } from '../../gateway/exchange-log/store.ts'
+
+export const minute = (minutes: number): Date => new Date(Date.UTC(2026, 0, 1, 8, minutes))
+
+const BASE = { side: 'client', at: minute(0) } as const
+
+export function requestEntry(exchangeId: string, more: Partial<LogEntry> = {}): LogEntry {
+  return {
+    ...BASE,
+    exchangeId,
+    kind: 'request',
+    client: 'KH/COM/BANK/KYC',
+    service: 'KH/GOV/REG/POP/echo',
+    ...more,
+  }
+}
+
+export function responseEntry(
+  exchangeId: string,
+  begunAt: number,
+  more: Partial<LogEntry> = {},
+): LogEntry {
+  return { ...BASE, exchangeId, begunAt, kind: 'response', status: 200, ...more }
+}
+
+export function refusalEntry(
+  exchangeId: string,
+  code: ErrorCode,
+  more: Partial<LogEntry> = {},
+): LogEntry {
+  return {
+    ...BASE,
+    exchangeId,
+    kind: 'refusal',
+    status: 403,
+    code,
+    origin: 'client-gateway',
+    detail: 'refused',
+    ...more,
+  }
+}
+
+/** A request and how it ended, at one side. */
+export async function appendRun(
+  store: ExchangeLogStore,
+  exchangeId: string,
+  end: 'ok' | 'error' | 'unanswered' | ErrorCode,
+  more: Partial<LogEntry> = {},
+): Promise<number> {
+  const position = await store.append(requestEntry(exchangeId, more))
+  const side = more.side ?? 'client'
+  if (end === 'ok' || end === 'error') {
+    const status = end === 'ok' ? 200 : 404
+    await store.append(responseEntry(exchangeId, position, { side, status }))
+  } else if (end !== 'unanswered') {
+    await store.append(refusalEntry(exchangeId, end, { side, begunAt: position }))
+  }
+  return position
+}
+
+/** Exchange ids of what a query finds, in its order. */
+export async function found(
+  store: ExchangeLogStore,
+  query: Partial<LogQuery> = {},
+): Promise<string[]> {
+  return (await store.list({ limit: 1000, ...query })).map(({ exchangeId }) => exchangeId)
+}
