@@ -50,6 +50,20 @@ describe('without the OCSP responder', () => {
   })
 })
 
+describe('left alone', () => {
+  it.each([9, 20])('for %i hours, the next call works', async (hours) => {
+    expect(await call()).toBe(200)
+    for (const clock of Object.values(f.clocks)) clock.offsetMs = hours * HOUR_MS
+    expect(await call()).toBe(200)
+  })
+
+  it('for a week asleep, calls work again as soon as the gateways have heard of the catalogue', async () => {
+    expect(await call()).toBe(200)
+    for (const clock of Object.values(f.clocks)) clock.offsetMs = 7 * 24 * HOUR_MS
+    await vi.waitFor(async () => expect(await call()).toBe(200), { timeout: 10_000 })
+  })
+})
+
 describe('with a clock that is off', () => {
   it('a request from the future is refused by the provider', async () => {
     expect(await call()).toBe(200)
