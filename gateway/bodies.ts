@@ -1,6 +1,12 @@
 import type { Readable } from 'node:stream'
 import { ExchangeError, type ErrorCode, type Origin } from '../protocol/errors.ts'
-import { SpoolError, type Spool, type SpooledBody, type SpoolFailure } from '../runtime/spool.ts'
+import {
+  SpoolError,
+  type Spool,
+  type SpooledBody,
+  type SpoolFailure,
+  type SpoolLimits,
+} from '../runtime/spool.ts'
 import type { Bodies } from './ports.ts'
 
 type Codes = Record<SpoolFailure, ErrorCode>
@@ -27,18 +33,23 @@ const SERVICE: Codes = {
 /** Bodies of the three kinds of message: they differ in whose fault a failure is. */
 export function createBodies(
   spool: Spool,
-  limits: { readonly maxBytes: number; readonly idleMs: number },
-): Bodies & { ofService: Bodies['ofReply'] } {
+  limits: SpoolLimits,
+): Bodies & { ofService: (stream: Readable, scope: AsyncDisposableStack) => Promise<SpooledBody> } {
   const receiver =
-    (codes: Codes, origin?: Origin) =>
-    async (stream: Readable, scope: AsyncDisposableStack): Promise<SpooledBody> => {
+    (codes: Codes, origin?: Origin): Bodies['ofReply'] =>
+    async (stream, scope, signedSize) => {
+      // Nobody stores more than was signed for.
+      const signed = signedSize !== undefined && signedSize <= limits.maxBytes
+      const maxBytes = signed ? signedSize : limits.maxBytes
       try {
-        return scope.use(await spool.receive(stream, limits))
+        return scope.use(await spool.receive(stream, { ...limits, maxBytes }))
       } catch (cause) {
         if (!(cause instanceof SpoolError)) throw cause
+        const longer = signed && cause.failure === 'too-large'
+        const code = longer ? 'manifest.body-altered' : codes[cause.failure]
         // A full disk is ours, whoever sends.
         const whose = origin === undefined || cause.failure === 'storage' ? {} : { origin }
-        throw new ExchangeError(codes[cause.failure], cause.message, { cause, ...whose })
+        throw new ExchangeError(code, cause.message, { cause, ...whose })
       }
     }
   return {

@@ -1,4 +1,4 @@
-import type { ClientId, ServiceId } from '../protocol/identifiers.ts'
+import { formatId, memberOf, type ClientId, type ServiceId } from '../protocol/identifiers.ts'
 import type { SnapshotService } from '../protocol/snapshot.ts'
 import type { Certificate } from '../pki/certificate.ts'
 
@@ -36,4 +36,10 @@ export interface CatalogueView {
     readonly name: string
     readonly memberName: string
   }[]
+}
+
+/** The names under which a grant may mean a client: its own, its member's, its groups'. */
+export function grantSubjects(client: ClientId, catalogue: CatalogueView): string[] {
+  const groups = catalogue.groupsOf(client).map((code) => `group:${code}`)
+  return [formatId(client), memberOf(client), ...groups]
 }

@@ -29,15 +29,19 @@ export interface GatewayConfig {
     providerMs: number
     /** Longest pause within a body. */
     idleMs: number
-    /** For a whole request to arrive. */
+    /** For a whole message to arrive, however slowly. */
     requestMs: number
   }
   /** Longest body in either direction. */
   maxBodyBytes: number
   /** Bodies up to this size are kept in memory, longer ones on disk. */
   bodyMemoryBytes: number
-  /** Connections kept to each other gateway and to each service. */
+  /** Bodies on disk at one time, all together. */
+  spoolMaxBytes: number
+  /** Connections to each other gateway and to each service; exchanges beyond them wait `connectMs`. */
   connections: number
+  /** Connections that each port takes at one time. */
+  maxConnections: number
   /** The exchange log grows to this size and then refuses, so that it cannot fill the disk. */
   exchangeLogMaxBytes: number
   /** Age at which an OCSP answer is fetched anew: how soon a revocation is seen. */
@@ -124,7 +128,9 @@ export const gatewayConfigSchema: JSONSchemaType<GatewayConfig> = {
     },
     maxBodyBytes: { type: 'integer', minimum: 0, default: 2_147_483_648 },
     bodyMemoryBytes: { type: 'integer', minimum: 0, maximum: 67_108_864, default: 262_144 },
+    spoolMaxBytes: { type: 'integer', minimum: 0, default: 17_179_869_184 },
     connections: { type: 'integer', minimum: 1, maximum: 10_000, default: 128 },
+    maxConnections: { type: 'integer', minimum: 1, maximum: 1_000_000, default: 5000 },
     exchangeLogMaxBytes: { type: 'integer', minimum: 65_536, default: 1_099_511_627_776 },
     ocspRefreshSeconds: { type: 'integer', minimum: 1, maximum: 86_400, default: 300 },
     catalogueWaitSeconds: { type: 'integer', minimum: 1, maximum: 60, default: 30 },

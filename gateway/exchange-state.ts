@@ -90,7 +90,10 @@ export interface ResponseRecorded {
 
 // Provider gateway
 
-export type Received = Incoming
+export interface Received extends Incoming {
+  /** The id in the manifest that came, nothing of which is verified. */
+  readonly claimedExchangeId?: string
+}
 export interface Authenticated extends Received {
   readonly peer: GatewayEntry
   readonly catalogue: CatalogueView

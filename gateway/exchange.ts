@@ -3,9 +3,9 @@
  * `serveExchange` → service, and back. Each line is a step of protocol/README.md §6, under the same
  * name in logs and metrics; the type a step takes is the proof that the steps before it ran.
  */
-import type { ExchangeError } from '../protocol/errors.ts'
+import { ExchangeError } from '../protocol/errors.ts'
 import type { Asked, Received, ResponseRecorded } from './exchange-state.ts'
-import type { ClientGateway, ProviderGateway } from './ports.ts'
+import type { ClientGateway, ProviderGateway, StepRunner } from './ports.ts'
 import { authenticatePeer } from './steps/authenticate-peer.ts'
 import { authorise } from './steps/authorise.ts'
 import { callService } from './steps/call-service.ts'
@@ -38,8 +38,7 @@ export async function requestExchange(asked: Asked, gw: ClientGateway): Promise<
     const verified = await step('verify-response', () => verifyResponse(replied, gw))
     return await step('record-response', () => recordResponse(verified, 'client', gw))
   } catch (error) {
-    await step('record-refusal', () => recordRefusal(step.known, error, 'client', gw))
-    throw error
+    throw await refuse(step, error, 'client', gw)
   }
 }
 
@@ -60,9 +59,26 @@ export async function serveExchange(
     const signed = await step('sign-response', () => signResponse(answered, gw))
     return await step('record-response', () => recordResponse(signed, 'provider', gw))
   } catch (error) {
-    // A refusal is evidence too: it is recorded before the caller hears of it.
-    await step('record-refusal', () => recordRefusal(step.known, error, 'provider', gw))
-    throw error
+    throw await refuse(step, error, 'provider', gw)
+  }
+}
+
+/** A refusal is evidence too: it is recorded before the caller hears of it. */
+async function refuse(
+  step: StepRunner,
+  error: unknown,
+  side: 'client' | 'provider',
+  gw: ClientGateway | ProviderGateway,
+): Promise<unknown> {
+  const { exchangeId } = step.known as { exchangeId: string }
+  if (error instanceof ExchangeError) error.exchangeId = exchangeId
+  try {
+    await step('record-refusal', () => recordRefusal(step.known, error, side, gw))
+    return error
+  } catch (cause) {
+    // What is not recorded to its end says so; and, once a request is recorded, that it may have left.
+    const code = 'position' in step.known ? 'log.unavailable-after-call' : 'log.unavailable'
+    return new ExchangeError(code, 'the exchange log takes no entries', { cause })
   }
 }
 

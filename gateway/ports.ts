@@ -36,6 +36,8 @@ export interface InformationSystems {
 }
 
 export interface Signer {
+  /** Whether this gateway can sign in a member's name so that others believe it at `at`. */
+  canSign(member: string, catalogue: CatalogueView, at: Date): boolean
   /**
    * Signs in the name of a member.
    *
@@ -51,18 +53,32 @@ export interface ExchangeLog {
    * @throws ExchangeError `log.unavailable`.
    */
   record(entry: LogEntry): Promise<number>
+
+  /**
+   * Records the refusal of somebody who is not known. Of a flood of them some are counted only, so that
+   * no stranger fills the log.
+   *
+   * @throws ExchangeError `log.unavailable`.
+   */
+  recordStranger(entry: LogEntry): Promise<void>
 }
 
 export interface Bodies {
   /**
    * Takes in what a request carries, whoever sent it; the size limit is the gateway's.
    *
+   * @param signedSize what the manifest says; more is not stored but refused with
+   *   `manifest.body-altered`.
    * @throws ExchangeError `request.body-too-large`, `request.body-incomplete`, `request.timeout`,
    *   `storage.unavailable`.
    */
-  ofRequest(stream: Readable, scope: AsyncDisposableStack): Promise<SpooledBody>
+  ofRequest(
+    stream: Readable,
+    scope: AsyncDisposableStack,
+    signedSize?: number,
+  ): Promise<SpooledBody>
   /** @throws ExchangeError `provider.answer-incomplete`, `provider.timeout`, `storage.unavailable`. */
-  ofReply(stream: Readable, scope: AsyncDisposableStack): Promise<SpooledBody>
+  ofReply(stream: Readable, scope: AsyncDisposableStack, signedSize?: number): Promise<SpooledBody>
 }
 
 export interface Peers {

@@ -83,8 +83,16 @@ export async function startGateway(
   const ownCertificates = [own.certificate, ...own.signing.map(({ certificate }) => certificate)]
   catalogue.subscribe((snapshot) => trust.prefetch(snapshot, ownCertificates, clock()))
 
-  const spool = createSpool({ dir: `${stateDir}/spool`, memoryBytes: config.bodyMemoryBytes })
-  const bodies = createBodies(spool, { maxBytes: config.maxBodyBytes, idleMs: timeouts.idleMs })
+  const spool = createSpool({
+    dir: `${stateDir}/spool`,
+    memoryBytes: config.bodyMemoryBytes,
+    maxStoredBytes: config.spoolMaxBytes,
+  })
+  const bodies = createBodies(spool, {
+    maxBytes: config.maxBodyBytes,
+    idleMs: timeouts.idleMs,
+    totalMs: timeouts.requestMs,
+  })
   const outgoing = {
     certificate: own.tlsCertificate,
     privateKey: own.tlsKey,
@@ -120,18 +128,18 @@ export async function startGateway(
   }
 
   const { host, httpPort, httpsPort } = config.informationSystems
-  const { requestMs } = timeouts
+  const port = { gw, logger, maxConnections: config.maxConnections, ...timeouts }
   const ports = { http: 0, https: 0, peers: 0, admin: 0 }
   if (httpPort !== 0) {
     logger.warn({ httpPort }, 'informationSystems.httpPort believes X-Road-Client; set it to 0')
-    const server = createClientServer({ gw, logger, requestMs })
+    const server = createClientServer(port)
     ports.http = resources.use(await listen(server, httpPort, host)).port
   }
   if (httpsPort !== 0) {
-    const server = createClientServer({ gw, logger, requestMs, tls })
+    const server = createClientServer({ ...port, tls })
     ports.https = resources.use(await listen(server, httpsPort, host)).port
   }
-  const peerServer = createPeerServer({ gw, logger, requestMs, tls })
+  const peerServer = createPeerServer({ ...port, tls })
   ports.peers = resources.use(await listen(peerServer, config.peers.port, config.peers.host)).port
   const adminToken = ensureToken(`${stateDir}/admin.token`)
   const status = (): object =>

@@ -16,6 +16,12 @@ export interface SigningKey {
 export function createSigner(keys: readonly SigningKey[]): Signer {
   const byMember = new Map(keys.map((key) => [key.member, key]))
   return {
+    canSign: (member, catalogue, at) => {
+      const certificate = byMember.get(member)?.certificate
+      if (certificate === undefined) return false
+      const current = at >= certificate.notBefore && at <= certificate.notAfter
+      return current && catalogue.signingCertificate(member, certificate.thumbprint) !== undefined
+    },
     sign: (member, manifest, at) => {
       const key = byMember.get(member)
       if (key === undefined) {

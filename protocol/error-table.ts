@@ -89,6 +89,19 @@ export const ERRORS = {
     title: 'Provider gateway showed a certificate that is not registered for it',
     remedy: 'Ask the provider to register the certificate of its gateway in the catalogue.',
   },
+  'provider.overloaded': {
+    status: 503,
+    fault: 'server.$.overloaded',
+    title: 'All connections to the provider gateway are in use',
+    remedy: 'Nothing was sent; repeat the call in a moment.',
+  },
+  'provider.signer-missing': {
+    status: 503,
+    fault: 'server.$.cannot_create_signature',
+    title: 'Provider gateway cannot sign for the provider',
+    remedy:
+      'The provider registers its signing certificate in the catalogue and gives its gateway the key.',
+  },
   'response.mismatch': {
     status: 502,
     fault: 'server.$.inconsistent_response',
@@ -191,6 +204,12 @@ export const ERRORS = {
     title: 'Service cannot be reached',
     remedy: 'Ask the provider whether the information system behind its gateway runs.',
   },
+  'service.overloaded': {
+    status: 503,
+    fault: 'server.$.service_failed.overloaded',
+    title: 'All connections to the service are in use',
+    remedy: 'The service was not called; repeat the call in a moment.',
+  },
   'service.timeout': {
     status: 504,
     fault: 'server.$.service_failed.timeout',
@@ -240,6 +259,13 @@ export const ERRORS = {
     title: 'Exchange could not be recorded, so nothing is handed on',
     remedy:
       'Nothing was lost: free the disk or repair the log store of the named side, then repeat the call.',
+  },
+  'log.unavailable-after-call': {
+    status: 503,
+    fault: 'server.$.logging_failed.after_call',
+    title: 'Exchange could not be recorded to its end, so its answer is not handed on',
+    remedy:
+      'The call may have been carried out: look it up by its exchange id before repeating it.',
   },
   'storage.unavailable': {
     status: 503,

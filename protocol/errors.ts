@@ -24,6 +24,8 @@ export class ExchangeError extends Error {
   readonly origin: Origin | undefined
   /** The step that refused, for the log. */
   step?: string
+  /** The id under which the refusal is recorded, when it is not the one of the request that came. */
+  exchangeId?: string
 
   /** @param detail one sentence the caller may read: no secrets, no paths, no stack. */
   constructor(code: ErrorCode, detail: string, options: { cause?: unknown; origin?: Origin } = {}) {
@@ -31,6 +33,20 @@ export class ExchangeError extends Error {
     this.code = code
     this.status = errorEntry(code).status
     this.origin = options.origin
+  }
+}
+
+/**
+ * Runs `read`, and says of what it refuses that it is `code`: the same fault has another name, and
+ * another culprit, in another message.
+ */
+export function refusedAs<T>(code: ErrorCode, origin: Origin | undefined, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    if (!(cause instanceof ExchangeError)) throw cause
+    const whose = origin === undefined ? {} : { origin }
+    throw new ExchangeError(code, cause.message, { cause, ...whose })
   }
 }
 

@@ -46,10 +46,22 @@ export function headerBlock(
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase()
     const reserved = name.startsWith(RESERVED_PREFIX) && name !== PURPOSE_HEADER
-    if (FILTERED.has(name) || reserved || named?.has(name) || dropped.has(name)) continue
+    if (
+      FILTERED.has(name) ||
+      reserved ||
+      isDisguised(name) ||
+      named?.has(name) ||
+      dropped.has(name)
+    )
+      continue
     lines.push([name, rawHeaders[i + 1]!])
   }
   return canonical(lines)
+}
+
+/** `x_road_userid`: to many servers (CGI, RFC 3875 §4.1.18) the same as a header that was signed. */
+function isDisguised(name: string): boolean {
+  return name.includes('_') && /^(x-road-|spean-)/.test(name.replaceAll('_', '-'))
 }
 
 /** Adds lines to a block, replacing those of the same names. */

@@ -144,6 +144,11 @@ export async function verifySnapshot(jws: string, anchor: Anchor): Promise<Snaps
   const refuse = (why: string, cause?: unknown): never => {
     throw new ExchangeError('catalogue.unavailable', `the snapshot ${why}`, { cause })
   }
+  // Decoders pass over stray characters and bits: one snapshot has one spelling.
+  const canonical = jws
+    .split('.')
+    .every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)
+  if (!canonical) return refuse('is not base64url')
   const { payload } = await compactVerify(jws, createLocalJWKSet({ keys: anchor.keys }), {
     algorithms: ['ES256', 'ES384', 'EdDSA', 'PS256'],
   })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { ConfigError } from './config.ts'
 
 export interface Listening extends AsyncDisposable {
@@ -18,6 +18,12 @@ const DRAIN_MS = 10_000
  * @throws ConfigError when the address cannot be bound.
  */
 export async function listen(server: Server, port: number, host = '127.0.0.1'): Promise<Listening> {
+  // closeAllConnections does not know those that are still in their handshake.
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   server.listen(port, host)
   try {
     await once(server, 'listening')
@@ -32,16 +38,18 @@ export async function listen(server: Server, port: number, host = '127.0.0.1'): 
     [Symbol.asyncDispose]: async () => {
       const closed = new Promise((done) => server.close(done))
       server.closeIdleConnections()
-      const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+      const cut = setTimeout(() => sockets.forEach((socket) => socket.destroy()), DRAIN_MS)
       await closed
       clearTimeout(cut)
     },
   }
 }
 
-/** Resolves with the name of the first termination signal. */
-export async function stopSignal(): Promise<string> {
-  return Promise.race(['SIGINT', 'SIGTERM'].map(async (s) => (await once(process, s), s)))
+/** Resolves with the name of the first termination signal. Those after it do not cut the stop short. */
+export function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, resolve)
+  })
 }
 
 /** Runs a program's `main`; a fault of its configuration is told in words, without a stack. */

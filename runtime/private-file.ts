@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readFileSync,
   renameSync,
   statSync,
@@ -48,6 +50,21 @@ export function readPrivateFile(file: string): string {
     throw new ConfigError(`${file}: is readable by others than its owner; run: chmod 600 ${file}`)
   }
   return readFileSync(file, 'utf8')
+}
+
+/**
+ * Makes `file`, if it is not there, for its owner alone; a database in it keeps that for its other files.
+ *
+ * @throws ConfigError
+ */
+export function touchPrivate(file: string): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    closeSync(openSync(file, 'a', 0o600))
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new ConfigError(`${file}: cannot be made or written (${code})`, { cause })
+  }
 }
 
 /** The bearer token kept in `file`, made at first start: 256 random bits. */

@@ -28,15 +28,23 @@ export class SpoolError extends Error {
   }
 }
 
+export interface SpoolLimits {
+  readonly maxBytes: number
+  /** Longest pause. */
+  readonly idleMs: number
+  /** Longest time for all of it, so that a drip ends too. */
+  readonly totalMs: number
+}
+
 export interface Spool {
   /**
    * Takes in a whole body, hashing it: small ones in memory, larger ones in a file that has no name,
    * so that it is gone with the process, however that ends.
    *
-   * @throws SpoolError `too-large` beyond the limit, `idle` when nothing arrives for `idleMs`,
-   *   `incomplete` when the stream breaks off, `storage` when the disk takes no more.
+   * @throws SpoolError `too-large` beyond the limit, `idle` when nothing arrives for `idleMs`
+   *   or the end not within `totalMs`, `incomplete` when the stream breaks off, `storage` when the disk takes no more.
    */
-  receive(stream: Readable, limits: { maxBytes: number; idleMs: number }): Promise<SpooledBody>
+  receive(stream: Readable, limits: SpoolLimits): Promise<SpooledBody>
 }
 
 const EMPTY_DIGEST = createHash('sha256').digest('base64url')
@@ -48,16 +56,30 @@ export const EMPTY_BODY: SpooledBody = {
   [Symbol.asyncDispose]: async () => {},
 }
 
-/** @param memoryBytes bodies up to this size stay in memory. */
-export function createSpool({ dir, memoryBytes }: { dir: string; memoryBytes: number }): Spool {
+/**
+ * @param memoryBytes bodies up to this size stay in memory.
+ * @param maxStoredBytes what all bodies on disk may take at one time.
+ */
+export function createSpool(options: {
+  readonly dir: string
+  readonly memoryBytes: number
+  readonly maxStoredBytes: number
+}): Spool {
+  const { dir, memoryBytes, maxStoredBytes } = options
+  const quota: Quota = { left: maxStoredBytes }
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   return {
-    receive: async (stream, { maxBytes, idleMs }) => {
-      const intake = new Intake(dir, memoryBytes)
+    receive: async (stream, { maxBytes, idleMs, totalMs }) => {
+      const intake = new Intake(dir, memoryBytes, quota)
+      const until = performance.now() + totalMs
       // While a chunk is being stored nobody waits for the stream; nextChunk finds its error afterwards.
       stream.on('error', ignore)
       try {
-        for (let chunk; (chunk = await nextChunk(stream, idleMs)) !== undefined;) {
+        for (
+          let chunk;
+          (chunk = await nextChunk(stream, Math.min(idleMs, until - performance.now()))) !==
+          undefined;
+        ) {
           if (intake.size + chunk.length > maxBytes) {
             throw new SpoolError('too-large', `the body is larger than ${maxBytes} bytes`)
           }
@@ -78,6 +100,7 @@ const ignore = (): void => undefined
 
 /** The next bytes, or undefined at the end. Never destroys the stream: its owner may still answer. */
 async function nextChunk(stream: Readable, idleMs: number): Promise<Buffer | undefined> {
+  if (idleMs <= 0) throw new SpoolError('idle', 'the body did not arrive in time')
   for (;;) {
     const chunk = stream.read() as Buffer | null
     if (chunk !== null) return chunk
@@ -109,17 +132,25 @@ function brokeOff(cause: unknown): SpoolError {
   return new SpoolError('incomplete', 'the body broke off', { cause })
 }
 
+/** What the disk may still take, of all bodies together. */
+interface Quota {
+  left: number
+}
+
 /** One body on its way in. */
 class Intake {
   size = 0
   readonly #dir: string
   readonly #memoryBytes: number
   readonly #hash = createHash('sha256')
+  readonly #quota: Quota
+  #stored = 0
   #chunks: Buffer[] = []
   #file: FileHandle | undefined
 
-  constructor(dir: string, memoryBytes: number) {
+  constructor(dir: string, memoryBytes: number, quota: Quota) {
     this.#dir = dir
+    this.#quota = quota
     this.#memoryBytes = memoryBytes
   }
 
@@ -128,6 +159,7 @@ class Intake {
     this.#hash.update(chunk)
     if (this.#file === undefined) this.#chunks.push(chunk)
     if (this.#file === undefined && this.size <= this.#memoryBytes) return
+    this.#reserve()
     try {
       if (this.#file === undefined) await this.#spill()
       else await writeAll(this.#file, [chunk])
@@ -150,12 +182,21 @@ class Intake {
       digest,
       bytes: undefined,
       open: () => Readable.from(readChunks(file, size), { objectMode: false, highWaterMark: 1 }),
-      [Symbol.asyncDispose]: () => file.close(),
+      [Symbol.asyncDispose]: () => this.discard(),
     }
   }
 
   async discard(): Promise<void> {
+    this.#quota.left += this.#stored
+    this.#stored = 0
     await this.#file?.close()
+  }
+
+  #reserve(): void {
+    const more = this.size - this.#stored
+    if (more > this.#quota.left) throw new SpoolError('storage', 'too many bodies are stored')
+    this.#quota.left -= more
+    this.#stored = this.size
   }
 
   async #spill(): Promise<void> {

@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { startProgram, type ChildProgram } from '../../runtime/child-program.ts'
 import { ConfigError } from '../../runtime/config.ts'
@@ -36,7 +36,7 @@ export async function startSandbox(
   const begun = performance.now()
   const { dir } = plan
   await clearLeftovers(dir)
-  if (fresh) rmSync(dir, { recursive: true, force: true })
+  if (fresh) startOver(dir)
   const files = sandboxFiles(dir)
   writeConfigFiles(plan)
   const people = join(dir, 'registers', 'persons.csv')
@@ -93,6 +93,15 @@ export async function startSandbox(
       noteStopped(dir)
     },
   }
+}
+
+/** @throws ConfigError for a folder that is no sandbox: it may hold somebody's work. */
+function startOver(dir: string): void {
+  if (!existsSync(dir)) return
+  if (readdirSync(dir).length > 0 && !existsSync(sandboxFiles(dir).profile)) {
+    throw new ConfigError(`${dir} holds something else than a sandbox; it is left as it is`)
+  }
+  rmSync(dir, { recursive: true })
 }
 
 interface Call {

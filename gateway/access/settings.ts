@@ -2,6 +2,8 @@ import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Endpoint } from '../../protocol/snapshot.ts'
 import { parseCertificate, type Certificate } from '../../pki/certificate.ts'
+import { ConfigError } from '../../runtime/config.ts'
+import { touchPrivate } from '../../runtime/private-file.ts'
 import type { Grant } from '../exchange-state.ts'
 import type { AccessRules, InformationSystems } from '../ports.ts'
 
@@ -58,10 +60,12 @@ type Row = Record<string, SQLOutputValue>
 /**
  * Opens the gateway's settings, kept in a SQLite file and answered from memory: access is decided
  * without a query, and a change counts from the next exchange on.
+ *
+ * @throws ConfigError
  */
 export function openSettings(file: string): Settings {
-  const db = new DatabaseSync(file, { timeout: 5000 })
-  db.exec(SCHEMA)
+  touchPrivate(file)
+  const db = openDatabase(file)
   const all = (table: string): Row[] => db.prepare(`SELECT * FROM ${table}`).all()
 
   const connections = new Map(
@@ -144,6 +148,18 @@ export function openSettings(file: string): Settings {
       systems.delete(keyOf(client, thumbprint))
     },
     [Symbol.dispose]: () => db.close(),
+  }
+}
+
+function openDatabase(file: string): DatabaseSync {
+  const db = new DatabaseSync(file, { timeout: 5000 })
+  try {
+    db.exec(SCHEMA)
+    return db
+  } catch (cause) {
+    db.close()
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new ConfigError(`${file}: cannot be opened as a database (${why})`, { cause })
   }
 }
 

@@ -174,18 +174,22 @@ async function fetchDescription(
   const kept = `${dir}/descriptions/${digest}`
   if (existsSync(kept)) return readFileSync(kept)
   const url = new URL(`/descriptions/${digest}`, anchor.catalogueUrl)
-  const { statusCode, body } = await request(url, {
-    dispatcher: agent,
-    headersTimeout: ANSWER_MS,
-    bodyTimeout: ANSWER_MS,
+  const { statusCode, bytes } = await ask(url, agent).catch((cause: unknown) => {
+    const detail = 'the catalogue, which keeps the description, cannot be asked'
+    throw new ExchangeError('catalogue.unavailable', detail, { cause })
   })
-  const bytes = await readAtMost(body, MAX_DESCRIPTION_BYTES)
   const same = statusCode === 200 && (await sha256(bytes)) === digest
   if (!same) {
     throw new ExchangeError('service.description-missing', 'the catalogue has no such description')
   }
   writeFileAtomically(kept, bytes)
   return bytes
+}
+
+async function ask(url: URL, agent: Agent): Promise<{ statusCode: number; bytes: Buffer }> {
+  const timeouts = { headersTimeout: ANSWER_MS, bodyTimeout: ANSWER_MS }
+  const { statusCode, body } = await request(url, { dispatcher: agent, ...timeouts })
+  return { statusCode, bytes: await readAtMost(body, MAX_DESCRIPTION_BYTES) }
 }
 
 async function sha256(bytes: Buffer): Promise<string> {

@@ -87,7 +87,11 @@ export function listStatement(query: LogQuery): { sql: string; parameters: SQLIn
     const value = query[column]
     if (value === undefined) continue
     if (!value.endsWith('*')) where(`f.${column} = ?`, value)
-    else where(`substr(f.${column}, 1, ?) = ?`, value.length - 1, value.slice(0, -1))
+    else {
+      // SQLite counts characters, JavaScript counts halves of some.
+      const prefix = value.slice(0, -1)
+      where(`substr(f.${column}, 1, ?) = ?`, Array.from(prefix).length, prefix)
+    }
   }
   if (query.outcome !== undefined) where(`${OUTCOME} = ?`, query.outcome)
   if (query.code !== undefined) where('l.code = ?', query.code)

@@ -1,9 +1,8 @@
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
 import type { SQLInputValue } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
 import { ConfigError } from '../../runtime/config.ts'
+import { touchPrivate } from '../../runtime/private-file.ts'
 import { listStatement, toEntry, toRow, toSummary } from './sqlite-rows.ts'
 import type { WorkerOptions, WorkerReply, WorkerRequest } from './sqlite-worker.ts'
 import { LogStoreError, type ExchangeLogStore } from './store.ts'
@@ -21,7 +20,7 @@ export async function openSqliteLogStore(
   file: string,
   { maxBytes }: { maxBytes: number },
 ): Promise<ExchangeLogStore> {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  touchPrivate(file)
   const writer = await openWorker({ file, maxBytes, readOnly: false })
   // Queries have a thread and a connection of their own: a long one holds up no exchange.
   const reader = await openWorker({ file, maxBytes, readOnly: true })

@@ -23,6 +23,9 @@ interface Options {
   readonly tls?: { readonly cert: string; readonly key: string }
   /** Longest time in which a whole request must arrive. */
   readonly requestMs: number
+  /** Longest pause of who reads an answer. */
+  readonly idleMs: number
+  readonly maxConnections: number
 }
 
 /** URL and headers of a call, and some room to say which of them is too long. */
@@ -46,6 +49,7 @@ export function createClientServer(options: Options): Server {
       response.destroy()
     })
   })
+  server.maxConnections = options.maxConnections
   server.maxHeadersCount = 0 // the size is what is limited
   refuseMalformed(server, async (error) => {
     const exchangeId = newExchangeId(gw.clock())
@@ -69,7 +73,7 @@ function settings({ requestMs }: Options): object {
 async function handle(
   request: IncomingMessage,
   response: ServerResponse,
-  { gw, logger }: Options,
+  { gw, logger, idleMs }: Options,
 ): Promise<void> {
   const path = request.url?.split('?', 1)[0]
   if (path === '/listClients' && request.method === 'GET') {
@@ -82,7 +86,11 @@ async function handle(
   try {
     const overTls = request.socket instanceof TLSSocket
     const { answer } = await requestExchange({ ...incoming, overTls }, gw)
-    await sendAnswer(response, answer)
+    await sendAnswer(response, answer, idleMs).catch((error: unknown) => {
+      // The exchange is done and recorded; that its answer was not taken is no refusal.
+      logger.info({ ...line, err: error }, 'the answer was not taken')
+      response.destroy()
+    })
     const { status } = answer
     const service = answer.headers.find(([name]) => name === 'x-road-service')?.[1]
     logger.info({ ...line, service, status, ms: elapsed(begun) }, 'exchange answered')

@@ -12,6 +12,8 @@ export const SERVER_LIMITS = {
   headersTimeout: 15_000,
   keepAliveTimeout: 75_000, // longer than any gateway keeps an idle connection
   connectionsCheckingInterval: 1000,
+  handshakeTimeout: 10_000,
+  requireHostHeader: false, // its lack is refused with a code, as everything
 } as const
 
 /** Takes an exchange out of an HTTP request. Nothing of it is judged here. */
@@ -19,19 +21,24 @@ export function incomingOf(
   request: IncomingMessage,
   scope: AsyncDisposableStack,
   clock: Clock,
-  exchangeId?: string,
 ): Incoming {
   const receivedAt = clock()
   return {
-    exchangeId: exchangeId ?? newExchangeId(receivedAt),
+    exchangeId: newExchangeId(receivedAt),
     receivedAt,
     method: request.method,
-    rawTarget: request.url ?? '',
+    rawTarget: originForm(request.url ?? ''),
     rawHeaders: request.rawHeaders,
     stream: request,
     certificate: shownCertificate(request.socket),
     scope,
   }
+}
+
+/** An absolute-form target means the same (RFC 9112 §3.2.2): scheme and authority are ours. */
+function originForm(target: string): string {
+  const rest = target.replace(/^https?:\/\/[^/?#]*/i, '')
+  return rest === target || rest.startsWith('/') ? rest : `/${rest}`
 }
 
 function shownCertificate(socket: Socket): Buffer | undefined {
@@ -43,6 +50,15 @@ const PARSER_FAULTS: Record<string, ConstructorParameters<typeof ExchangeError>>
   ERR_HTTP_REQUEST_TIMEOUT: ['request.timeout', 'the request did not arrive in time'],
 }
 
+/** Longest time in which who sent nonsense may take our answer. */
+const LINGER_MS = 2000
+
+interface RawRefusal {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body: string
+}
+
 /**
  * Answers what is not HTTP at all with a refusal like any other, instead of Node's bare line.
  *
@@ -50,19 +66,28 @@ const PARSER_FAULTS: Record<string, ConstructorParameters<typeof ExchangeError>>
  */
 export function refuseMalformed(
   server: Server,
-  refuse: (
-    error: ExchangeError,
-    socket: Socket,
-  ) => Promise<{ status: number; headers: Record<string, string>; body: string }>,
+  refuse: (error: ExchangeError) => Promise<RawRefusal>,
 ): void {
-  const busy = new WeakSet<Socket>()
+  const underWay = new WeakMap<Socket, number>()
+  const count = (socket: Socket, by: number): void => {
+    underWay.set(socket, (underWay.get(socket) ?? 0) + by)
+  }
+  const answer = (error: ExchangeError, socket: Socket): void => {
+    socket.on('error', () => socket.destroy())
+    refuse(error).then(
+      (refusal) => writeRefusal(socket, refusal),
+      () => socket.destroy(),
+    )
+  }
   server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    busy.add(socket)
-    response.once('close', () => busy.delete(socket))
+    count(socket, 1)
+    response.once('close', () => count(socket, -1))
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    // With a request under way its own pipeline sees the broken body; a reset peer hears nothing.
-    if (busy.has(socket) || !socket.writable || error.code === 'ECONNRESET') {
+    // With a request under way its own pipeline sees the broken body. A peer that is gone, or has not
+    // finished its handshake, hears nothing.
+    const deaf = !socket.writable || error.code === 'ECONNRESET' || isInHandshake(socket)
+    if (deaf || (underWay.get(socket) ?? 0) > 0) {
       socket.destroy()
       return
     }
@@ -70,16 +95,29 @@ export function refuseMalformed(
       'request.malformed',
       'the request is not HTTP/1.1',
     ]
-    refuse(new ExchangeError(code, detail), socket).then(
-      ({ status, headers, body }) => {
-        const lines = Object.entries({
-          ...headers,
-          'content-length': String(Buffer.byteLength(body)),
-          connection: 'close',
-        }).map(([name, value]) => `${name}: ${value}\r\n`)
-        socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
-      },
-      () => socket.destroy(),
-    )
+    answer(new ExchangeError(code, detail), socket)
   })
+  server.on('connect', (_request: IncomingMessage, socket: Socket) => {
+    answer(new ExchangeError('request.method-unsupported', 'CONNECT is not supported'), socket)
+  })
+  // RFC 9110 §10.1.1 lets a server pass over an expectation that it does not know.
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    server.emit('request', request, response)
+  })
+}
+
+/** @types/node leaves `secureConnecting` out: true until the handshake is done. */
+function isInHandshake(socket: Socket): boolean {
+  return (
+    socket instanceof TLSSocket &&
+    (socket as { secureConnecting?: boolean }).secureConnecting === true
+  )
+}
+
+function writeRefusal(socket: Socket, { status, headers, body }: RawRefusal): void {
+  const all = { ...headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' }
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
+  // Whoever does not close its side keeps no socket of ours.
+  setTimeout(() => socket.destroy(), LINGER_MS).unref()
 }

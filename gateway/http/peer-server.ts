@@ -18,10 +18,14 @@ interface Options {
   readonly logger: Logger
   readonly tls: { readonly cert: string; readonly key: string }
   readonly requestMs: number
+  /** Longest pause of who reads an answer. */
+  readonly idleMs: number
+  readonly maxConnections: number
 }
 
 /** The port for other gateways: mTLS 1.3, a signed request in, a signed answer out (§6). */
-export function createPeerServer({ gw, logger, tls, requestMs }: Options): Server {
+export function createPeerServer(options: Options): Server {
+  const { gw, logger, tls, requestMs } = options
   const server = createServer({
     ...SERVER_LIMITS,
     ...tls,
@@ -31,9 +35,10 @@ export function createPeerServer({ gw, logger, tls, requestMs }: Options): Serve
     requestCert: true,
     rejectUnauthorized: false, // authenticate-peer decides, and says why
   })
+  server.maxConnections = options.maxConnections
   server.maxHeadersCount = 0
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    handle(request, response, gw, logger).catch((error: unknown) => {
+    handle(request, response, options).catch((error: unknown) => {
       logger.error({ err: error }, 'an answer could not be sent')
       response.destroy()
     })
@@ -57,20 +62,26 @@ export function createPeerServer({ gw, logger, tls, requestMs }: Options): Serve
 async function handle(
   request: IncomingMessage,
   response: ServerResponse,
-  gw: ProviderGateway,
-  logger: Logger,
+  { gw, logger, idleMs }: Options,
 ): Promise<void> {
   await using scope = new AsyncDisposableStack()
   const begun = performance.now()
-  const received = incomingOf(request, scope, gw.clock, claimedExchangeId(request))
+  const claimed = claimedExchangeId(request)
+  const incoming = incomingOf(request, scope, gw.clock)
+  const received = claimed === undefined ? incoming : { ...incoming, claimedExchangeId: claimed }
   const elapsed = (): number => Math.round((performance.now() - begun) * 10) / 10
   const line = { id: received.exchangeId, method: request.method }
   try {
     const { answer, responseJws } = await serveExchange(received, gw)
-    await sendAnswer(response, answer, [[MANIFEST_HEADER, responseJws]])
+    const added = [[MANIFEST_HEADER, responseJws]] as const
+    await sendAnswer(response, answer, idleMs, added).catch((error: unknown) => {
+      logger.info({ ...line, err: error }, 'the answer was not taken')
+      response.destroy()
+    })
     logger.info({ ...line, status: answer.status, ms: elapsed() }, 'exchange served')
   } catch (error) {
-    const problem = toProblem(error, 'provider-gateway', received.exchangeId)
+    const known = error instanceof ExchangeError ? error.exchangeId : undefined
+    const problem = toProblem(error, 'provider-gateway', known ?? received.exchangeId)
     const { code, origin, status, detail } = problem
     const step = error instanceof ExchangeError ? error.step : undefined
     logger.info({ ...line, step, code, origin, status, detail, ms: elapsed() }, 'exchange refused')
@@ -83,7 +94,7 @@ async function handle(
   }
 }
 
-/** What the caller calls the exchange: unverified, and used for nothing but to find a refusal again. */
+/** What the caller calls the exchange. Unverified: authenticate-peer decides what it is worth. */
 function claimedExchangeId(request: IncomingMessage): string | undefined {
   const jws = request.headers[MANIFEST_HEADER]
   if (typeof jws !== 'string' || jws.length > LIMITS.manifestBytes) return undefined

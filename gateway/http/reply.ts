@@ -8,12 +8,18 @@ import type { Answer } from '../exchange-state.ts'
 /** How long what is left of a refused request is read, so that its sender sees the refusal. */
 const DRAIN_MS = 2000
 
-/** Sends a verified (or signed) answer; the bytes and headers are the ones that were signed. */
+/**
+ * Sends a verified (or signed) answer; the bytes and headers are the ones that were signed.
+ *
+ * @param idleMs a reader that takes nothing for so long is given up: its answer holds disk and memory.
+ */
 export async function sendAnswer(
   response: ServerResponse,
   { status, headers, body }: Answer,
+  idleMs: number,
   added: HeaderBlock = [],
 ): Promise<void> {
+  response.setTimeout(idleMs, () => response.destroy())
   const bodiless = status === 204 || status === 304 || response.req.method === 'HEAD'
   const length = bodiless ? [] : ['content-length', String(body.size)]
   response.sendDate = false // the answer has the service's own

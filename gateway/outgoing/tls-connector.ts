@@ -1,4 +1,4 @@
-import type { TLSSocket } from 'node:tls'
+import { checkServerIdentity, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 import { buildConnector } from 'undici'
 import { ExchangeError } from '../../protocol/errors.ts'
 import { parseCertificate, type Certificate } from '../../pki/certificate.ts'
@@ -10,7 +10,16 @@ interface TlsOptions {
   readonly privateKey?: string
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
   /** Judges what the other side shows; throws to refuse. */
-  readonly verify: (certificate: Certificate) => Promise<void>
+  readonly verify: (shown: Shown) => Promise<void>
+}
+
+export interface Shown {
+  readonly certificate: Certificate
+  /** What came with it; nothing in them is believed. */
+  readonly intermediates: Certificate[]
+  /** Why the certificate is not one of the host that was called; undefined when it is. */
+  readonly hostFault: string | undefined
+  readonly socket: TLSSocket
 }
 
 /**
@@ -29,7 +38,7 @@ export function tlsConnector(options: TlsOptions): buildConnector.connector {
   return (target, callback) => {
     connect(target, (error, socket) => {
       if (error) return callback(error, null)
-      checkPeer(socket as TLSSocket, options.verify).then(
+      checkPeer(socket as TLSSocket, target.hostname, options.verify).then(
         () => callback(null, socket),
         (refusal: unknown) => {
           socket.destroy()
@@ -42,17 +51,28 @@ export function tlsConnector(options: TlsOptions): buildConnector.connector {
 
 async function checkPeer(
   socket: TLSSocket,
-  verify: (certificate: Certificate) => Promise<void>,
+  hostname: string,
+  verify: TlsOptions['verify'],
 ): Promise<void> {
-  const shown = socket.getPeerX509Certificate()
-  if (shown === undefined) {
+  let shown: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true)
+  // Its type leaves out that a server may show none, and that the chain ends in itself.
+  if (!shown.raw)
     throw new ExchangeError('certificate.untrusted', 'the server showed no certificate')
-  }
-  let certificate: Certificate
+  const hostFault = checkServerIdentity(hostname, shown)?.message
+  const chain: Certificate[] = []
   try {
-    certificate = parseCertificate(shown.raw)
+    for (; shown?.raw && chain.length < MAX_CHAIN; shown = nextOf(shown)) {
+      chain.push(parseCertificate(shown.raw))
+    }
   } catch (cause) {
     throw new ExchangeError('certificate.untrusted', 'the certificate cannot be read', { cause })
   }
-  await verify(certificate)
+  const [certificate, ...intermediates] = chain
+  if (certificate) await verify({ certificate, intermediates, hostFault, socket })
+}
+
+const MAX_CHAIN = 6
+
+function nextOf(shown: DetailedPeerCertificate): DetailedPeerCertificate | undefined {
+  return shown.issuerCertificate === shown ? undefined : shown.issuerCertificate
 }

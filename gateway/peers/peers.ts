@@ -1,3 +1,4 @@
+import type { TLSSocket } from 'node:tls'
 import { Pool } from 'undici'
 import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
 import { MANIFEST_HEADER } from '../../protocol/headers.ts'
@@ -9,7 +10,13 @@ import { readAtMost } from '../../runtime/http-body.ts'
 import type { Reply } from '../exchange-state.ts'
 import type { GatewayEntry } from '../catalogue-view.ts'
 import type { OutgoingRequest, Peers, Trust } from '../ports.ts'
-import { httpFailure, sendOver, type HttpFailure } from '../outgoing/http-request.ts'
+import {
+  httpFailure,
+  sendOver,
+  type HttpFailure,
+  type SlottedPool,
+} from '../outgoing/http-request.ts'
+import { createSlots } from '../outgoing/slots.ts'
 import { tlsConnector } from '../outgoing/tls-connector.ts'
 
 interface Options {
@@ -24,47 +31,69 @@ interface Options {
   readonly idleMs: number
   readonly connections: number
 }
-interface PeerPool {
-  readonly pool: Pool
-  /** Certificates that its connections were made with: checked again for every exchange. */
-  readonly shown: Set<Certificate>
+interface PeerPool extends SlottedPool {
+  /** Open connections, and the certificate that each was made with. */
+  readonly open: Map<TLSSocket, Certificate>
+  /** Exchanges under way. */
+  uses: number
+  usedAt: number
 }
+
+/** A pool that nobody used for so long belongs to an address or certificates that are gone. */
+const UNUSED_MS = 120_000
 
 /** Connections to other gateways: mTLS 1.3, kept open, pinned to the snapshot's certificates. */
 export function createPeers(options: Options): Peers & AsyncDisposable {
   const pools = new Map<string, PeerPool>()
 
   const poolOf = (gateway: GatewayEntry): PeerPool => {
-    // A gateway whose registration changed is another one: its old connections end.
+    // A gateway whose registration changed is another one, with connections of its own.
     const key = [gateway.id, gateway.address, ...gateway.certificates.keys()].join(' ')
-    const open = pools.get(key)
-    if (open) return open
-    for (const [other, { pool }] of pools) {
-      if (!other.startsWith(`${gateway.id} `)) continue
-      pools.delete(other)
+    const pool = pools.get(key) ?? openPool(gateway, options)
+    pools.set(key, pool)
+    return pool
+  }
+  const sweep = setInterval(() => {
+    for (const [key, { pool, uses, usedAt }] of pools) {
+      if (uses > 0 || performance.now() - usedAt < UNUSED_MS) continue
+      pools.delete(key)
       void pool.close()
     }
-    const made = openPool(gateway, options)
-    pools.set(key, made)
-    return made
-  }
+  }, UNUSED_MS)
+  sweep.unref()
 
   return {
     send: async (gateway, message) => {
       const peer = poolOf(gateway)
-      for (const certificate of peer.shown) {
-        await options.trust.verify(certificate, 'authentication', options.clock())
-      }
-      return dispatch(peer.pool, gateway, message)
+      peer.uses += 1
+      message.scope.defer(() => {
+        peer.uses -= 1
+        peer.usedAt = performance.now()
+      })
+      await endBadConnections(peer, options)
+      return dispatch(peer, gateway, message)
     },
     [Symbol.asyncDispose]: async () => {
+      clearInterval(sweep)
       await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()))
     },
   }
 }
 
+/** A certificate is good for each exchange anew: a connection whose certificate is not any more ends. */
+async function endBadConnections({ open }: PeerPool, { trust, clock }: Options): Promise<void> {
+  for (const certificate of new Set(open.values())) {
+    try {
+      await trust.verify(certificate, 'authentication', clock())
+    } catch {
+      // Told by the next connection, if that shows the same.
+      for (const [socket, shown] of open) if (shown === certificate) socket.destroy()
+    }
+  }
+}
+
 function openPool(gateway: GatewayEntry, options: Options): PeerPool {
-  const shown = new Set<Certificate>()
+  const open: PeerPool['open'] = new Map()
   const pool = new Pool(gateway.address, {
     connections: options.connections,
     pipelining: 1,
@@ -77,7 +106,8 @@ function openPool(gateway: GatewayEntry, options: Options): PeerPool {
       connectMs: options.connectMs,
       certificate: options.certificate,
       privateKey: options.privateKey,
-      verify: async (certificate) => {
+      // The snapshot says which certificate; no name in it matters (protocol/README.md §6.2).
+      verify: async ({ certificate, socket }) => {
         await options.trust.verify(certificate, 'authentication', options.clock())
         if (!gateway.certificates.has(certificate.thumbprint)) {
           throw new ExchangeError(
@@ -85,15 +115,17 @@ function openPool(gateway: GatewayEntry, options: Options): PeerPool {
             `the certificate ${certificate.subject} at ${gateway.address} is not registered for ${gateway.id}`,
           )
         }
-        shown.add(certificate)
+        open.set(socket, certificate)
+        socket.once('close', () => open.delete(socket))
       },
     }),
   })
-  return { pool, shown }
+  const slots = createSlots(options.connections, options.connectMs)
+  return { pool, slots, open, uses: 0, usedAt: performance.now() }
 }
 
 async function dispatch(
-  pool: Pool,
+  pool: SlottedPool,
   gateway: GatewayEntry,
   { method, target, headers, manifest, body, scope }: OutgoingRequest,
 ): Promise<Reply> {
@@ -132,6 +164,8 @@ async function readRefusal(
 }
 
 const FAILURES = {
+  overloaded: ['provider.overloaded', 'has all our connections to it in use'],
+  stopping: ['gateway.stopping', 'is not called any more: this gateway stops'],
   unreachable: ['provider.unreachable', 'cannot be reached'],
   timeout: ['provider.timeout', 'did not answer in time'],
   'not-http': ['provider.answer-invalid', 'answered something that is not HTTP'],

@@ -1,13 +1,19 @@
 import { Pool } from 'undici'
-import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
-import { headerBlock, type HeaderBlock } from '../../protocol/header-block.ts'
+import { ExchangeError, refusedAs, type ErrorCode } from '../../protocol/errors.ts'
+import { headerBlock } from '../../protocol/header-block.ts'
 import { parseCertificates } from '../../pki/certificate.ts'
 import { verifyPath } from '../../pki/path.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Connection } from '../access/settings.ts'
-import type { Answer, Reply, ServedRecorded } from '../exchange-state.ts'
+import type { Answer, ServedRecorded } from '../exchange-state.ts'
 import type { Bodies, Trust } from '../ports.ts'
-import { httpFailure, sendOver, type HttpFailure } from '../outgoing/http-request.ts'
+import {
+  httpFailure,
+  sendOver,
+  type HttpFailure,
+  type SlottedPool,
+} from '../outgoing/http-request.ts'
+import { createSlots } from '../outgoing/slots.ts'
 import { tlsConnector } from '../outgoing/tls-connector.ts'
 
 interface Options {
@@ -33,8 +39,8 @@ export interface HttpServices extends AsyncDisposable {
  * is sent byte for byte as it was judged (X-Road PR-REST §4.4–4.5).
  */
 export function createHttpServices(options: Options): HttpServices {
-  const pools = new Map<string, Pool>()
-  const poolOf = (connection: Connection): Pool => {
+  const pools = new Map<string, SlottedPool>()
+  const poolOf = (connection: Connection): SlottedPool => {
     const { origin } = new URL(connection.url)
     const key = `${origin} ${connection.caCertificates ?? ''}`
     const open = pools.get(key)
@@ -56,11 +62,14 @@ export function createHttpServices(options: Options): HttpServices {
       }).catch((error: unknown) => {
         throw translate(error, connection)
       })
+      const answerHeaders = refusedAs('service.answer-invalid', 'service', () =>
+        headerBlock(reply.rawHeaders),
+      )
       const body = await options.receive(reply.stream, exchange.scope)
-      return { status: reply.status, headers: answerHeaders(reply, connection), body }
+      return { status: reply.status, headers: answerHeaders, body }
     },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([...pools.values()].map((pool) => pool.destroy()))
+      await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()))
     },
   }
 }
@@ -72,19 +81,8 @@ export function pathOf(url: string, target: { servicePath: string; query: string
   return `${base}${target.servicePath || (base === '' ? '/' : '')}${target.query}`
 }
 
-/** Headers of an answer. Too many of them are the service's fault, not its caller's. */
-function answerHeaders({ rawHeaders }: Reply, { service }: Connection): HeaderBlock {
-  try {
-    return headerBlock(rawHeaders)
-  } catch (cause) {
-    if (!(cause instanceof ExchangeError)) throw cause
-    const detail = `${service}: ${cause.message}`
-    throw new ExchangeError('service.answer-invalid', detail, { cause, origin: 'service' })
-  }
-}
-
-function openPool(origin: string, connection: Connection, options: Options): Pool {
-  return new Pool(origin, {
+function openPool(origin: string, connection: Connection, options: Options): SlottedPool {
+  const pool = new Pool(origin, {
     connections: options.connections,
     pipelining: 1,
     bodyTimeout: options.idleMs,
@@ -100,23 +98,25 @@ function openPool(origin: string, connection: Connection, options: Options): Poo
         })
       : { timeout: options.connectMs },
   })
+  return { pool, slots: createSlots(options.connections, options.connectMs) }
 }
 
-/** Whom a service's certificate must come from: the authorities named for it, or the instance's. */
+/** A service's certificate is one of its host, from the authorities named for it or the instance's. */
 function verifier(
   { caCertificates }: Connection,
   { trust, clock }: Options,
 ): Parameters<typeof tlsConnector>[0]['verify'] {
-  if (caCertificates === undefined) {
-    return (certificate) => trust.verify(certificate, 'server', clock())
-  }
-  const anchors = parseCertificates(caCertificates)
-  return async (certificate) => {
-    verifyPath(certificate, { anchors, intermediates: [], at: clock(), purpose: 'server' })
+  const anchors = caCertificates === undefined ? undefined : parseCertificates(caCertificates)
+  return async ({ certificate, intermediates, hostFault }) => {
+    if (anchors === undefined) await trust.verify(certificate, 'server', clock())
+    else verifyPath(certificate, { anchors, intermediates, at: clock(), purpose: 'server' })
+    if (hostFault !== undefined) throw new ExchangeError('certificate.untrusted', hostFault)
   }
 }
 
 const FAILURES = {
+  overloaded: ['service.overloaded', 'has all its connections in use'],
+  stopping: ['gateway.stopping', 'is not called any more: the gateway stops'],
   unreachable: ['service.unreachable', 'cannot be reached'],
   timeout: ['service.timeout', 'did not answer in time'],
   'not-http': ['service.answer-invalid', 'answered something that is not HTTP'],

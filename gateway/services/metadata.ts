@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
 import { ExchangeError } from '../../protocol/errors.ts'
-import { formatId, memberOf, type ServiceId } from '../../protocol/identifiers.ts'
+import { formatId, type ServiceId } from '../../protocol/identifiers.ts'
 import type { MetadataService } from '../../protocol/methods.ts'
 import type { Endpoint, SnapshotService } from '../../protocol/snapshot.ts'
-import type { SpooledBody } from '../../runtime/spool.ts'
-import { Readable } from 'node:stream'
+import { EMPTY_BODY, type SpooledBody } from '../../runtime/spool.ts'
 import type { Answer, ServedRecorded } from '../exchange-state.ts'
-import type { CatalogueView } from '../catalogue-view.ts'
+import { grantSubjects, type CatalogueView } from '../catalogue-view.ts'
 import type { AccessRules } from '../ports.ts'
 
 interface Deps {
@@ -22,6 +22,22 @@ interface Deps {
  * @throws ExchangeError `request.malformed`, `service.unknown`, `service.description-missing`.
  */
 export async function answerMetadata(
+  service: MetadataService,
+  exchange: ServedRecorded,
+  deps: Deps,
+): Promise<Answer> {
+  const { request, target } = exchange
+  if ((request.method !== 'GET' && request.method !== 'HEAD') || target.servicePath !== '') {
+    throw new ExchangeError(
+      'request.malformed',
+      `${service} is asked by GET, without a path behind it`,
+    )
+  }
+  const answer = await answerFor(service, exchange, deps)
+  return request.method === 'HEAD' ? { ...answer, body: EMPTY_BODY } : answer
+}
+
+async function answerFor(
   service: MetadataService,
   exchange: ServedRecorded,
   deps: Deps,
@@ -50,9 +66,8 @@ function allowedEndpoints(
   { code, endpoints }: SnapshotService,
   accessRules: AccessRules,
 ): Endpoint[] {
-  const groups = catalogue.groupsOf(client).map((group) => `group:${group}`)
   const service = formatId({ ...target.service, service: code })
-  const grants = accessRules.grantsFor(service, [formatId(client), memberOf(client), ...groups])
+  const grants = accessRules.grantsFor(service, grantSubjects(client, catalogue))
   const granted = grants.flatMap((grant) => grant.endpoints)
   const whole = granted.some(({ method, path }) => method === '*' && path === '/**')
   return whole ? endpoints : granted
@@ -75,15 +90,17 @@ async function getOpenApi(
     throw new ExchangeError('service.description-missing', `${code} has no OpenAPI description`)
   }
   const document = JSON.parse((await description(service.descriptionDigest)).toString('utf8')) as {
-    servers?: { url?: unknown }[]
+    servers?: unknown
   }
-  return json({ ...document, servers: document.servers?.map(pathOnly) })
+  const { servers } = document
+  return json(Array.isArray(servers) ? { ...document, servers: servers.map(pathOnly) } : document)
 }
 
 /** The register's address is nobody's business; clients call the gateway (PR-MREST §6). */
-function pathOnly<T extends { url?: unknown }>(server: T): T {
-  if (typeof server.url !== 'string' || server.url.includes('{')) return server
-  return URL.canParse(server.url) ? { ...server, url: new URL(server.url).pathname } : server
+function pathOnly(server: unknown): unknown {
+  const { url } = (server ?? {}) as { url?: unknown }
+  if (typeof url !== 'string' || url.includes('{') || !URL.canParse(url)) return server
+  return { ...(server as object), url: new URL(url).pathname }
 }
 
 /** Names in snake case, as X-Road's code has them; the annex of PR-MREST is wrong about that. */

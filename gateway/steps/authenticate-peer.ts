@@ -1,7 +1,7 @@
 import { ExchangeError } from '../../protocol/errors.ts'
-import { CertificateError, parseCertificate, type Certificate } from '../../pki/certificate.ts'
 import type { Authenticated, Received } from '../exchange-state.ts'
 import type { ProviderGateway } from '../ports.ts'
+import { shownCertificate } from './shown-certificate.ts'
 
 /**
  * Decides which gateway is calling: the one whose registered authentication certificate it shows
@@ -15,29 +15,18 @@ export async function authenticatePeer(
   received: Received,
   { catalogue, trust }: ProviderGateway,
 ): Promise<Authenticated> {
-  const certificate = shownBy(received)
+  const certificate = shownCertificate(received, 'peer.certificate-missing')
   const view = catalogue.current(received.receivedAt)
+  // First, so that an expired or foreign certificate is told by that name, registered or not.
+  await trust.verify(certificate, 'authentication', received.receivedAt)
   const peer = view.gatewayByCertificate(certificate.thumbprint)
   if (peer === undefined) {
-    // An expired or foreign certificate is told by that name, registered or not.
-    await trust.verify(certificate, 'authentication', received.receivedAt)
     throw new ExchangeError(
       'peer.certificate-unregistered',
       `snapshot ${view.number} has no gateway with the certificate ${certificate.subject}`,
     )
   }
-  await trust.verify(certificate, 'authentication', received.receivedAt)
-  return { ...received, peer, catalogue: view }
-}
-
-function shownBy({ certificate }: Received): Certificate {
-  if (certificate === undefined) {
-    throw new ExchangeError('peer.certificate-missing', 'no gateway certificate was shown')
-  }
-  try {
-    return parseCertificate(certificate)
-  } catch (error) {
-    if (!(error instanceof CertificateError)) throw error
-    throw new ExchangeError('certificate.untrusted', 'the gateway certificate cannot be read')
-  }
+  // A registered gateway's word is enough to find its refusals under the id that its own log has.
+  const exchangeId = received.claimedExchangeId ?? received.exchangeId
+  return { ...received, exchangeId, peer, catalogue: view }
 }

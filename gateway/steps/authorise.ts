@@ -1,18 +1,22 @@
 import { covers, coversAnyPath } from '../../protocol/endpoint.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
-import { formatId, memberOf, type ClientId } from '../../protocol/identifiers.ts'
+import { formatId, memberOf } from '../../protocol/identifiers.ts'
 import { isMetadataService } from '../../protocol/methods.ts'
 import type { Fresh, Grant, Permitted } from '../exchange-state.ts'
+import { grantSubjects } from '../catalogue-view.ts'
 import type { ProviderGateway } from '../ports.ts'
 
 /**
  * Decides whether the client may make this call: by default it may not (protocol/README.md §6.3).
  * The decision is made on the path that the service gets, byte for byte.
  *
- * @throws ExchangeError `provider.unknown`, `service.unknown`, `access.denied`,
+ * @throws ExchangeError `provider.unknown`, `provider.signer-missing`, `service.unknown`, `access.denied`,
  *   `access.path-ambiguous`.
  */
-export function authorise(fresh: Fresh, { id, accessRules }: ProviderGateway): Permitted {
+export function authorise(
+  fresh: Fresh,
+  { id, accessRules, signer, clock }: ProviderGateway,
+): Permitted {
   const { catalogue, target, client } = fresh
   const { service: code, ...provider } = target.service
   const here = catalogue.gateway(formatId(id))
@@ -22,12 +26,19 @@ export function authorise(fresh: Fresh, { id, accessRules }: ProviderGateway): P
       `gateway ${formatId(id)} does not speak for ${formatId(provider)}`,
     )
   }
+  // An answer that nobody would believe is not worth the call.
+  if (!signer.canSign(memberOf(provider), catalogue, clock())) {
+    throw new ExchangeError(
+      'provider.signer-missing',
+      `gateway ${formatId(id)} has no registered signing certificate of ${memberOf(provider)} that is valid now`,
+    )
+  }
   if (isMetadataService(code)) return { ...fresh, grant: undefined }
   const service = formatId(target.service)
   if (catalogue.service(target.service) === undefined) {
     throw new ExchangeError('service.unknown', `${service} is not in the catalogue`)
   }
-  const grants = accessRules.grantsFor(service, subjectsOf(client, catalogue.groupsOf(client)))
+  const grants = accessRules.grantsFor(service, grantSubjects(client, catalogue))
   const { method } = fresh.request
   // A grant for every path decides first: under it no path is ambiguous.
   const grant =
@@ -35,11 +46,6 @@ export function authorise(fresh: Fresh, { id, accessRules }: ProviderGateway): P
     grants.find((g) => covers(g.endpoints, method, target.servicePath))
   if (grant === undefined) throw denied(grants, fresh)
   return { ...fresh, grant }
-}
-
-/** The names under which a grant may mean this client. */
-function subjectsOf(client: ClientId, groups: readonly string[]): string[] {
-  return [formatId(client), memberOf(client), ...groups.map((code) => `group:${code}`)]
 }
 
 function denied(grants: readonly Grant[], { request, target }: Fresh): ExchangeError {

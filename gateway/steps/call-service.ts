@@ -1,4 +1,5 @@
-import { withHeaders } from '../../protocol/header-block.ts'
+import { refusedAs } from '../../protocol/errors.ts'
+import { withHeaders, type HeaderBlock } from '../../protocol/header-block.ts'
 import { RESPONSE_SET } from '../../protocol/headers.ts'
 import { encodeId } from '../../protocol/identifiers.ts'
 import { requestHash } from '../../protocol/manifest.ts'
@@ -15,12 +16,13 @@ export async function callService(recorded: ServedRecorded, services: Services):
   const { status, headers, body } = await services.call(recorded)
   const own = headers.filter(([name]) => !RESPONSE_SET.has(name))
   const { client, target, request, requestJws } = recorded
-  const signed = withHeaders(own, [
+  const added: HeaderBlock = [
     ['x-road-client', encodeId(client)],
     ['x-road-id', Buffer.from(request.messageId, 'utf8').toString('latin1')],
     ['x-road-request-hash', requestHash(requestJws)],
     ['x-road-request-id', request.exchangeId],
     ['x-road-service', encodeId(target.service)],
-  ])
+  ]
+  const signed = refusedAs('service.answer-invalid', 'service', () => withHeaders(own, added))
   return { ...recorded, answer: { status, headers: signed, body } }
 }

@@ -1,8 +1,8 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import { formatId } from '../../protocol/identifiers.ts'
-import { CertificateError, parseCertificate } from '../../pki/certificate.ts'
 import type { Identified, Read } from '../exchange-state.ts'
 import type { ClientGateway } from '../ports.ts'
+import { shownCertificate } from './shown-certificate.ts'
 
 /**
  * Decides that the information system is the client it names (protocol/README.md §6.1): registered,
@@ -26,7 +26,7 @@ export async function identifyClient(
     throw new ExchangeError('client.not-served', `${name} is not a client of gateway ${gateway}`)
   }
   if (read.overTls) {
-    const certificate = shownBy(read)
+    const certificate = shownCertificate(read, 'client.certificate-missing')
     if (!informationSystems.isRegistered(name, certificate.thumbprint)) {
       throw new ExchangeError(
         'client.certificate-unregistered',
@@ -36,16 +36,4 @@ export async function identifyClient(
     await trust.verify(certificate, 'information-system', read.receivedAt)
   }
   return { ...read, client, catalogue: view }
-}
-
-function shownBy({ certificate }: Read): ReturnType<typeof parseCertificate> {
-  if (certificate === undefined) {
-    throw new ExchangeError('client.certificate-missing', 'no client certificate was shown')
-  }
-  try {
-    return parseCertificate(certificate)
-  } catch (error) {
-    if (!(error instanceof CertificateError)) throw error
-    throw new ExchangeError('certificate.untrusted', 'the client certificate cannot be read')
-  }
 }

@@ -1,3 +1,4 @@
+import { ExchangeError } from '../../protocol/errors.ts'
 import { headerBlock, withHeaders } from '../../protocol/header-block.ts'
 import { GATEWAY_SET, readCallHeaders } from '../../protocol/headers.ts'
 import { encodeId } from '../../protocol/identifiers.ts'
@@ -13,6 +14,11 @@ import type { Asked, Read } from '../exchange-state.ts'
  */
 export function readRequest(asked: Asked): Read {
   const method = parseMethod(asked.method)
+  const hosts = asked.rawHeaders.filter((text, i) => i % 2 === 0 && /^host$/i.test(text))
+  if (hosts.length !== 1) {
+    // RFC 9112 §3.2
+    throw new ExchangeError('request.malformed', `the request has ${hosts.length} Host headers`)
+  }
   const target = parseTarget(asked.rawTarget)
   const block = headerBlock(asked.rawHeaders, GATEWAY_SET)
   const call = readCallHeaders(block)

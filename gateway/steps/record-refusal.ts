@@ -9,6 +9,7 @@ import type { ClientGateway, ProviderGateway } from '../ports.ts'
 /** The members of any state that say something about a refused exchange. */
 interface Known extends Partial<Omit<Incoming, 'exchangeId'>> {
   readonly exchangeId: string
+  readonly claimedExchangeId?: string
   readonly client?: ClientId
   readonly call?: CallHeaders
   readonly target?: { readonly service: ServiceId }
@@ -37,8 +38,10 @@ export async function recordRefusal(
   const origin = side === 'client' ? 'client-gateway' : 'provider-gateway'
   const problem = toProblem(error, origin, known.exchangeId)
   const client = known.client ?? known.call?.client
-  const messageId = known.messageId ?? known.request?.messageId
-  await log.record({
+  // Of a stranger's refusal its own name is kept, so that it is found, but not under that name.
+  const claimed = known.peer ? undefined : known.claimedExchangeId
+  const messageId = known.messageId ?? known.request?.messageId ?? claimed
+  const entry: LogEntry = {
     exchangeId: known.exchangeId,
     side,
     kind: 'refusal',
@@ -54,5 +57,8 @@ export async function recordRefusal(
     ...(known.rawTarget === undefined ? {} : { target: known.rawTarget.slice(0, MAX_TARGET) }),
     ...(messageId === undefined ? {} : { messageId }),
     ...(known.peer ? { peer: known.peer.id } : {}),
-  })
+  }
+  const identified = side === 'client' ? known.client !== undefined : known.peer !== undefined
+  if (identified) await log.record(entry)
+  else await log.recordStranger(entry)
 }

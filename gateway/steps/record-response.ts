@@ -1,3 +1,4 @@
+import { ExchangeError } from '../../protocol/errors.ts'
 import type { ResponseManifest } from '../../protocol/manifest.ts'
 import type { Answer, Recorded, ResponseRecorded } from '../exchange-state.ts'
 import type { LogEntry } from '../exchange-log/store.ts'
@@ -14,7 +15,7 @@ interface Recordable extends Recorded {
 /**
  * Records a verified (client) or signed (provider) answer before it is handed on.
  *
- * @throws ExchangeError `log.unavailable`; then the answer may not be handed on.
+ * @throws ExchangeError `log.unavailable-after-call`; then the answer may not be handed on.
  */
 export async function recordResponse(
   state: Recordable,
@@ -22,7 +23,7 @@ export async function recordResponse(
   { log, clock }: Pick<ClientGateway | ProviderGateway, 'log' | 'clock'>,
 ): Promise<ResponseRecorded> {
   const { exchangeId, response, responseJws, answer, peer, position } = state
-  const responsePosition = await log.record({
+  const entry: LogEntry = {
     exchangeId,
     side,
     kind: 'response',
@@ -34,6 +35,11 @@ export async function recordResponse(
     peer: peer.id,
     manifest: responseJws,
     status: response.status,
+  }
+  const responsePosition = await log.record(entry).catch((cause: unknown) => {
+    throw new ExchangeError('log.unavailable-after-call', 'the exchange log takes no entries', {
+      cause,
+    })
   })
   return { answer, responseJws, responsePosition }
 }

@@ -1,6 +1,8 @@
-import { ExchangeError } from '../../protocol/errors.ts'
+import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
 import type { Replied, RequestRecorded } from '../exchange-state.ts'
 import type { Peers } from '../ports.ts'
+
+const UNSENT = new Set<ErrorCode>(['provider.unreachable', 'provider.overloaded'])
 
 /**
  * Sends the signed request to the provider's gateways in turn, until one takes it
@@ -17,7 +19,7 @@ export async function sendToProvider(recorded: RequestRecorded, peers: Peers): P
     try {
       return { ...recorded, peer, reply: await peers.send(peer, message) }
     } catch (error) {
-      const unsent = error instanceof ExchangeError && error.code === 'provider.unreachable'
+      const unsent = error instanceof ExchangeError && UNSENT.has(error.code)
       if (!unsent || error.origin !== undefined) throw error
       last = error
     }

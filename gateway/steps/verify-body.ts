@@ -10,7 +10,7 @@ import type { Bodies } from '../ports.ts'
  */
 export async function verifyBody(permitted: Permitted, bodies: Bodies): Promise<Served> {
   const { request, stream, scope } = permitted
-  const body = await bodies.ofRequest(stream, scope)
+  const body = await bodies.ofRequest(stream, scope, request.bodySize)
   if (body.digest !== request.bodyDigest || body.size !== request.bodySize) {
     throw new ExchangeError('manifest.body-altered', 'SHA-256 of the body is not the signed one')
   }

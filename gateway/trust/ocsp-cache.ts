@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Agent, request } from 'undici'
 import { ExchangeError } from '../../protocol/errors.ts'
@@ -20,6 +21,8 @@ interface Followed {
   fault?: string
   faultAt?: Date
   fetching?: Promise<void>
+  /** When an exchange last needed it. */
+  askedAt?: Date
 }
 export interface OcspHealth {
   readonly subject: string
@@ -49,6 +52,9 @@ const ANSWER_MS = 5000
 const RETRY_MS = 2000
 const MAX_ANSWER_BYTES = 65_536
 const MAX_PARALLEL = 4
+const NONCE_BYTES = 32 // RFC 9654 §2.1
+/** A certificate that left the snapshot, and that nobody asked for since, is followed no longer. */
+const FORGET_MS = 24 * 3_600_000
 
 export function openOcspCache(options: {
   /** Folder in which answers survive a restart. */
@@ -82,9 +88,10 @@ export function openOcspCache(options: {
   const fetchNow = (entry: Followed): Promise<void> => {
     entry.fetching ??= fetchState(entry, agent, clock)
       .then(({ der, state }) => {
-        entry.state = state
         entry.fetchedAt = clock()
         delete entry.fault
+        if (isOutdone(state, entry.state)) return
+        entry.state = state
         writeFileAtomically(keptFile(entry), der)
       })
       .catch((error: unknown) => {
@@ -100,10 +107,13 @@ export function openOcspCache(options: {
   }
 
   const isDue = (entry: Followed, at: Date): boolean => {
-    const recentFault = entry.faultAt && at.getTime() - entry.faultAt.getTime() < RETRY_MS
-    if (recentFault && entry.fault !== undefined) return false
-    const age = entry.fetchedAt ? at.getTime() - entry.fetchedAt.getTime() : Infinity
-    return age >= options.refreshSeconds * 1000
+    // Times in the future are of a clock that was off: they count for nothing.
+    const since = (time: Date | undefined): number => {
+      const age = time ? at.getTime() - time.getTime() : Infinity
+      return age < 0 ? Infinity : age
+    }
+    if (entry.fault !== undefined && since(entry.faultAt) < RETRY_MS) return false
+    return since(entry.fetchedAt) >= options.refreshSeconds * 1000
   }
 
   // The longest unheard first: with many certificates and one slow responder none is left out.
@@ -122,6 +132,7 @@ export function openOcspCache(options: {
   return {
     check: async (certificate, issuer, at) => {
       const entry = entryFor(certificate, issuer)
+      entry.askedAt = at
       const usable = (): boolean => entry.state !== undefined && entry.state.nextUpdate > at
       if (!usable() && (entry.fetching !== undefined || isDue(entry, at) || !entry.fault)) {
         await fetchNow(entry)
@@ -131,6 +142,12 @@ export function openOcspCache(options: {
       if (!usable()) throw unknownState(entry)
     },
     follow: (pairs) => {
+      const current = new Set(pairs.map(({ certificate }) => certificate.thumbprint))
+      for (const [thumbprint, { certificate, askedAt }] of followed) {
+        const idle = clock().getTime() - (askedAt?.getTime() ?? 0) > FORGET_MS
+        const over = certificate.notAfter < clock()
+        if (over || (idle && !current.has(thumbprint))) followed.delete(thumbprint)
+      }
       for (const { certificate, issuer } of pairs) entryFor(certificate, issuer)
     },
     health: () =>
@@ -153,6 +170,16 @@ export function openOcspCache(options: {
 const heard = ({ fetchedAt, faultAt }: Followed): number =>
   Math.max(fetchedAt?.getTime() ?? 0, faultAt?.getTime() ?? 0)
 
+/**
+ * An answer is passed over that is older than the one at hand, or calls good what was revoked for good:
+ * answers come by plain HTTP, and whoever stands between may play an old one again.
+ */
+function isOutdone(state: State, held: State | undefined): boolean {
+  if (held === undefined) return false
+  const forGood = held.status === 'revoked' && held.reason !== 'certificateHold'
+  return state.thisUpdate < held.thisUpdate || (forGood && state.status !== 'revoked')
+}
+
 async function fetchState(
   { certificate, issuer }: Followed,
   agent: Agent,
@@ -162,10 +189,11 @@ async function fetchState(
   if (url === undefined) {
     throw new ExchangeError('certificate.status-unknown', 'the certificate names no OCSP responder')
   }
+  const nonce = randomBytes(NONCE_BYTES)
   const { statusCode, body } = await request(url, {
     method: 'POST',
     headers: { 'content-type': 'application/ocsp-request', accept: 'application/ocsp-response' },
-    body: createOcspRequest(certificate, issuer),
+    body: createOcspRequest(certificate, issuer, { nonce }),
     dispatcher: agent,
     headersTimeout: ANSWER_MS,
     bodyTimeout: ANSWER_MS,
@@ -174,7 +202,7 @@ async function fetchState(
   if (statusCode !== 200) {
     throw new ExchangeError('certificate.status-unknown', `the responder answered ${statusCode}`)
   }
-  return { der, state: verifyOcspResponse(der, { certificate, issuer, at: clock() }) }
+  return { der, state: verifyOcspResponse(der, { certificate, issuer, at: clock(), nonce }) }
 }
 
 function revoked({ subject }: Certificate, { revokedAt, reason }: State): ExchangeError {

@@ -49,7 +49,12 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
       }
       await store.append(requestEntry('x-full'))
       await store.append(full)
-      const bare: LogEntry = { exchangeId: 'x-bare', side: 'client', kind: 'request', at: minute(1) }
+      const bare: LogEntry = {
+        exchangeId: 'x-bare',
+        side: 'client',
+        kind: 'request',
+        at: minute(1),
+      }
       await store.append(bare)
       expect((await store.entries('x-full'))[1]).toStrictEqual({ ...full, position: 2 })
       expect(await store.entries('x-bare')).toStrictEqual([{ ...bare, position: 3 }])
@@ -205,22 +210,25 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
       expect(await found(store, { from: minute(2), to: minute(4) })).toEqual(['x-3', 'x-2'])
     })
 
-    it.each(['client', 'service'] as const)('finds a %s by its whole name or a prefix', async (by) => {
-      await using store = await open()
-      const names = ['KH/A_B/%/X', 'KH/A_B/%/XY', 'KH/AxB/%/X', 'KH/A_B/y/X', 'kh/A_B/%/X']
-      for (const value of names) await store.append(requestEntry(value, { [by]: value }))
-      await store.append({ exchangeId: 'none', side: 'client', kind: 'request', at: minute(0) })
-      expect(await found(store, { [by]: 'KH/A_B/%/X' })).toEqual(['KH/A_B/%/X'])
-      expect(await found(store, { [by]: 'KH/A_B/%*' })).toEqual(['KH/A_B/%/XY', 'KH/A_B/%/X'])
-      expect(await found(store, { [by]: 'KH/A_*' })).toEqual([
-        'KH/A_B/y/X',
-        'KH/A_B/%/XY',
-        'KH/A_B/%/X',
-      ])
-      expect(await found(store, { [by]: 'KH/%*' })).toEqual([])
-      expect(await found(store, { [by]: 'KH' })).toEqual([])
-      expect(await found(store, { [by]: '*' })).toEqual(names.toReversed())
-    })
+    it.each(['client', 'service'] as const)(
+      'finds a %s by its whole name or a prefix',
+      async (by) => {
+        await using store = await open()
+        const names = ['KH/A_B/%/X', 'KH/A_B/%/XY', 'KH/AxB/%/X', 'KH/A_B/y/X', 'kh/A_B/%/X']
+        for (const value of names) await store.append(requestEntry(value, { [by]: value }))
+        await store.append({ exchangeId: 'none', side: 'client', kind: 'request', at: minute(0) })
+        expect(await found(store, { [by]: 'KH/A_B/%/X' })).toEqual(['KH/A_B/%/X'])
+        expect(await found(store, { [by]: 'KH/A_B/%*' })).toEqual(['KH/A_B/%/XY', 'KH/A_B/%/X'])
+        expect(await found(store, { [by]: 'KH/A_*' })).toEqual([
+          'KH/A_B/y/X',
+          'KH/A_B/%/XY',
+          'KH/A_B/%/X',
+        ])
+        expect(await found(store, { [by]: 'KH/%*' })).toEqual([])
+        expect(await found(store, { [by]: 'KH' })).toEqual([])
+        expect(await found(store, { [by]: '*' })).toEqual(names.toReversed())
+      },
+    )
 
     it.each(['ក្រសួង', '𠀀𠀁'])('finds by a prefix in any script: %s', async (script) => {
       await using store = await open()

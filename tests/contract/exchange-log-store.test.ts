@@ -78,11 +78,21 @@ describe('the SQLite exchange log', () => {
       expect(await found(store)).toEqual(taken.toReversed())
     }
     const size = new DatabaseSync(file)
-    expect(size.prepare('PRAGMA page_count').get()?.page_count).toBeLessThanOrEqual(400_000 / 16_384)
+    expect(size.prepare('PRAGMA page_count').get()?.page_count).toBeLessThanOrEqual(
+      400_000 / 16_384,
+    )
     size.close()
     await using larger = await open(file)
     await larger.append(requestEntry('x-last', { manifest }))
     expect(await found(larger)).toEqual(['x-last', ...taken.toReversed()])
+  })
+
+  it('takes a small entry after one that there was no room for', async () => {
+    await using store = await open(freshFile(), 200_000)
+    const large = store.append(requestEntry('large', { manifest: 'x'.repeat(1_000_000) }))
+    await expect(large).rejects.toMatchObject({ name: 'LogStoreError' })
+    expect(await store.append(requestEntry('small'))).toBe(1)
+    expect(await found(store)).toEqual(['small'])
   })
 
   it.each([

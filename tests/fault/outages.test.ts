@@ -136,7 +136,7 @@ describe('when the exchange log takes no entries', () => {
     const { status, body } = await answer
     expect([status, body.toString('utf8')]).toEqual([
       503,
-      expect.stringContaining('(log.unavailable)'),
+      expect.stringContaining('(log.unavailable-after-call)'),
     ])
     lock.exec('ROLLBACK')
     lock.close()

@@ -41,6 +41,8 @@ const refuse = (code: ErrorCode) => async (): Promise<never> => {
 /** The log of a side, but that it takes no entries of `kind`. */
 function failingOn(kind: 'request' | 'response' | 'all', log: ExchangeLog): ExchangeLog {
   return {
+    recordStranger: (entry) =>
+      kind === 'all' ? refuse('log.unavailable')() : log.recordStranger(entry),
     record: (entry) =>
       entry.kind === kind || kind === 'all' ? refuse('log.unavailable')() : log.record(entry),
   }
@@ -112,7 +114,7 @@ const CLIENT_ROWS: ClientRow[] = [
   ],
   [
     'record-response',
-    'log.unavailable',
+    'log.unavailable-after-call',
     ({ log }) => ({ gw: { log: failingOn('response', log) } }),
   ],
 ]
@@ -137,7 +139,7 @@ describe('the client gateway', () => {
   it('says that the log takes no entries when not even the refusal can be recorded', async () => {
     const gw = { ...pair.client.gw, log: failingOn('all', pair.client.gw.log) }
     const exchange = requestExchange(pair.asked({ rawHeaders: [] }), gw)
-    await expect(exchange).rejects.toMatchObject({ code: 'log.unavailable', step: 'record-refusal' })
+    await expect(exchange).rejects.toMatchObject({ code: 'log.unavailable' })
   })
 
   it('records what the provider refused as that side’s refusal', async () => {
@@ -193,10 +195,16 @@ const PROVIDER_ROWS: ProviderRow[] = [
     'service.timeout',
     () => ({ gw: { services: { call: refuse('service.timeout') } } }),
   ],
-  ['sign-response', 'client.not-served', () => ({ gw: { signer: createSigner([]) } })],
+  [
+    'sign-response',
+    'client.not-served',
+    ({ signer }) => ({
+      gw: { signer: { ...signer, sign: (...order) => createSigner([]).sign(...order) } },
+    }),
+  ],
   [
     'record-response',
-    'log.unavailable',
+    'log.unavailable-after-call',
     ({ log }) => ({ gw: { log: failingOn('response', log) } }),
   ],
 ]
@@ -223,18 +231,39 @@ describe('the provider gateway', () => {
   })
 
   it('says that the log takes no entries when not even the refusal can be recorded', async () => {
-    const provider = { ...pair.provider.gw, log: failingOn('all', pair.provider.gw.log) }
-    const exchange = requestExchange(pair.asked(), {
-      ...pair.client.gw,
-      peers: {
-        send: async (_gateway, message) => {
-          await serveExchange(pair.received(message), provider)
-          return refuse('internal')()
-        },
-      },
-    })
-    await expect(exchange).rejects.toMatchObject({ code: 'log.unavailable' })
-    expect(pair.called).toEqual([])
+    const refusing = { accessRules: { grantsFor: () => [] } }
+    const log = failingOn('all', pair.provider.gw.log)
+    const provider = { ...pair.provider.gw, ...refusing, log }
+    const heard: unknown[] = []
+    const send: ClientGateway['peers']['send'] = async (_gateway, message) => {
+      heard.push(await serveExchange(pair.received(message), provider).catch((e: unknown) => e))
+      return refuse('internal')()
+    }
+    await requestExchange(pair.asked(), { ...pair.client.gw, peers: { send } }).catch(() => {})
+    expect(heard).toMatchObject([{ code: 'log.unavailable' }])
+  })
+
+  it('says that the call was made when what came of it cannot be recorded', async () => {
+    await requestExchange(pair.asked(), pair.client.gw)
+    const { log } = pair.provider.gw
+    const record: ExchangeLog['record'] = (entry) =>
+      entry.kind === 'request' ? log.record(entry) : refuse('log.unavailable')()
+    const provider = {
+      ...pair.provider.gw,
+      log: { ...log, record },
+      replayGuard: { firstSeen: () => true },
+    }
+    const attempt = serveExchange(pair.received(pair.sent[0]!), provider)
+    await expect(attempt).rejects.toMatchObject({ code: 'log.unavailable-after-call' })
+    expect(pair.called).toHaveLength(2)
+  })
+
+  it('knows a repetition by the exchange id that was signed', async () => {
+    await requestExchange(pair.asked(), pair.client.gw)
+    const again = pair.received(pair.sent[0]!, { exchangeId: 'another' })
+    const replayed = { code: 'manifest.replayed' }
+    await expect(serveExchange(again, pair.provider.gw)).rejects.toMatchObject(replayed)
+    expect(pair.called).toHaveLength(1)
   })
 })
 

@@ -1,5 +1,6 @@
 /** Two gateways that call each other in memory: real keys, signatures and steps; ports made by hand. */
 import { createHash } from 'node:crypto'
+import { tmpdir } from 'node:os'
 import { Readable } from 'node:stream'
 import { createBodies } from '../../gateway/bodies.ts'
 import { indexSnapshot, type IndexedSnapshot } from '../../gateway/catalogue/view.ts'
@@ -22,13 +23,16 @@ import { readGatewayId } from '../../protocol/identifiers.ts'
 import type { Snapshot } from '../../protocol/snapshot.ts'
 import { createLogger } from '../../runtime/logger.ts'
 import { createSpool, EMPTY_BODY, type SpooledBody } from '../../runtime/spool.ts'
-import { createTestAuthority, NOW, temporaryFolder, type TestAuthority } from '../pki/support.ts'
+import { createTestAuthority, NOW, type TestAuthority } from '../pki/support.ts'
 
 export const BANK = 'KH-TEST/COM/BANK'
 export const REGISTRY = 'KH-TEST/GOV/REG'
 export const CLIENT = `${BANK}/KYC`
 export const SERVICE = `${REGISTRY}/POP/echo`
 export const ID = '01a206cc-083d-72a8-8932-a6c940c296d0'
+const OWN_HEADERS = ['X-Road-Client', CLIENT, 'Content-Type', 'text/plain']
+/** Bodies stay in memory. */
+const MAX_BYTES = 1_000_000
 export const silent = createLogger('test', 'silent')
 
 export interface Side<G> {
@@ -65,8 +69,8 @@ export async function pairOfGateways(): Promise<Pair> {
     registryGateway: await gatewayCertificate(authority, 'GOV', 'REG', 'REG-1'),
   })
   const view = indexSnapshot(snapshot)
-  const spool = createSpool({ dir: temporaryFolder(), memoryBytes: 65_536 })
-  const bodies = createBodies(spool, { maxBytes: 1_000_000, idleMs: 5000 })
+  const spool = createSpool({ dir: tmpdir(), memoryBytes: MAX_BYTES, maxStoredBytes: 0 })
+  const bodies = createBodies(spool, { maxBytes: MAX_BYTES, idleMs: 5000, totalMs: 5000 })
   const trust = { verify: async () => {} }
   const common = { clock: () => NOW, catalogue: { current: () => view }, trust, bodies }
   const scope = new AsyncDisposableStack()
@@ -124,12 +128,12 @@ export async function pairOfGateways(): Promise<Pair> {
       },
     },
   })
-  const asked = (changes: Partial<Asked> = {}): Asked => ({
+  const asked = ({ rawHeaders, ...changes }: Partial<Asked> = {}): Asked => ({
     exchangeId: ID,
     receivedAt: NOW,
     method: 'POST',
     rawTarget: `/r1/${SERVICE}/persons/1`,
-    rawHeaders: ['X-Road-Client', CLIENT, 'Content-Type', 'text/plain'],
+    rawHeaders: ['Host', 'gateway', ...(rawHeaders ?? OWN_HEADERS)],
     stream: Readable.from([Buffer.from('the body')], { objectMode: false }),
     certificate: undefined,
     scope,
@@ -152,7 +156,8 @@ function sideOf<G extends ClientGateway | ProviderGateway>(gw: Omit<G, 'log' | '
     return Object.defineProperty(run, 'known', { get: () => step.known }) as unknown as StepRunner
   }
   const record = async (entry: LogEntry): Promise<number> => log.push(entry)
-  return { gw: { ...gw, log: { record }, begin } as unknown as G, ran, log }
+  const recordStranger = async (entry: LogEntry): Promise<void> => void log.push(entry)
+  return { gw: { ...gw, log: { record, recordStranger }, begin } as unknown as G, ran, log }
 }
 
 export function textBody(text: string): SpooledBody {
@@ -199,7 +204,9 @@ function snapshotOf(
     number: 7,
     issuedAt: NOW.toISOString(),
     expiresAt: new Date(NOW.getTime() + 86_400_000).toISOString(),
-    authorities: [{ name: 'test', certificates: [root, issuing].map((a) => base64(a.certificate)) }],
+    authorities: [
+      { name: 'test', certificates: [root, issuing].map((a) => base64(a.certificate)) },
+    ],
     members: [
       {
         id: BANK,

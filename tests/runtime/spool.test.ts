@@ -7,7 +7,7 @@ import { buffer } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { createSpool, EMPTY_BODY, SpoolError, type SpooledBody } from '../../runtime/spool.ts'
 
-const LIMITS = { maxBytes: 10_000_000, idleMs: 5000 }
+const LIMITS = { maxBytes: 10_000_000, idleMs: 5000, totalMs: 60_000 }
 const MEMORY = 1000
 
 function folder(): string {
@@ -16,7 +16,7 @@ function folder(): string {
 function spoolIn(
   dir: string,
 ): (stream: Readable, limits?: Partial<typeof LIMITS>) => Promise<SpooledBody> {
-  const spool = createSpool({ dir, memoryBytes: MEMORY })
+  const spool = createSpool({ dir, memoryBytes: MEMORY, maxStoredBytes: 20_000_000 })
   return (stream, limits) => spool.receive(stream, { ...LIMITS, ...limits })
 }
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('base64url')

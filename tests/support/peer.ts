@@ -8,6 +8,7 @@ import {
   jwsDigest,
   manifestText,
   parseRequestManifest,
+  requestHash,
   type RequestManifest,
   type ResponseManifest,
 } from '../../protocol/manifest.ts'
@@ -181,7 +182,20 @@ function answerSigned(
   const requestJws = String(headers['spean-manifest'])
   const asked = parseRequestManifest(Buffer.from(requestJws.split('.')[1]!, 'base64url'))
   const member = `${own.id.instance}/${own.id.memberClass}/${own.id.member}`
-  const block = headerBlock(['content-type', 'text/plain'])
+  const block = headerBlock([
+    'content-type',
+    'text/plain',
+    'x-road-client',
+    asked.client,
+    'x-road-id',
+    asked.messageId,
+    'x-road-request-hash',
+    requestHash(requestJws),
+    'x-road-request-id',
+    asked.exchangeId,
+    'x-road-service',
+    asked.service,
+  ])
   const body = 'answer'
   const manifest: ResponseManifest = {
     version: 1,

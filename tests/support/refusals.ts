@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import { faultCode } from '../../protocol/problem.ts'
 import { errorEntry } from '../../protocol/errors.ts'
-import type { Federation } from './federation.ts'
+import type { Federation, TestGateway } from './federation.ts'
 import type { Answer } from './http.ts'
 
 /** One way to be refused, and all that must follow from it. */
@@ -36,10 +36,20 @@ export async function expectRefusal(f: Federation, refusal: Refusal): Promise<vo
   expect(answer.headers['x-road-error']).toBe(fault.type)
   expect(text).not.toMatch(/\bat .*\.ts|node_modules|\/tmp\//)
   const id = String(fault.detail)
-  const logs = [f.client, ...(by === 'client' ? [] : [f.provider])]
-  for (const gateway of logs) {
-    const entries = await gateway.entries(id)
-    expect(entries.at(-1)).toMatchObject({ kind: 'refusal', code, origin: ORIGIN[by] })
+  expect(await recorded(f.client, id)).toMatchObject({
+    outcome: 'refused',
+    code,
+    origin: ORIGIN[by],
+  })
+  if (by !== 'client') {
+    expect(await recorded(f.provider, id)).toMatchObject({ outcome: 'refused', code })
   }
   expect(f.register.calls.length - before).toBe(calls)
+}
+
+/** What a gateway's log says of an exchange, by its id, or by the id that a stranger claimed. */
+async function recorded(gateway: TestGateway, id: string): Promise<unknown> {
+  const path = `/admin/log?id=${encodeURIComponent(id)}`
+  const { exchanges } = await gateway.admin.call<{ exchanges: unknown[] }>('GET', path)
+  return exchanges[0]
 }
