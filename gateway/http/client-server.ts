@@ -13,7 +13,7 @@ import { newExchangeId } from '../../runtime/exchange-id.ts'
 import { refuseUnread, requestExchange } from '../exchange.ts'
 import type { ClientGateway } from '../ports.ts'
 import { clientList } from '../services/metadata.ts'
-import { incomingOf, refuseMalformed, SERVER_LIMITS } from './exchange-server.ts'
+import { incomingOf, refuseMalformed, serverLimits } from './exchange-server.ts'
 import { faultBody, sendAnswer, sendRefusal } from './reply.ts'
 
 interface Options {
@@ -33,16 +33,17 @@ const MAX_HEADER_BYTES = 32_768
 
 /** The port for information systems: X-Road Message Protocol for REST, r1 (protocol/README.md §3). */
 export function createClientServer(options: Options): Server {
-  const { gw, logger, tls } = options
+  const { gw, logger, tls, requestMs } = options
+  const limits = serverLimits({ requestMs, maxHeaderBytes: MAX_HEADER_BYTES })
   const server = tls
     ? createHttpsServer({
-        ...settings(options),
+        ...limits,
         ...tls,
         minVersion: 'TLSv1.2',
         requestCert: true,
         rejectUnauthorized: false, // identify-client decides, and says why
       })
-    : createHttpServer(settings(options))
+    : createHttpServer(limits)
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     handle(request, response, options).catch((error: unknown) => {
       logger.error({ err: error }, 'an answer could not be sent')
@@ -64,10 +65,6 @@ export function createClientServer(options: Options): Server {
     }
   })
   return server
-}
-
-function settings({ requestMs }: Options): object {
-  return { ...SERVER_LIMITS, maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: requestMs }
 }
 
 async function handle(

@@ -7,14 +7,28 @@ import type { Clock } from '../../runtime/clock.ts'
 import { newExchangeId } from '../../runtime/exchange-id.ts'
 import type { Incoming } from '../exchange-state.ts'
 
-/** Node's own limits, so that what is refused before a request exists is refused by ours. */
-export const SERVER_LIMITS = {
-  headersTimeout: 15_000,
-  keepAliveTimeout: 75_000, // longer than any gateway keeps an idle connection
-  connectionsCheckingInterval: 1000,
-  handshakeTimeout: 10_000,
-  requireHostHeader: false, // its lack is refused with a code, as everything
-} as const
+/**
+ * Options of a server for exchanges: Node's own limits, so that what is refused before a request exists
+ * is refused by ours.
+ *
+ * @param requestMs longest time in which a whole request must arrive.
+ */
+export function serverLimits({ requestMs, maxHeaderBytes }: ServerLimits) {
+  return {
+    headersTimeout: Math.min(15_000, requestMs),
+    requestTimeout: requestMs,
+    keepAliveTimeout: 75_000, // longer than any gateway keeps an idle connection
+    connectionsCheckingInterval: 1000,
+    handshakeTimeout: 10_000,
+    maxHeaderSize: maxHeaderBytes,
+    requireHostHeader: false, // its lack is refused with a code, as everything
+  }
+}
+
+interface ServerLimits {
+  readonly requestMs: number
+  readonly maxHeaderBytes: number
+}
 
 /** Takes an exchange out of an HTTP request. Nothing of it is judged here. */
 export function incomingOf(

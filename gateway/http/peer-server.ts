@@ -10,7 +10,7 @@ import { newExchangeId } from '../../runtime/exchange-id.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { refuseUnread, serveExchange } from '../exchange.ts'
 import type { ProviderGateway } from '../ports.ts'
-import { incomingOf, refuseMalformed, SERVER_LIMITS } from './exchange-server.ts'
+import { incomingOf, refuseMalformed, serverLimits } from './exchange-server.ts'
 import { sendAnswer, sendRefusal } from './reply.ts'
 
 interface Options {
@@ -27,10 +27,8 @@ interface Options {
 export function createPeerServer(options: Options): Server {
   const { gw, logger, tls, requestMs } = options
   const server = createServer({
-    ...SERVER_LIMITS,
+    ...serverLimits({ requestMs, maxHeaderBytes: LIMITS.wireHeaderBytes }),
     ...tls,
-    maxHeaderSize: LIMITS.wireHeaderBytes,
-    requestTimeout: requestMs,
     minVersion: 'TLSv1.3',
     requestCert: true,
     rejectUnauthorized: false, // authenticate-peer decides, and says why

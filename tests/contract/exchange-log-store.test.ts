@@ -87,6 +87,14 @@ describe('the SQLite exchange log', () => {
     expect(await found(larger)).toEqual(['x-last', ...taken.toReversed()])
   })
 
+  it('takes entries after one that it could not take', async () => {
+    await using store = await open(freshFile())
+    const faulty = store.append(requestEntry('faulty', { at: new Date(NaN) }))
+    await expect(faulty).rejects.toMatchObject({ name: 'LogStoreError' })
+    expect(await store.append(requestEntry('good'))).toBe(1)
+    expect(await found(store)).toEqual(['good'])
+  })
+
   it('takes a small entry after one that there was no room for', async () => {
     await using store = await open(freshFile(), 200_000)
     const large = store.append(requestEntry('large', { manifest: 'x'.repeat(1_000_000) }))

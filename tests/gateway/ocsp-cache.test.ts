@@ -146,6 +146,45 @@ describe('the OCSP cache', () => {
     },
   )
 
+  it('takes no answer that was given to another question', async () => {
+    const certificate = await responder.issue()
+    {
+      await using cache = open()
+      await check(cache, certificate)
+    }
+    responder.behave = 'replay'
+    dir = temporaryFolder()
+    await using cache = open()
+    await expect(check(cache, certificate)).rejects.toMatchObject(unknown)
+  })
+
+  it('takes no answer that is older than the one it has', async () => {
+    const certificate = await responder.issue()
+    await using cache = open()
+    await check(cache, certificate)
+    const [before] = cache.health()
+    responder.clock.offsetMs = -120_000
+    clock.offsetMs = 301_000
+    const fetched = (): unknown => cache.health()[0]?.fetchedAt?.getTime()
+    const first = before?.fetchedAt?.getTime()
+    await vi.waitFor(() => expect(fetched()).toBeGreaterThan(first! + 300_000), 10_000)
+    expect(cache.health()).toMatchObject([{ status: 'good', nextUpdate: before?.nextUpdate }])
+  })
+
+  it('follows no longer what left the snapshot and nobody asked for', async () => {
+    const [used, unused, listed] = await Promise.all([1, 2, 3].map(() => responder.issue()))
+    const { issuing: issuer } = responder
+    await using cache = open()
+    cache.follow([used!, unused!, listed!].map((certificate) => ({ certificate, issuer })))
+    await check(cache, used!)
+    cache.follow([{ certificate: listed!, issuer }])
+    expect(cache.health()).toHaveLength(2)
+    expect(cache.health().map(({ status }) => status)).toContain('good')
+    clock.offsetMs = 2 * DAY_MS
+    cache.follow([{ certificate: listed!, issuer }])
+    expect(cache.health()).toHaveLength(1)
+  })
+
   it('says unknown for a certificate that names no responder', async () => {
     const authority = await createTestAuthority()
     const { publicKey } = await generateKey('P-256')

@@ -17,8 +17,11 @@ export interface Responder extends AsyncDisposable {
   readonly asked: string[]
   readonly mostAtOnce: number
   delayMs: number
-  /** `other` answers about another certificate, `long` with more than anybody reads. */
-  behave: 'answer' | 'garbage' | 'error' | 'long' | 'other' | 'down'
+  /**
+   * `other` answers about another certificate, `long` with more than anybody reads, `replay` with
+   * the last good answer again.
+   */
+  behave: 'answer' | 'replay' | 'garbage' | 'error' | 'long' | 'other' | 'down'
   issue(): Promise<Certificate>
   revoke(certificate: Certificate): void
   /** Holds every answer back until the function that it returns is called. */
@@ -40,15 +43,20 @@ export async function startResponder(): Promise<Responder> {
   } as const
   let released = Promise.resolve()
   let underWay = 0
+  let lastAnswer: Uint8Array = Buffer.alloc(0)
   let mostAtOnce = 0
   const reply = async (question: Buffer, response: ServerResponse): Promise<void> => {
     const [certId] = parseOcspRequest(question).certIds
     responder.asked.push(certId!.serial)
     await released
     await new Promise((done) => setTimeout(done, responder.delayMs))
+    if (!server.listening) return // the test is over
     switch (responder.behave) {
       case 'answer':
-        return void response.end(authority.answerOcsp(question).der)
+        lastAnswer = authority.answerOcsp(question).der
+        return void response.end(lastAnswer)
+      case 'replay':
+        return void response.end(lastAnswer)
       case 'garbage':
         return void response.end('this is no answer')
       case 'error':

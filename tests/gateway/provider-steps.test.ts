@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { requestExchange, serveExchange } from '../../gateway/exchange.ts'
 import type { Received, ServedRecorded } from '../../gateway/exchange-state.ts'
-import type { ProviderGateway } from '../../gateway/ports.ts'
+import type { ExchangeLog, ProviderGateway } from '../../gateway/ports.ts'
 import { authenticatePeer } from '../../gateway/steps/authenticate-peer.ts'
 import { callService } from '../../gateway/steps/call-service.ts'
 import { recordRefusal } from '../../gateway/steps/record-refusal.ts'
 import { signResponse } from '../../gateway/steps/sign-response.ts'
 import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
+import { readClientId } from '../../protocol/identifiers.ts'
 import { parseJws } from '../../protocol/jws.ts'
 import { jwsDigest, requestHash } from '../../protocol/manifest.ts'
 import { createLeaf, NOW } from '../pki/support.ts'
@@ -149,6 +150,27 @@ describe('record-refusal', () => {
       messageId: recorded.request.messageId,
       peer: `${BANK}/BANK-1`,
     })
+  })
+
+  it('sets strangers apart from those who are known', async () => {
+    const known: string[] = []
+    const strangers: string[] = []
+    const log: ExchangeLog = {
+      record: async ({ exchangeId }) => known.push(exchangeId),
+      recordStranger: async ({ exchangeId }) => void strangers.push(exchangeId),
+    }
+    const peer = { id: `${BANK}/BANK-1` }
+    const client = readClientId(CLIENT)
+    for (const side of ['client', 'provider'] as const) {
+      await recordRefusal({ exchangeId: `${side} of nobody` }, refusal, side, { ...gw, log })
+      await recordRefusal({ exchangeId: `${side} of client`, client }, refusal, side, {
+        ...gw,
+        log,
+      })
+      await recordRefusal({ exchangeId: `${side} of peer`, peer }, refusal, side, { ...gw, log })
+    }
+    expect(known).toEqual(['client of client', 'provider of peer'])
+    expect(strangers).toHaveLength(4)
   })
 
   it('keeps no more of a stranger’s request line than it needs', async () => {

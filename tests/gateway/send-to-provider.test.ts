@@ -38,11 +38,14 @@ describe('send-to-provider', () => {
     expect(result).toMatchObject({ peer: { id: `${REGISTRY}/REG-1` }, reply: { status: 200 } })
   })
 
-  it('asks the next one when the first cannot be reached', async () => {
-    const { tried, result } = await attempt(['provider.unreachable', 'answers'])
-    expect(tried).toEqual(['REG-1', 'REG-2'])
-    expect(result).toMatchObject({ peer: { id: `${REGISTRY}/REG-2` } })
-  })
+  it.each<ErrorCode>(['provider.unreachable', 'provider.overloaded'])(
+    'asks the next one after %s: nothing was sent',
+    async (code) => {
+      const { tried, result } = await attempt([code, 'answers'])
+      expect(tried).toEqual(['REG-1', 'REG-2'])
+      expect(result).toMatchObject({ peer: { id: `${REGISTRY}/REG-2` } })
+    },
+  )
 
   it('says so when none can be reached', async () => {
     const { tried, result } = await attempt(['provider.unreachable', 'provider.unreachable'])

@@ -4,6 +4,7 @@ import type { Replied } from '../../gateway/exchange-state.ts'
 import type { ClientGateway } from '../../gateway/ports.ts'
 import { verifyResponse } from '../../gateway/steps/verify-response.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
+import { headerBlock, headerBlockDigest } from '../../protocol/header-block.ts'
 import { parseJws } from '../../protocol/jws.ts'
 import { parseResponseManifest, type ResponseManifest } from '../../protocol/manifest.ts'
 import { NOW } from '../pki/support.ts'
@@ -80,6 +81,34 @@ describe('verify-response', () => {
     ['a signature from long ago', { at: new Date(+NOW - 301_000) }, 'manifest.time-invalid'],
   ])('refuses %s', async (_name, sent, code) => {
     await refused(replied({}, sent), code)
+  })
+
+  it.each([
+    ['x-road-client', BANK],
+    ['x-road-id', 'other'],
+    ['x-road-request-hash', 'other'],
+    ['x-road-request-id', ID.replace(/0$/, '1')],
+    ['x-road-service', `${REGISTRY}/POP/other`],
+    ['x-road-error', 'server.serverproxy.access_denied'],
+  ])('refuses a signed answer whose %s is of another exchange', async (name, value) => {
+    const own = good.reply.rawHeaders.slice(0, -2)
+    const at = own.indexOf(name)
+    const rawHeaders = at < 0 ? [...own, name, value] : own.with(at + 1, value)
+    const headersDigest = headerBlockDigest(headerBlock(rawHeaders))
+    const { reply, ...state } = replied({ headersDigest })
+    const jws = reply.rawHeaders.at(-1)!
+    const altered = { ...reply, rawHeaders: [...rawHeaders, 'spean-manifest', jws] }
+    await refused({ ...state, reply: altered }, 'response.mismatch')
+  })
+
+  it('has no more of the body stored than was signed', async () => {
+    const asked: unknown[] = []
+    const ofReply: ClientGateway['bodies']['ofReply'] = async (_stream, _scope, signedSize) => {
+      asked.push(signedSize)
+      return textBody('answer')
+    }
+    await verifyResponse(replied(), { ...gw, bodies: { ...gw.bodies, ofReply } })
+    expect(asked).toEqual([6])
   })
 
   it('compares the size of the body too', async () => {

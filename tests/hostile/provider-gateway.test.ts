@@ -54,6 +54,12 @@ describe('a provider gateway', () => {
     ['an answer of another service', () => ({ manifest: { service: 'x' } }), 'response.mismatch'],
     ['an answer of another gateway', () => ({ manifest: { gateway: 'x' } }), 'response.mismatch'],
     [
+      'the headers of another exchange',
+      () => ({ headers: ['x-road-request-id', '01a206cc-083d-72a8-8932-a6c940c296d0'] }),
+      'response.mismatch',
+    ],
+    ['an X-Road-Error of its own', () => ({ headers: ['x-road-error', 'x'] }), 'response.mismatch'],
+    [
       'a request as the answer',
       () => ({ manifest: { kind: 'request' as never } }),
       'manifest.malformed',

@@ -37,6 +37,20 @@ const ROWS: Refusal[] = [
     by: 'service',
   },
   {
+    name: 'answers with a status that is none',
+    send: call('echo/bad-status'),
+    code: 'service.answer-invalid',
+    by: 'service',
+    calls: 1,
+  },
+  {
+    name: 'answers with two lengths',
+    send: call('echo/two-lengths'),
+    code: 'service.answer-invalid',
+    by: 'service',
+    calls: 1,
+  },
+  {
     name: 'does not answer in time',
     send: call('patient/silent'),
     code: 'service.timeout',

@@ -96,6 +96,8 @@ export interface Lie {
   readonly status?: number
   readonly body?: string
   readonly rawHeaders?: readonly string[]
+  /** Lines that are signed with the others. */
+  readonly headers?: readonly string[]
   readonly jws?: (jws: string) => string | undefined
 }
 export interface FakeProvider extends AsyncDisposable {
@@ -195,6 +197,7 @@ function answerSigned(
     asked.exchangeId,
     'x-road-service',
     asked.service,
+    ...(lie.headers ?? []),
   ])
   const body = 'answer'
   const manifest: ResponseManifest = {

@@ -81,6 +81,17 @@ const BEHAVIOURS: Record<string, (response: ServerResponse, socket: Socket) => v
   slowly: (response) => {
     setTimeout(() => response.end('slowly'), 400)
   },
+  drip: (response) => {
+    response.writeHead(200, { 'content-length': '1000' })
+    const timer = setInterval(() => response.write('.'), 300)
+    response.on('close', () => clearInterval(timer))
+  },
+  'bad-status': (_response, socket) => {
+    socket.end('HTTP/1.1 099 X\r\ncontent-length: 0\r\n\r\n')
+  },
+  'two-lengths': (_response, socket) => {
+    socket.end('HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab')
+  },
   pause: (response) => {
     response.writeHead(200, { 'content-length': '100' }).write('half')
   },
