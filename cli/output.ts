@@ -34,12 +34,8 @@ function toCell(value: unknown): string {
     : typeof value === 'string'
       ? value
       : JSON.stringify(value)
-  // What a stranger sent must not steer the terminal of whoever reads the log.
-  // oxlint-disable-next-line no-control-regex -- control characters are what is replaced
-  return stripVTControlCharacters(text).replace(
-    /[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g,
-    '�',
-  )
+  // What a stranger sent must not steer the terminal of whoever reads the log, nor turn its letters around.
+  return stripVTControlCharacters(text).replace(/\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
 }
 
 const isTexts = (value: unknown): value is string[] =>

@@ -1,10 +1,7 @@
 /** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
-import { formatId, readGatewayId } from '../protocol/identifiers.ts'
-import { parseCertificate } from '../pki/certificate.ts'
-import { openKeyFile } from '../pki/keys.ts'
+import { readGatewayId } from '../protocol/identifiers.ts'
 import { createApi, type Route } from '../runtime/admin-api.ts'
 import { systemClock, type Clock } from '../runtime/clock.ts'
-import { ConfigError } from '../runtime/config.ts'
 import { listen } from '../runtime/lifecycle.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { ensureToken } from '../runtime/private-file.ts'
@@ -13,19 +10,20 @@ import { createServer } from 'node:https'
 import { openSettings } from './access/settings.ts'
 import { createBodies } from './bodies.ts'
 import { openSnapshotClient } from './catalogue/snapshot-client.ts'
-import { readAnchor, readPem, type GatewayConfig } from './config.ts'
+import { readAnchor, type GatewayConfig } from './config.ts'
 import { createExchangeLog } from './exchange-log/log.ts'
 import { openSqliteLogStore } from './exchange-log/store-sqlite.ts'
 import { createSettingsRoutes } from './http/admin-routes.ts'
 import { createClientServer } from './http/client-server.ts'
 import { createLogRoutes } from './http/log-routes.ts'
 import { createPeerServer } from './http/peer-server.ts'
+import { readIdentity } from './identity.ts'
 import { createPeers } from './peers/peers.ts'
 import type { ClientGateway, ProviderGateway } from './ports.ts'
 import { createReplayGuard, REPLAY_WINDOW_MS } from './replay/guard.ts'
 import { createHttpServices } from './services/http-service.ts'
 import { createServices } from './services/services.ts'
-import { createSigner, type SigningKey } from './signer.ts'
+import { createSigner } from './signer.ts'
 import { gatewayStatus } from './status.ts'
 import { createStepRunner } from './step-runner.ts'
 import { openOcspCache } from './trust/ocsp-cache.ts'
@@ -160,41 +158,4 @@ export async function startGateway(
 
   const open = resources.move()
   return { ports, adminToken, routes, [Symbol.asyncDispose]: () => open.disposeAsync() }
-}
-
-interface Identity {
-  readonly tlsCertificate: string
-  readonly tlsKey: string
-  readonly certificate: SigningKey['certificate']
-  readonly signing: SigningKey[]
-}
-
-function readIdentity({ gatewayId, authentication, signing }: GatewayConfig): Identity {
-  const tlsCertificate = readPem(authentication.certificateFile)
-  const { privateKey } = openKeyFile(authentication.keyFile)
-  const certificate = firstCertificate(tlsCertificate, authentication.certificateFile)
-  const { identity } = certificate
-  const named = identity?.gateway && formatId({ ...identity, gateway: identity.gateway })
-  if (named !== gatewayId) {
-    throw new ConfigError(
-      `${authentication.certificateFile}: is the certificate of ${certificate.subject}, not of ${gatewayId}`,
-    )
-  }
-  return {
-    tlsCertificate,
-    tlsKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    certificate,
-    signing: signing.map(({ member, keyFile, certificateFile }) => ({
-      member,
-      privateKey: openKeyFile(keyFile).privateKey,
-      certificate: firstCertificate(readPem(certificateFile), certificateFile),
-    })),
-  }
-}
-
-function firstCertificate(pem: string, file: string): SigningKey['certificate'] {
-  const end = '-----END CERTIFICATE-----'
-  const until = pem.indexOf(end)
-  if (until < 0) throw new ConfigError(`${file}: holds no PEM certificate`)
-  return parseCertificate(pem.slice(0, until + end.length))
 }

@@ -21,12 +21,14 @@ export async function openSqliteLogStore(
   { maxBytes }: { maxBytes: number },
 ): Promise<ExchangeLogStore> {
   touchPrivate(file)
-  const writer = await openWorker({ file, maxBytes, readOnly: false })
+  await using opening = new AsyncDisposableStack()
+  const writer = opening.use(await openWorker({ file, maxBytes, readOnly: false }))
   // Queries have a thread and a connection of their own: a long one holds up no exchange.
-  const reader = await openWorker({ file, maxBytes, readOnly: true })
+  const reader = opening.use(await openWorker({ file, maxBytes, readOnly: true }))
   const select = async (sql: string, ...parameters: SQLInputValue[]): Promise<Row[]> =>
     (await reader.ask({ select: sql, parameters })) as Row[]
 
+  const open = opening.move()
   return {
     append: async (entry) => (await writer.ask({ insert: toRow(entry) })) as number,
     list: async (query) => {
@@ -42,16 +44,12 @@ export async function openSqliteLogStore(
         WHERE begunAt IS NULL AND at >= ? AND side = 'provider' AND kind = 'request'`
       return (await select(sql, since.getTime())).map((row) => row.exchangeId as string)
     },
-    [Symbol.asyncDispose]: async () => {
-      await reader.close()
-      await writer.close()
-    },
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
 }
 
-interface Thread {
+interface Thread extends AsyncDisposable {
   ask(request: Ask): Promise<unknown>
-  close(): Promise<void>
 }
 
 async function openWorker(options: WorkerOptions): Promise<Thread> {
@@ -88,7 +86,8 @@ async function openWorker(options: WorkerOptions): Promise<Thread> {
   }
   return {
     ask,
-    close: async () => {
+    [Symbol.asyncDispose]: async () => {
+      if (ended) return
       const exited = once(worker, 'exit')
       await ask({ close: true })
       await exited

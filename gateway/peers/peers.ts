@@ -80,12 +80,21 @@ export function createPeers(options: Options): Peers & AsyncDisposable {
   }
 }
 
+const BAD = new Set<ErrorCode>([
+  'certificate.expired',
+  'certificate.revoked',
+  'certificate.untrusted',
+])
+
 /** A certificate is good for each exchange anew: a connection whose certificate is not any more ends. */
 async function endBadConnections({ open }: PeerPool, { trust, clock }: Options): Promise<void> {
   for (const certificate of new Set(open.values())) {
     try {
       await trust.verify(certificate, 'authentication', clock())
-    } catch {
+    } catch (error) {
+      // What cannot be known for now ends no exchange that is under way.
+      const isBad = error instanceof ExchangeError && BAD.has(error.code)
+      if (!isBad) throw error
       // Told by the next connection, if that shows the same.
       for (const [socket, shown] of open) if (shown === certificate) socket.destroy()
     }
@@ -115,6 +124,7 @@ function openPool(gateway: GatewayEntry, options: Options): PeerPool {
             `the certificate ${certificate.subject} at ${gateway.address} is not registered for ${gateway.id}`,
           )
         }
+        if (socket.destroyed) return
         open.set(socket, certificate)
         socket.once('close', () => open.delete(socket))
       },

@@ -1,7 +1,15 @@
 /** The sandbox and the spean command as a newcomer meets them: as processes, by what they print. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -267,6 +275,18 @@ describe('the sandbox, once more', () => {
     running = await start('--data', file)
     const [curl] = printedCommands(running.printed())
     expect(JSON.parse(await shell(curl!))).toEqual({ id: 'x1', name_km: 'ភូមិ' })
+  })
+
+  it('does not start over in a folder that is no sandbox', async () => {
+    const work = join(dir, 'work')
+    mkdirSync(work)
+    writeFileSync(join(work, 'thesis.txt'), 'years of it')
+    const child = spawn(process.execPath, ['examples/sandbox/main.ts', '--fresh', '--dir', work], {
+      cwd: ROOT,
+      stdio: 'ignore',
+    })
+    expect(await once(child, 'exit')).toEqual([1, null])
+    expect(readFileSync(join(work, 'thesis.txt'), 'utf8')).toBe('years of it')
   })
 
   it('starts over with --fresh', async () => {

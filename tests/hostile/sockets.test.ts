@@ -58,6 +58,7 @@ describe('a caller that', () => {
     await new Promise((done) => setTimeout(done, 5000))
     let received = 0
     socket.on('data', (chunk: Buffer) => (received += chunk.length))
+    socket.resume()
     await closed
     expect(received).toBeLessThan(body.length)
   })
