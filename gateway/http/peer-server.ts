@@ -1,31 +1,27 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer, type Server } from 'node:https'
-import { ExchangeError } from '../../protocol/errors.ts'
+import type { IncomingMessage, Server } from 'node:http'
+import { createServer } from 'node:https'
 import { MANIFEST_HEADER } from '../../protocol/headers.ts'
 import { parseJws } from '../../protocol/jws.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { parseRequestManifest } from '../../protocol/manifest.ts'
-import { toProblem } from '../../protocol/problem.ts'
-import { newExchangeId } from '../../runtime/exchange-id.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { refuseUnread, serveExchange } from '../exchange.ts'
 import type { ProviderGateway } from '../ports.ts'
-import { incomingOf, refuseMalformed, serverLimits } from './exchange-server.ts'
-import { sendAnswer, sendRefusal } from './reply.ts'
+import { serveExchanges, serverLimits } from './exchange-server.ts'
 
 interface Options {
   readonly gw: ProviderGateway
   readonly logger: Logger
   readonly tls: { readonly cert: string; readonly key: string }
+  /** Longest time in which a whole request must arrive. */
   readonly requestMs: number
-  /** Longest pause of who reads an answer. */
   readonly idleMs: number
   readonly maxConnections: number
 }
 
 /** The port for other gateways: mTLS 1.3, a signed request in, a signed answer out (§6). */
 export function createPeerServer(options: Options): Server {
-  const { gw, logger, tls, requestMs } = options
+  const { gw, logger, tls, requestMs, idleMs, maxConnections } = options
   const server = createServer({
     ...serverLimits({ requestMs, maxHeaderBytes: LIMITS.wireHeaderBytes }),
     ...tls,
@@ -33,63 +29,30 @@ export function createPeerServer(options: Options): Server {
     requestCert: true,
     rejectUnauthorized: false, // authenticate-peer decides, and says why
   })
-  server.maxConnections = options.maxConnections
-  server.maxHeadersCount = 0
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    handle(request, response, options).catch((error: unknown) => {
-      logger.error({ err: error }, 'an answer could not be sent')
-      response.destroy()
-    })
-  })
-  refuseMalformed(server, async (error) => {
-    const exchangeId = newExchangeId(gw.clock())
-    await refuseUnread(exchangeId, error, 'provider', gw)
-    const problem = toProblem(error, 'provider-gateway', exchangeId)
-    return {
-      status: problem.status,
-      headers: { 'content-type': 'application/problem+json' },
-      body: JSON.stringify(problem),
-    }
-  })
   server.on('tlsClientError', (error) =>
     logger.info({ err: error.message }, 'TLS handshake failed'),
   )
-  return server
-}
-
-async function handle(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { gw, logger, idleMs }: Options,
-): Promise<void> {
-  await using scope = new AsyncDisposableStack()
-  const begun = performance.now()
-  const claimed = claimedExchangeId(request)
-  const incoming = incomingOf(request, scope, gw.clock)
-  const received = claimed === undefined ? incoming : { ...incoming, claimedExchangeId: claimed }
-  const elapsed = (): number => Math.round((performance.now() - begun) * 10) / 10
-  const line = { id: received.exchangeId, method: request.method }
-  try {
-    const { answer, responseJws } = await serveExchange(received, gw)
-    const added = [[MANIFEST_HEADER, responseJws]] as const
-    await sendAnswer(response, answer, idleMs, added).catch((error: unknown) => {
-      logger.info({ ...line, err: error }, 'the answer was not taken')
-      response.destroy()
-    })
-    logger.info({ ...line, status: answer.status, ms: elapsed() }, 'exchange served')
-  } catch (error) {
-    const known = error instanceof ExchangeError ? error.exchangeId : undefined
-    const problem = toProblem(error, 'provider-gateway', known ?? received.exchangeId)
-    const { code, origin, status, detail } = problem
-    const step = error instanceof ExchangeError ? error.step : undefined
-    logger.info({ ...line, step, code, origin, status, detail, ms: elapsed() }, 'exchange refused')
-    await sendRefusal(request, response, {
-      status,
+  return serveExchanges(server, {
+    origin: 'provider-gateway',
+    clock: gw.clock,
+    logger,
+    idleMs,
+    maxConnections,
+    run: async (incoming, request) => {
+      const claimed = claimedExchangeId(request)
+      const received =
+        claimed === undefined ? incoming : { ...incoming, claimedExchangeId: claimed }
+      const { answer, responseJws } = await serveExchange(received, gw)
+      return { answer, added: [[MANIFEST_HEADER, responseJws]] }
+    },
+    refusal: (problem) => ({
+      status: problem.status,
       headers: {},
       contentType: 'application/problem+json',
       body: JSON.stringify(problem),
-    })
-  }
+    }),
+    recordUnread: (exchangeId, error) => refuseUnread(exchangeId, error, 'provider', gw),
+  })
 }
 
 /** What the caller calls the exchange. Unverified: authenticate-peer decides what it is worth. */

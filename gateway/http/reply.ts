@@ -58,11 +58,19 @@ function faultXml(problem: Problem): string {
   return `<?xml version="1.0" encoding="UTF-8"?><error><type>${escape(type)}</type><message>${escape(message)}</message><detail>${escape(detail)}</detail></error>`
 }
 
+/** A refusal as it goes out. */
+export interface Refusal {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly contentType: string
+  readonly body: string
+}
+
 /** Refuses; what is left of the request is read for a while, and then its connection ends. */
 export async function sendRefusal(
   request: IncomingMessage,
   response: ServerResponse,
-  refusal: { status: number; headers: Record<string, string>; contentType: string; body: string },
+  refusal: Refusal,
 ): Promise<void> {
   if (response.destroyed || response.headersSent) {
     response.destroy()
