@@ -51,7 +51,5 @@ await runMain(async () => {
     progress: (text) => console.log(text),
   })
   console.log(sandbox.welcome)
-  const why = await Promise.race([stopSignal(), sandbox.failed])
-  console.log(`stopping (${why})`)
-  if (!why.startsWith('SIG')) process.exitCode = 1
+  console.log(`stopping (${await stopSignal()})`)
 })

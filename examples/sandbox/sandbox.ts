@@ -16,8 +16,6 @@ import { clearLeftovers, noteRunning, noteStopped } from './running.ts'
 export interface Sandbox extends AsyncDisposable {
   /** What a newcomer reads first: a line that begins with `ready`, and a call that works. */
   readonly welcome: string
-  /** Resolves with a sentence when a program ends that should not. */
-  readonly failed: Promise<string>
   readonly programs: readonly ChildProgram[]
 }
 
@@ -27,6 +25,7 @@ const ROOT = join(import.meta.dirname, '..', '..')
  * Makes what is missing of an instance and starts it: every program from its own `main.ts` with its own
  * configuration file, as in production.
  *
+ * @param progress is told of each program that starts, and of one that ends although nobody stopped it.
  * @throws ConfigError when a program does not start.
  */
 export async function startSandbox(
@@ -76,19 +75,19 @@ export async function startSandbox(
   await settled(plan)
   const call = await firstCall(plan)
 
-  const failed = Promise.race(
-    programs.map(async ({ name, ended, logFile }) => {
-      await ended
-      return `${name} has ended; its log is ${logFile}`
-    }),
-  )
+  let stopping = false
+  for (const { name, ended, logFile } of programs) {
+    void ended.then(() => {
+      if (!stopping) progress(`${name} has ended (its log: ${logFile}); the others go on`)
+    })
+  }
   const seconds = ((performance.now() - begun) / 1000).toFixed(1)
   const running = starting.move()
   return {
     welcome: welcome(plan, call, seconds),
-    failed,
     programs,
     [Symbol.asyncDispose]: async () => {
+      stopping = true
       await running.disposeAsync()
       noteStopped(dir)
     },

@@ -268,6 +268,23 @@ describe('the sandbox, once more', () => {
     expect(exchanges.length).toBeGreaterThan(3)
   })
 
+  it('goes on without a gateway that was killed, and says so; calls say what is wrong', async () => {
+    const { programs } = JSON.parse(readFileSync(join(home, 'running.json'), 'utf8')) as {
+      programs: number[]
+    }
+    const ncdd = programs.find((pid) =>
+      readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('gateways/ncdd'),
+    )
+    process.kill(ncdd!, 'SIGKILL')
+    while (!running!.printed().includes('gateway-ncdd has ended')) {
+      await new Promise((done) => setTimeout(done, 20))
+    }
+    const url = `http://127.0.0.1:${8080 + offset}/r1/KH-DEV/GOV/NCDD/GAZETTEER/places/01`
+    const answer = await fetch(url, { headers: { 'x-road-client': CLIENT } })
+    expect(answer.status).toBe(502)
+    expect(await answer.text()).toContain('(provider.unreachable)')
+  })
+
   it('clears up after it was killed, and serves other data when told to', async () => {
     await stop(running!, 'SIGKILL')
     const file = join(dir, 'other.csv')
