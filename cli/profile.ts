@@ -63,7 +63,7 @@ export function openProfile(named: string | undefined): OpenProfile {
   const at = relativeTo(file)
   const open = (target: Endpoint | undefined, what: string): ApiClient => {
     if (target === undefined) throw new ConfigError(`${file} names no ${what}`)
-    const ca = readFileSync(at(profile.caFile), 'utf8')
+    const ca = readRoot(at(profile.caFile))
     return createApiClient({
       url: target.url,
       token: readPrivateFile(at(target.tokenFile)).trim(),
@@ -91,6 +91,15 @@ export function openProfile(named: string | undefined): OpenProfile {
       }
       return open(profile.gateways[chosen], `gateway ${chosen}`)
     },
+  }
+}
+
+function readRoot(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new ConfigError(`${file}: cannot be read (${code})`, { cause })
   }
 }
 

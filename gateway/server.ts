@@ -1,6 +1,6 @@
 /** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
 import { readGatewayId } from '../protocol/identifiers.ts'
-import { createApi, type Route } from '../runtime/admin-api.ts'
+import { API_SERVER, createApi, limitApiServer, type Route } from '../runtime/admin-api.ts'
 import { systemClock, type Clock } from '../runtime/clock.ts'
 import { listen } from '../runtime/lifecycle.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -153,7 +153,8 @@ export async function startGateway(
     ...createLogRoutes(store),
   ]
   const api = createApi({ routes, token: adminToken, origin: 'client-gateway', logger })
-  const adminServer = createServer({ ...tls, minVersion: 'TLSv1.2' }, api)
+  const adminTls = { ...tls, minVersion: 'TLSv1.2' } as const
+  const adminServer = limitApiServer(createServer({ ...API_SERVER, ...adminTls }, api))
   ports.admin = resources.use(await listen(adminServer, config.admin.port, config.admin.host)).port
 
   const open = resources.move()

@@ -1,7 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { RequestListener } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import { Ajv, type JSONSchemaType } from 'ajv'
-import express, { type ErrorRequestHandler, type Request, type Response } from 'express'
+import express, {
+  type ErrorRequestHandler,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express'
 import { ExchangeError, type Origin } from '../protocol/errors.ts'
 import { toProblem } from '../protocol/problem.ts'
 import type { Logger } from './logger.ts'
@@ -52,9 +57,7 @@ export function createApi(api: {
   app.disable('etag')
   const refuse = refuser(api)
   for (const route of api.routes) {
-    const parse = route.rawBody
-      ? express.raw({ type: route.rawBody, limit: MAX_RAW_BYTES })
-      : express.json({ limit: MAX_JSON_BYTES, strict: true })
+    const parse = bodyParserOf(route)
     const method = route.method.toLowerCase() as 'get' | 'put' | 'post' | 'delete'
     app[method](
       route.path,
@@ -75,7 +78,19 @@ export function createApi(api: {
     )
   })
   app.use(refuse)
-  return app
+  return (request, response) => {
+    // Other forms of a target (RFC 9112 §3.2) name nothing here, and express stumbles over some.
+    if (!request.url?.startsWith('/')) request.url = '/'
+    app(request, response)
+  }
+}
+
+/** Bodies are taken where one belongs, and as they are: ten compressed kilobytes may be ten megabytes. */
+function bodyParserOf({ method, rawBody }: Route): RequestHandler {
+  if (method === 'GET' || method === 'DELETE') return (_request, _response, next) => next()
+  return rawBody
+    ? express.raw({ type: rawBody, limit: MAX_RAW_BYTES, inflate: false })
+    : express.json({ limit: MAX_JSON_BYTES, strict: true, inflate: false })
 }
 
 function authenticate(request: Request, token: string): void {
@@ -97,7 +112,7 @@ function toApiRequest(request: Request, response: Response): ApiRequest {
   response.once('close', () => gone.abort())
   return {
     params: request.params as Record<string, string>,
-    query: new URL(request.url, 'http://localhost').searchParams,
+    query: new URLSearchParams(request.url.split('?').slice(1).join('?')),
     headers: request.headers,
     body: request.body as unknown,
     signal: gone.signal,
@@ -157,4 +172,18 @@ export function bodyParser<T>(schema: JSONSchemaType<T>): (body: unknown) => T {
     })
     throw new ExchangeError('admin.invalid', faults?.join('; ') ?? 'the body is not valid')
   }
+}
+
+/** Options of a server for an API: no caller may keep a connection for nothing. */
+export const API_SERVER = {
+  headersTimeout: 15_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 10_000,
+} as const
+
+/** What cannot be given as an option. @param server one that was made with {@link API_SERVER}. */
+export function limitApiServer<S extends Server>(server: S): S {
+  server.maxConnections = 2000
+  server.timeout = 90_000 // nothing is read or written; longer than a catalogue holds a question
+  return server
 }

@@ -45,7 +45,10 @@ export function createApiClient(api: {
         const { code, message } = cause as NodeJS.ErrnoException
         throw new ApiError(`${api.url} cannot be reached (${code ?? message})`, { cause })
       })
-      const text = (await readAtMost(answer.body, MAX_ANSWER_BYTES)).toString('utf8')
+      const bytes = await readAtMost(answer.body, MAX_ANSWER_BYTES).catch((cause: unknown) => {
+        throw new ApiError(`the answer of ${api.url} broke off`, { cause })
+      })
+      const text = bytes.toString('utf8')
       const value = parse(text)
       if (answer.statusCode < 400) return value as T
       throw refusal(value) ?? new ApiError(`${api.url}${path} answered ${answer.statusCode}`)

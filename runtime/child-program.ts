@@ -24,6 +24,10 @@ interface Options {
   /** What it prints is appended here. */
   readonly logFile: string
   readonly env?: NodeJS.ProcessEnv
+  /** Told of the process as soon as there is one, ready or not. */
+  readonly onSpawn?: (pid: number) => void
+  /** Gives the start up. */
+  readonly signal?: AbortSignal
 }
 
 const START_MS = 30_000
@@ -50,13 +54,18 @@ export async function startProgram(options: Options): Promise<ChildProgram> {
   })
   closeSync(output)
   const ended = once(child, 'exit')
-  const said = (): string => readFileSync(logFile, 'utf8').slice(before)
+  if (child.pid !== undefined) options.onSpawn?.(child.pid)
+  const said = (): string => readFileSync(logFile).subarray(before).toString('utf8')
   const begun = performance.now()
   while (!/"msg":"[a-z ]+ ready"/.test(said())) {
     if (child.exitCode !== null || child.signalCode !== null) {
       throw new ConfigError(
         `${name} did not start:\n${said().trim().split('\n').slice(-5).join('\n')}`,
       )
+    }
+    if (options.signal?.aborted) {
+      await stop(child, ended)
+      throw new ConfigError(`${name} was stopped while it started`)
     }
     if (performance.now() - begun > START_MS) {
       child.kill('SIGKILL')

@@ -68,7 +68,9 @@ export function createChanges(deps: {
         const isSame = before !== undefined && canonicalJson(before) === canonicalJson(after)
         return { before, after, number: isSame ? undefined : record(change) }
       })
-      if (number !== undefined) await finish(change, number)
+      // The same once more may be the retry of one whose publication failed.
+      if (number === undefined) await publisher.publish()
+      else await finish(change, number)
       return { status: before === undefined ? 201 : 200, body: after }
     },
     remove: async (change) => {

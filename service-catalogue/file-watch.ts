@@ -15,7 +15,7 @@ function versionOf(files: readonly string[]): string {
   return files
     .map((file) => {
       const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
-      return stats ? `${stats.ino} ${stats.size} ${stats.mtimeNs}` : 'missing'
+      return stats ? `${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}` : 'missing'
     })
     .join('; ')
 }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:https'
 import { join } from 'node:path'
 import type { Anchor } from '../protocol/snapshot.ts'
-import { createApi } from '../runtime/admin-api.ts'
+import { API_SERVER, createApi, limitApiServer } from '../runtime/admin-api.ts'
 import { systemClock, type Clock } from '../runtime/clock.ts'
 import { listen } from '../runtime/lifecycle.ts'
 import { createLogger, type Logger } from '../runtime/logger.ts'
@@ -64,7 +64,8 @@ export async function startCatalogue(
 
   const routes = createCatalogueRoutes({ instance, memberClasses, db, clock, changes, publisher })
   const api = createApi({ routes, token, origin: 'catalogue', logger })
-  const server = createServer({ ...credentials, minVersion: 'TLSv1.3' }, api)
+  const tls = { ...credentials, minVersion: 'TLSv1.3' } as const
+  const server = limitApiServer(createServer({ ...API_SERVER, ...tls }, api))
   const { port } = resources.use(await listen(server, config.port, host))
   resources.defer(() => publisher.stop())
 

@@ -36,7 +36,8 @@ export function createTlsRenewal(server: Server, files: Files, logger: Logger): 
   return () => {
     if (!hasChanged()) return
     try {
-      server.setSecureContext(readTlsCredentials(files))
+      // What is not said again goes back to Node's default.
+      server.setSecureContext({ ...readTlsCredentials(files), minVersion: 'TLSv1.3' })
       logger.info('certificate of the server renewed')
     } catch (error) {
       // Certificate and key are two files: between them the pair does not fit

@@ -10,6 +10,8 @@ export interface CsvAdapterConfig {
   port: number
   /** Address to listen on. Nothing here asks who calls: leave it where only the gateway reaches it. */
   host: string
+  /** Puts values of the rows into the description, which everybody may read: not for personal data. */
+  examples: boolean
 }
 
 export const csvAdapterConfigSchema: JSONSchemaType<CsvAdapterConfig> = {
@@ -22,5 +24,6 @@ export const csvAdapterConfigSchema: JSONSchemaType<CsvAdapterConfig> = {
     service: { type: 'string', minLength: 1 },
     port: { type: 'integer', minimum: 0, maximum: 65535 },
     host: { type: 'string', minLength: 1, default: '127.0.0.1' },
+    examples: { type: 'boolean', default: false },
   },
 }

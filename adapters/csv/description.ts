@@ -11,11 +11,23 @@ value in \`\\*\` for an asterisk itself. Comparison is exact, after Unicode norm
 column whose name means something else here is reached as \`column.NAME\`, as any other may be.
 The list is called without a trailing slash or with one.`.replaceAll('\n', ' ')
 
+export interface ServiceInfo {
+  readonly code: string
+  readonly url: string
+  /** Whether values of the rows stand in the description, which everybody may read. */
+  readonly examples: boolean
+}
+
+function withoutExamples(table: Table): Table {
+  return { ...table, profiles: table.profiles.map((profile) => ({ ...profile, examples: [] })) }
+}
+
 /**
  * OpenAPI 3.1 description of a table. What it says of a column is true of every row of this
  * version of the file; paths are relative to the URL under which a gateway knows the service.
  */
-export function describeTable(table: Table, service: { code: string; url: string }): Json {
+export function describeTable(whole: Table, service: ServiceInfo): Json {
+  const table = service.examples ? whole : withoutExamples(whole)
   const key = table.columns[table.keyColumn]!
   const template = /^[^{}/?#]+$/.test(key) ? key : 'key'
   return {
@@ -147,7 +159,7 @@ function rowSchema({ columns, profiles, keyColumn }: Table): Json {
 
 function valueSchema(profile: ColumnProfile, isKey: boolean): Json {
   const { choices, examples } = profile
-  const rule = choices ? { enum: choices } : shapeRule(profile)
+  const rule = choices && !isKey ? { enum: choices } : shapeRule(profile)
   const filled = isKey && !('pattern' in rule) ? { minLength: 1 } : {}
   return { type: 'string', ...filled, ...rule, ...(examples.length > 0 && { examples }) }
 }

@@ -4,6 +4,9 @@ import { createSelectRows, type SelectRows } from './select-rows.ts'
 import type { Table } from './table.ts'
 import { fingerprint, watchFile } from './watch-file.ts'
 
+/** Readings in a row during which the file changed; the next one is taken as it is. */
+const MAX_UNSETTLED = 5
+
 /** One version of the file with everything derived from it. A query uses one from start to end. */
 export interface Snapshot {
   readonly table: Table
@@ -49,15 +52,18 @@ export async function openLiveTable(source: TableSource): Promise<LiveTable> {
   // A change between the first reading and the watch would go unseen.
   if (first.fingerprint !== (await fingerprint(file))) watcher.checkAgain()
 
+  let unsettled = 0
   async function reload(): Promise<void> {
     try {
       const before = await fingerprint(file)
       const table = await loadTable(source, closing.signal)
       // Half of it may be the old file: a change during reading is announced, and read then.
-      if (before !== (await fingerprint(file))) {
+      if (before !== (await fingerprint(file)) && unsettled < MAX_UNSETTLED) {
+        unsettled += 1
         watcher.checkAgain()
         return
       }
+      unsettled = 0
       stale = undefined
       if (table.version === snapshot.table.version) return
       snapshot = toSnapshot(table)

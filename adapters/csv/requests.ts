@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Logger } from '../../runtime/logger.ts'
 import { formatCursor } from './cursor.ts'
-import { describeTable } from './description.ts'
+import { describeTable, type ServiceInfo } from './description.ts'
 import type { LiveTable, Snapshot } from './live-table.ts'
 import { parseQuery } from './query.ts'
 import { Refusal, toCsvProblem } from './refusal.ts'
@@ -28,7 +28,7 @@ export function createRequestHandler(deps: {
   readonly liveTable: LiveTable
   readonly logger: Logger
   /** Known once the server listens. */
-  readonly service: () => { code: string; url: string }
+  readonly service: () => ServiceInfo
 }): RequestListener {
   const { liveTable, logger, service } = deps
 

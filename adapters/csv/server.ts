@@ -16,6 +16,8 @@ export interface CsvAdapterOptions {
   readonly service: string
   /** 0 lets the system choose. */
   readonly port: number
+  /** Whether values of the rows stand in the description as examples; not when left out. */
+  readonly examples?: boolean | undefined
   /** 127.0.0.1 when left out. */
   readonly host?: string | undefined
   readonly logger: Logger
@@ -38,7 +40,7 @@ const REQUEST_TIMEOUT_MS = 30_000
  * @throws ConfigError when the file, its key or the address cannot be used.
  */
 export async function startCsvAdapter(options: CsvAdapterOptions): Promise<CsvAdapter> {
-  const { file, key, port, host = '127.0.0.1', logger } = options
+  const { file, key, port, host = '127.0.0.1', examples = false, logger } = options
   const code = parseServiceCode(options.service)
   await using starting = new AsyncDisposableStack()
   const liveTable = starting.use(await openLiveTable({ file, key, logger }))
@@ -46,7 +48,7 @@ export async function startCsvAdapter(options: CsvAdapterOptions): Promise<CsvAd
   const url = (): string => `${base}/${encodeURIComponent(code)}`
   const server = createServer(
     { maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: REQUEST_TIMEOUT_MS },
-    createRequestHandler({ liveTable, logger, service: () => ({ code, url: url() }) }),
+    createRequestHandler({ liveTable, logger, service: () => ({ code, url: url(), examples }) }),
   )
   const listening = starting.use(await listen(server, port, host))
   base = `http://${reachableHost(host)}:${listening.port}`

@@ -3,6 +3,8 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import type { Logger } from '../../runtime/logger.ts'
 
+const LONGEST_WAIT_MS = 5000
+
 export interface FileWatcher extends Disposable {
   /** Announces a change once the file is quiet, although nothing was noticed. */
   checkAgain(): void
@@ -21,11 +23,20 @@ export function watchFile(
   const { quietMs, pollMs, logger, onChange } = options
   let quiet: NodeJS.Timeout | undefined
   let closed = false
+  let since: number | undefined
   let announced: string | undefined
 
   function noticed(): void {
     clearTimeout(quiet)
-    if (!closed) quiet = setTimeout(onChange, quietMs).unref()
+    if (closed) return
+    since ??= performance.now()
+    // A file that is never quiet is read all the same, now and then.
+    const waited = performance.now() - since
+    quiet = setTimeout(fire, waited > LONGEST_WAIT_MS ? 0 : quietMs).unref()
+  }
+  function fire(): void {
+    since = undefined
+    onChange()
   }
   async function poll(): Promise<void> {
     const now = await fingerprint(file)

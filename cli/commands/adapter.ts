@@ -9,6 +9,7 @@ interface CsvOptions {
   readonly service: string
   readonly port: number
   readonly host: string
+  readonly examples?: boolean
 }
 
 /** `spean adapter csv`: runs until it is stopped. */
@@ -22,6 +23,7 @@ export function addAdapterCommands(program: Command): void {
     .option('--key <column>', 'column that identifies a row; else `code`, else the first')
     .requiredOption('--service <code>', 'service code: the first part of the path')
     .requiredOption('--port <port>', 'port to listen on; 0 for any', parsePort)
+    .option('--examples', 'put values of the rows into the description, which everybody may read')
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .action(async (options: CsvOptions) => {
       const logger = createLogger(`adapter csv ${options.service}`)

@@ -11,6 +11,7 @@ interface Status {
   catalogue?: { heardAt?: string; fault?: string }
   /** A gateway lists its own; the authority counts what it issued. */
   certificates?: { notAfter: string }[] | Record<string, number>
+  expiringCertificates?: unknown[]
   ocsp?: { status: string; fault?: string }[]
 }
 
@@ -64,11 +65,25 @@ async function ask(name: string, open: () => ApiClient): Promise<Result> {
 }
 
 /** What a person should look at. */
-function attention({ program, snapshot, catalogue, ocsp = [] }: Status): string[] {
-  const unknown = ocsp.filter(({ status, fault }) => status !== 'good' && fault !== undefined)
+function attention(status: Status): string[] {
+  const { program, snapshot, expiresAt, catalogue, certificates } = status
+  const { ocsp = [], expiringCertificates = [] } = status
+  const revoked = ocsp.filter(({ status }) => status === 'revoked')
+  const unknown = ocsp.filter(({ status, fault }) => status === 'unknown' && fault !== undefined)
+  const isOver = (time: string | undefined): boolean =>
+    time !== undefined && Date.parse(time) < Date.now()
+  const ended = Array.isArray(certificates)
+    ? certificates.filter(({ notAfter }) => isOver(notAfter))
+    : []
   return [
     ...(program === 'gateway' && snapshot === undefined ? ['no snapshot'] : []),
     ...(catalogue?.fault ? [`catalogue: ${catalogue.fault}`] : []),
+    ...(isOver(snapshot?.expiresAt ?? expiresAt) ? ['the snapshot has expired'] : []),
+    ...(ended.length > 0 ? [`${ended.length} certificates have expired`] : []),
+    ...(expiringCertificates.length > 0
+      ? [`${expiringCertificates.length} registered certificates end soon`]
+      : []),
+    ...(revoked.length > 0 ? [`${revoked.length} certificates are revoked`] : []),
     ...(unknown.length > 0 ? [`${unknown.length} certificates of unknown state`] : []),
   ]
 }

@@ -46,10 +46,16 @@ await runMain(async () => {
   if (!existsSync(data)) throw new ConfigError(`${data}: there is no such file`)
   const { key, portOffset: offset } = options
   const plan = sandboxPlan({ dir, offset, data, ...(key === undefined ? {} : { key }) })
+  const abort = new AbortController()
+  const stopped = stopSignal().then((signal) => {
+    console.log(`stopping (${signal})`)
+    abort.abort(new ConfigError('stopped before it was ready'))
+  })
   await using sandbox = await startSandbox(plan, {
     fresh: options.fresh ?? false,
     progress: (text) => console.log(text),
+    signal: abort.signal,
   })
   console.log(sandbox.welcome)
-  console.log(`stopping (${await stopSignal()})`)
+  await stopped
 })

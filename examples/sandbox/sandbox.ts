@@ -21,6 +21,13 @@ export interface Sandbox extends AsyncDisposable {
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
+export interface StartOptions {
+  readonly fresh: boolean
+  readonly progress: (text: string) => void
+  /** Gives the start up; what runs already is stopped. */
+  readonly signal?: AbortSignal
+}
+
 /**
  * Makes what is missing of an instance and starts it: every program from its own `main.ts` with its own
  * configuration file, as in production.
@@ -30,7 +37,7 @@ const ROOT = join(import.meta.dirname, '..', '..')
  */
 export async function startSandbox(
   plan: SandboxPlan,
-  { fresh, progress }: { fresh: boolean; progress: (text: string) => void },
+  { fresh, progress, signal }: StartOptions,
 ): Promise<Sandbox> {
   const begun = performance.now()
   const { dir } = plan
@@ -43,35 +50,41 @@ export async function startSandbox(
 
   await using starting = new AsyncDisposableStack()
   const programs: ChildProgram[] = []
+  const pids: number[] = []
+  starting.defer(() => noteStopped(dir))
   const start = async (name: string, file: string, config: string): Promise<void> => {
     const env = { NODE_COMPILE_CACHE: join(dir, 'compile-cache') }
     const logFile = join(dir, 'logs', `${name}.log`)
-    const child = await startProgram({ name, file: join(ROOT, file), args: [config], logFile, env })
+    const options = { name, file: join(ROOT, file), args: [config], logFile, env }
+    const onSpawn = (pid: number): void => {
+      pids.push(pid)
+      noteRunning(dir, pids)
+    }
+    const child = await startProgram({ ...options, onSpawn, ...(signal ? { signal } : {}) })
     programs.push(starting.use(child))
-    noteRunning(
-      dir,
-      programs.map(({ pid }) => pid),
-    )
     progress(`  ${name} runs (${file})`)
   }
 
   progress(`instance ${plan.instance} in ${dir}`)
   const registers = plan.gateways.flatMap(({ register }) => (register ? [register] : []))
-  await Promise.all([
+  await all([
     start('authority', 'pki/authority/main.ts', files.authority.config),
     ...registers.map(({ service }) =>
       start(`register-${service}`, 'adapters/csv/main.ts', files.register(service)),
     ),
   ])
   await provisionCertificates(plan)
+  signal?.throwIfAborted()
   await start('catalogue', 'service-catalogue/main.ts', files.catalogue.config)
   await provisionCatalogue(plan)
-  await Promise.all(
+  signal?.throwIfAborted()
+  await all(
     plan.gateways.map(({ name }) =>
       start(`gateway-${name}`, 'gateway/main.ts', files.gateway(name).config),
     ),
   )
   await provisionServices(plan)
+  signal?.throwIfAborted()
   await settled(plan)
   const call = await firstCall(plan)
 
@@ -89,7 +102,6 @@ export async function startSandbox(
     [Symbol.asyncDispose]: async () => {
       stopping = true
       await running.disposeAsync()
-      noteStopped(dir)
     },
   }
 }
@@ -101,6 +113,12 @@ function startOver(dir: string): void {
     throw new ConfigError(`${dir} holds something else than a sandbox; it is left as it is`)
   }
   rmSync(dir, { recursive: true })
+}
+
+/** Waits for all, and only then says what failed: what still starts must be known, to be stopped. */
+async function all(starts: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(starts)).find((result) => result.status === 'rejected')
+  if (failed) throw failed.reason
 }
 
 interface Call {

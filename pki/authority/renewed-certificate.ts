@@ -15,14 +15,28 @@ export function createRenewedCertificate(options: {
   readonly issue: (at: Date) => Certificate
   readonly isFitting: (certificate: Certificate) => boolean
 }): (at: Date) => Certificate {
+  let triedAt = -Infinity
   let current = existsSync(options.file) ? readCertificateFile(options.file) : undefined
   return (at) => {
-    if (current === undefined || isDue(current, at) || !options.isFitting(current)) {
+    if (current !== undefined && !isDue(current, at) && options.isFitting(current)) return current
+    const isGood = current !== undefined && isValid(current, at) && options.isFitting(current)
+    if (current !== undefined && isGood && at.getTime() - triedAt < RETRY_MS) return current
+    triedAt = at.getTime()
+    try {
       current = options.issue(at)
       writeFileAtomically(options.file, current.pem)
+    } catch (error) {
+      // One that is still good serves on: a full disk must not take the revocation states away.
+      if (current === undefined || !isGood) throw error
     }
     return current
   }
+}
+
+const RETRY_MS = 60_000
+
+function isValid({ notBefore, notAfter }: Certificate, at: Date): boolean {
+  return at >= notBefore && at <= notAfter
 }
 
 function isDue({ notBefore, notAfter }: Certificate, at: Date): boolean {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { join } from 'node:path'
-import { createApi } from '../../runtime/admin-api.ts'
+import { API_SERVER, createApi, limitApiServer } from '../../runtime/admin-api.ts'
 import { systemClock, type Clock } from '../../runtime/clock.ts'
 import { listen } from '../../runtime/lifecycle.ts'
 import type { Logger } from '../../runtime/logger.ts'
@@ -69,15 +69,23 @@ export async function startAuthority(
   const adminToken = ensureToken(join(stateDir, 'admin.token'))
   const { publicRoutes, adminRoutes } = createAuthorityRoutes({ authority })
   const api = { token: adminToken, origin: 'authority', logger } as const
-  const publicServer = createHttpServer(createApi({ ...api, routes: publicRoutes }))
+  const publicApi = createApi({ ...api, routes: publicRoutes })
+  const publicServer = limitApiServer(createHttpServer(API_SERVER, publicApi))
   const { port: publicPort } = resources.use(await listen(publicServer, config.publicPort, host))
   if (publicUrl === '') publicUrl = `http://${urlHost(host)}:${publicPort}`
 
   const tls = await openTls({ authority, stateDir, clock, config, publicUrl })
-  const adminServer = createHttpsServer(tls.options(), createApi({ ...api, routes: adminRoutes }))
+  const adminApi = createApi({ ...api, routes: adminRoutes })
+  const adminServer = limitApiServer(
+    createHttpsServer({ ...API_SERVER, ...tls.options() }, adminApi),
+  )
   const { port: adminPort } = resources.use(await listen(adminServer, config.adminPort, host))
   const check = setInterval(() => {
-    if (tls.isRenewed()) adminServer.setSecureContext(tls.options())
+    try {
+      if (tls.isRenewed()) adminServer.setSecureContext(tls.options())
+    } catch (error) {
+      logger.error({ err: error }, 'certificate of the admin port cannot be renewed')
+    }
   }, deps.renewalCheckMs ?? RENEWAL_CHECK_MS)
   check.unref()
   resources.defer(() => clearInterval(check))

@@ -28,6 +28,7 @@ export interface Served extends AsyncDisposable {
 interface ServeOptions {
   readonly key?: string
   readonly service?: string
+  readonly examples?: boolean
 }
 
 export const WARN = 40
