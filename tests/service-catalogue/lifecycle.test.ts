@@ -123,6 +123,10 @@ describe('while it runs', () => {
     const renewed = await writeServerCertificate(authority, config)
     expect(renewed.thumbprint).not.toBe(before)
     await until(async () => (await shownCertificate(catalogue.port, ca)) === renewed.thumbprint)
+    const old = connect({ port: catalogue.port, ca, maxVersion: 'TLSv1.2' })
+    await expect(once(old, 'secureConnect')).rejects.toMatchObject({
+      code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
+    })
   })
 
   it('keeps the old HTTPS certificate while the new files do not fit together', async () => {
