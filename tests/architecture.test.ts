@@ -63,3 +63,9 @@ it.each(files)('%s is at most 350 lines, without bare Error, default export or b
   const code = text.get(file)!.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
   expect(code).not.toMatch(/(: |\bas |<)any\s*([;,)>=|&[\]{}]|$)/m)
 })
+
+const tests = globSync('{tests,bench}/**/*.ts')
+
+it.each(tests)('%s is at most 350 lines', (file) => {
+  expect(readFileSync(file, 'utf8').split('\n').length).toBeLessThanOrEqual(350)
+})
