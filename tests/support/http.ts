@@ -1,7 +1,6 @@
 import { request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { connect, createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 
 export interface Answer {
   readonly status: number
@@ -71,11 +70,25 @@ export function sendBytes(port: number, bytes: string | Buffer): Promise<string>
   })
 }
 
-/** A port that was free a moment ago. */
+// Above the ports that the system hands out for connections (Linux: up to 60999): one of those may be
+// taken by any connection before a server of ours has opened it. Each worker has a range of its own.
+const FIRST_PORT = 61_000 + (Number(process.env.VITEST_POOL_ID ?? 0) % 4) * 1100
+const PORTS = 1100
+let next = Math.floor(Math.random() * PORTS)
+
+/** A port that is free, and that this process gives to nobody else soon. */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
+  for (;;) {
+    next = (next + 1) % PORTS
+    if (await isFree(FIRST_PORT + next)) return FIRST_PORT + next
+  }
+}
+
+/** Whether a server can open a port now. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isFree } from './http.ts'
 import { sandboxPlan, type SandboxPlan } from '../../examples/sandbox/plan.ts'
 
 export const ROOT = join(import.meta.dirname, '..', '..')
@@ -23,14 +23,6 @@ function portsOf({ authority, cataloguePort, gateways }: SandboxPlan): number[] 
     register?.port ?? 0,
   ])
   return [authority.publicPort, authority.adminPort, cataloguePort, ...own].filter(Boolean)
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
 }
 
 /** A plan in a folder of its own, which goes with it. */
