@@ -9,6 +9,7 @@ import {
 } from './extensions.ts'
 import { readIdentity, type CertificateIdentity } from './identity.ts'
 import { readPem, toPem } from './pem.ts'
+import type { ErrorCode } from '../protocol/errors.ts'
 import { readSigned, type SignedBytes } from './signature-algorithms.ts'
 
 /** An X.509 certificate (RFC 5280 §4.1), read once; nothing in it is verified yet. */
@@ -36,6 +37,12 @@ export interface Certificate extends CertificateExtensions, SignedBytes {
 /** The input is no certificate or request. The message is one sentence a stranger may read. */
 export class CertificateError extends Error {
   override readonly name = 'CertificateError'
+  readonly code: ErrorCode
+
+  constructor(message: string, options: { code?: ErrorCode; cause?: unknown } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = options.code ?? 'certificate.malformed'
+  }
 }
 
 const MAX_CACHED = 2_000
@@ -57,7 +64,8 @@ export function parseCertificate(input: string | Uint8Array): Certificate {
     certificate = readCertificate(der, thumbprint)
   } catch (cause) {
     if (!(cause instanceof DerError)) throw cause
-    throw new CertificateError(`this is not a certificate: ${cause.message}`, { cause })
+    const { code, message } = cause
+    throw new CertificateError(`this is not a certificate: ${message}`, { code, cause })
   }
   if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value!)
   cache.set(thumbprint, certificate)

@@ -10,6 +10,7 @@ import { exportSpki } from './keys.ts'
 import { OID } from './oids.ts'
 import { readPem, toPem } from './pem.ts'
 import { algorithmFor, readSigned, signatureFault, signBytes } from './signature-algorithms.ts'
+import type { SigningKey } from './signing-key.ts'
 import { encodeAltNames, readAltNames } from './subject-alt-name.ts'
 
 /** A PKCS#10 request (RFC 2986) whose sender has proved to hold the private key. */
@@ -28,21 +29,20 @@ export interface CertificateRequest {
  *
  * @param request.subjectAltNames DNS names and IP addresses, see isAltName.
  */
-export function createCsr(request: {
+export async function createCsr(request: {
   readonly identity: CertificateIdentity
-  readonly privateKey: KeyObject
-  readonly publicKey: KeyObject
+  readonly key: SigningKey
   readonly subjectAltNames?: readonly string[]
-}): { der: Buffer; pem: string } {
-  const { subjectAltNames = [] } = request
+}): Promise<{ der: Buffer; pem: string }> {
+  const { key, subjectAltNames = [] } = request
   const info = sequence(
     integer(0),
     subjectOf(request.identity),
-    exportSpki(request.publicKey),
+    exportSpki(key.publicKey),
     tagged(0, ...(subjectAltNames.length === 0 ? [] : [extensionRequest(subjectAltNames)])),
   )
-  const signature = bitString(signBytes(info, request.privateKey))
-  const der = sequence(info, algorithmFor(request.privateKey), signature)
+  const signature = bitString(await signBytes(info, key))
+  const der = sequence(info, algorithmFor(key), signature)
   return { der, pem: toPem('CERTIFICATE REQUEST', der) }
 }
 
@@ -64,7 +64,8 @@ export function parseCsr(input: string | Uint8Array): CertificateRequest {
     return readCsr(parseDer(der))
   } catch (cause) {
     if (!(cause instanceof DerError)) throw cause
-    throw new CertificateError(`this is not a certificate request: ${cause.message}`, { cause })
+    const { code, message } = cause
+    throw new CertificateError(`this is not a certificate request: ${message}`, { code, cause })
   }
 }
 

@@ -1,8 +1,17 @@
 /** Strict reader of DER (ITU-T X.690 §8 to §11), for input that anyone may have written. */
+import type { ErrorCode } from '../protocol/errors.ts'
+
+export type EncodingCode = Extract<ErrorCode, `encoding.${string}`>
 
 /** The bytes are not the DER they should be. The message is one sentence a stranger may read. */
 export class DerError extends Error {
   override readonly name = 'DerError'
+  readonly code: EncodingCode
+
+  constructor(message: string, options: { code?: EncodingCode; cause?: unknown } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = options.code ?? 'encoding.malformed'
+  }
 }
 
 /** One value with its place in the input; `content` and `encoded` are views, not copies. */
@@ -52,10 +61,12 @@ const MAX_NODES = 20_000
  * levels or 20 000 values.
  */
 export function parseDer(bytes: Uint8Array): DerNode {
-  if (bytes.length > MAX_BYTES) throw new DerError(`more than ${MAX_BYTES} bytes`)
+  if (bytes.length > MAX_BYTES)
+    throw new DerError(`more than ${MAX_BYTES} bytes`, { code: 'encoding.too-large' })
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const node = readValue(buffer, 0, { depth: 0, count: { nodes: 0 } })
-  if (node.encoded.length !== buffer.length) throw new DerError('bytes follow the value')
+  if (node.encoded.length !== buffer.length)
+    throw new DerError('bytes follow the value', { code: 'encoding.trailing-bytes' })
   return node
 }
 
@@ -65,14 +76,18 @@ interface Budget {
 }
 
 function readValue(bytes: Buffer, start: number, budget: Budget): DerNode {
-  if (budget.depth > MAX_DEPTH) throw new DerError(`more than ${MAX_DEPTH} levels`)
-  if (++budget.count.nodes > MAX_NODES) throw new DerError(`more than ${MAX_NODES} values`)
+  if (budget.depth > MAX_DEPTH)
+    throw new DerError(`more than ${MAX_DEPTH} levels`, { code: 'encoding.too-deep' })
+  if (++budget.count.nodes > MAX_NODES)
+    throw new DerError(`more than ${MAX_NODES} values`, { code: 'encoding.too-large' })
   const tag = bytes[start]
-  if (tag === undefined) throw new DerError('a value is cut off before its tag')
+  if (tag === undefined)
+    throw new DerError('a value is cut off before its tag', { code: 'encoding.truncated' })
   if ((tag & 0x1f) === 0x1f) throw new DerError('a tag has more than one octet')
   const { length, contentStart } = readLength(bytes, start + 1)
   const end = contentStart + length
-  if (end > bytes.length) throw new DerError('a value is longer than what is around it')
+  if (end > bytes.length)
+    throw new DerError('a value is longer than what is around it', { code: 'encoding.truncated' })
   const content = bytes.subarray(contentStart, end)
   const node = { tag, content, encoded: bytes.subarray(start, end) }
   if ((tag & 0x20) === 0) {
@@ -80,7 +95,7 @@ function readValue(bytes: Buffer, start: number, budget: Budget): DerNode {
     return { ...node, children: [] }
   }
   if (tag < 0x40 && tag !== TAG.sequence && tag !== TAG.set) {
-    throw new DerError('a string is in constructed form') // X.690 §10.2
+    throw new DerError('a string is in constructed form', { code: 'encoding.not-minimal' }) // X.690 §10.2
   }
   return { ...node, children: readAll(content, { ...budget, depth: budget.depth + 1 }) }
 }
@@ -95,27 +110,31 @@ function readAll(content: Buffer, budget: Budget): DerNode[] {
 
 function readLength(bytes: Buffer, at: number): { length: number; contentStart: number } {
   const first = bytes[at]
-  if (first === undefined) throw new DerError('a value is cut off before its length')
+  if (first === undefined)
+    throw new DerError('a value is cut off before its length', { code: 'encoding.truncated' })
   if (first < 0x80) return { length: first, contentStart: at + 1 }
   const octets = first & 0x7f
-  if (octets === 0) throw new DerError('a length is indefinite') // X.690 §10.1
-  if (octets > 4 || at + 1 + octets > bytes.length) throw new DerError('a length is too long')
+  if (octets === 0) throw new DerError('a length is indefinite', { code: 'encoding.not-minimal' }) // X.690 §10.1
+  if (octets > 4) throw new DerError('a length is too long', { code: 'encoding.too-large' })
+  if (at + 1 + octets > bytes.length) {
+    throw new DerError('a value is cut off in its length', { code: 'encoding.truncated' })
+  }
   const length = bytes.readUIntBE(at + 1, octets)
   const isMinimal = length >= 0x80 && bytes[at + 1] !== 0
-  if (!isMinimal) throw new DerError('a length is padded') // X.690 §10.1
+  if (!isMinimal) throw new DerError('a length is padded', { code: 'encoding.not-minimal' }) // X.690 §10.1
   return { length, contentStart: at + 1 + octets }
 }
 
 function checkPrimitive({ tag, content }: { tag: number; content: Buffer }): void {
   if (tag === TAG.boolean && !(content.length === 1 && (content[0] === 0 || content[0] === 0xff))) {
-    throw new DerError('a boolean is neither 00 nor FF') // X.690 §11.1
+    throw new DerError('a boolean is neither 00 nor FF', { code: 'encoding.not-minimal' }) // X.690 §11.1
   }
   if (tag === TAG.null && content.length > 0) throw new DerError('a NULL has content')
   if (tag === TAG.integer || tag === TAG.enumerated) {
     const [first, second] = content
     if (first === undefined) throw new DerError('an integer is empty')
     const padded = second !== undefined && first === (second & 0x80 ? 0xff : 0x00)
-    if (padded) throw new DerError('an integer is padded') // X.690 §8.3.2
+    if (padded) throw new DerError('an integer is padded', { code: 'encoding.not-minimal' }) // X.690 §8.3.2
   }
   if (tag === TAG.sequence - 0x20 || tag === TAG.set - 0x20) {
     throw new DerError('a sequence is in primitive form') // X.690 §8.9.1

@@ -1,25 +1,30 @@
-import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
+import { createPrivateKey, generateKeyPair, type KeyObject } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { ConfigError } from '../runtime/config.ts'
 import { readPrivateFile, writePrivateFile } from '../runtime/private-file.ts'
+import { memorySigningKey, type SigningKey } from './signing-key.ts'
 
 export type KeyKind = 'P-256' | 'P-384' | 'RSA-2048' | 'RSA-3072' | 'RSA-4096'
 
 export const KEY_KINDS: readonly KeyKind[] = ['P-256', 'P-384', 'RSA-2048', 'RSA-3072', 'RSA-4096']
 
-export interface KeyPair {
+/** A key held in this process. */
+export interface KeyPair extends SigningKey {
   readonly privateKey: KeyObject
-  readonly publicKey: KeyObject
 }
+
+const pairOf = (privateKey: KeyObject): KeyPair => ({ privateKey, ...memorySigningKey(privateKey) })
 
 const generate = promisify(generateKeyPair)
 
 /** Makes a key off the main thread: RSA takes up to seconds. */
 export async function generateKey(kind: KeyKind): Promise<KeyPair> {
-  return kind === 'P-256' || kind === 'P-384'
-    ? await generate('ec', { namedCurve: kind })
-    : await generate('rsa', { modulusLength: Number(kind.slice('RSA-'.length)) })
+  const { privateKey } =
+    kind === 'P-256' || kind === 'P-384'
+      ? await generate('ec', { namedCurve: kind })
+      : await generate('rsa', { modulusLength: Number(kind.slice('RSA-'.length)) })
+  return pairOf(privateKey)
 }
 
 /**
@@ -30,8 +35,7 @@ export async function generateKey(kind: KeyKind): Promise<KeyPair> {
 export function openKeyFile(file: string): KeyPair {
   const pem = readPrivateFile(file)
   try {
-    const privateKey = createPrivateKey({ key: pem, format: 'pem' })
-    return { privateKey, publicKey: createPublicKey(privateKey) }
+    return pairOf(createPrivateKey({ key: pem, format: 'pem' }))
   } catch (cause) {
     throw new ConfigError(`${file}: holds no private key in PEM form without a passphrase`, {
       cause,

@@ -1,4 +1,4 @@
-import { createHash, type KeyObject } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import type { Certificate } from './certificate.ts'
 import {
   bitString,
@@ -15,6 +15,7 @@ import type { OcspCertId } from './ocsp-cert-id.ts'
 import { OID } from './oids.ts'
 import { REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts'
 import { algorithmFor, signBytes } from './signature-algorithms.ts'
+import type { SigningKey } from './signing-key.ts'
 
 /** What the responder says about one certificate (RFC 6960 §2.2). */
 export type OcspEntry = { readonly certId: OcspCertId } & (
@@ -40,16 +41,16 @@ export function createOcspError(
 }
 
 /** Writes and signs an answer (RFC 6960 §4.2.1) with the responder's certificate in it. */
-export function createOcspResponse(response: {
+export async function createOcspResponse(response: {
   readonly entries: readonly OcspEntry[]
-  readonly responderKey: KeyObject
+  readonly responderKey: SigningKey
   readonly responderCertificate: Certificate
   readonly at: Date
   /** As it stood in the request. */
   readonly nonce?: Buffer | undefined
   /** How long the answer may be relied on. */
   readonly validityMs: number
-}): Buffer {
+}): Promise<Buffer> {
   const { at, nonce, responderCertificate, responderKey } = response
   const nextUpdate = new Date(at.getTime() + response.validityMs)
   const keyHash = createHash('sha1').update(responderCertificate.publicKeyBits).digest()
@@ -73,7 +74,7 @@ export function createOcspResponse(response: {
   const basic = sequence(
     data,
     algorithmFor(responderKey),
-    bitString(signBytes(data, responderKey)),
+    bitString(await signBytes(data, responderKey)),
     tagged(0, sequence(responderCertificate.der)),
   )
   return sequence(

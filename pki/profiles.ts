@@ -14,59 +14,60 @@ export interface CertificateProfile {
   /** RFC 5280 §4.2.1.9, critical; `pathLength` is how many authorities may stand below. */
   readonly authority?: { readonly pathLength: number }
   /** RFC 5280 §4.1.2.5: longest life; cut to the end of the issuer's. */
-  readonly validityDays: number
+  readonly lifetimeMs: number
   /** RFC 5280 §4.2.1.6: whether DNS names and IP addresses stand in it, and must. */
   readonly subjectAltNames: 'required' | 'optional' | 'none'
   /** RFC 6960 §4.2.2.2.1: nobody asks for the revocation state of the responder itself. */
   readonly ocspNoCheck?: true
 }
 
-const YEAR_DAYS = 365
+const DAY_MS = 86_400_000
+const YEAR_MS = 365 * DAY_MS
 
 export const PROFILES: Readonly<Record<ProfileName, CertificateProfile>> = {
   'root-authority': {
     keyUsage: ['keyCertSign', 'cRLSign'],
     extendedKeyUsage: [],
     authority: { pathLength: 1 },
-    validityDays: 20 * YEAR_DAYS,
+    lifetimeMs: 20 * YEAR_MS,
     subjectAltNames: 'none',
   },
   'issuing-authority': {
     keyUsage: ['keyCertSign', 'cRLSign'],
     extendedKeyUsage: [],
     authority: { pathLength: 0 },
-    validityDays: 10 * YEAR_DAYS,
+    lifetimeMs: 10 * YEAR_MS,
     subjectAltNames: 'none',
   },
   'ocsp-responder': {
     keyUsage: ['digitalSignature'],
     extendedKeyUsage: [OID.ocspSigning],
-    validityDays: 30,
+    lifetimeMs: 30 * DAY_MS,
     subjectAltNames: 'none',
     ocspNoCheck: true,
   },
   authentication: {
     keyUsage: ['digitalSignature'],
     extendedKeyUsage: [OID.serverAuth, OID.clientAuth],
-    validityDays: 2 * YEAR_DAYS,
+    lifetimeMs: 2 * YEAR_MS,
     subjectAltNames: 'optional',
   },
   signing: {
     keyUsage: ['digitalSignature', 'contentCommitment'],
     extendedKeyUsage: [],
-    validityDays: 2 * YEAR_DAYS,
+    lifetimeMs: 2 * YEAR_MS,
     subjectAltNames: 'none',
   },
   'information-system': {
     keyUsage: ['digitalSignature'],
     extendedKeyUsage: [OID.clientAuth],
-    validityDays: 2 * YEAR_DAYS,
+    lifetimeMs: 2 * YEAR_MS,
     subjectAltNames: 'optional',
   },
   server: {
     keyUsage: ['digitalSignature'],
     extendedKeyUsage: [OID.serverAuth],
-    validityDays: 2 * YEAR_DAYS,
+    lifetimeMs: 2 * YEAR_MS,
     subjectAltNames: 'required',
   },
 }

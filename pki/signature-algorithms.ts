@@ -1,9 +1,10 @@
-import { sign, verify, type KeyObject } from 'node:crypto'
+import { verify, type KeyObject } from 'node:crypto'
 import { fieldsOf, TAG, type DerFields, type DerNode } from './der.ts'
 import { nullValue, oid, sequence } from './der-writer.ts'
 import { readBitStringBytes, readOid } from './der-values.ts'
 import { keyFault } from './keys.ts'
 import { OID } from './oids.ts'
+import type { SigningKey } from './signing-key.ts'
 
 interface SignatureAlgorithm {
   readonly oid: string
@@ -24,14 +25,15 @@ const ALGORITHMS: readonly SignatureAlgorithm[] = [
 ]
 
 /** AlgorithmIdentifier to use with a key of ours: ECDSA with the hash of its curve, or RSA PKCS#1. */
-export function algorithmFor(key: KeyObject): Buffer {
-  const { oid: id, keyType } = preferredAlgorithm(key)
+export function algorithmFor({ publicKey }: SigningKey): Buffer {
+  const { oid: id, keyType } = preferredAlgorithm(publicKey)
   // Parameters are NULL for RSA (RFC 8017 appendix A.2.4), absent for others (RFC 5758 §3.2).
   return keyType === 'rsa' ? sequence(oid(id), nullValue()) : sequence(oid(id))
 }
 
-export function signBytes(bytes: Uint8Array, key: KeyObject): Buffer {
-  return sign(preferredAlgorithm(key).hash, bytes, key)
+/** Signs by the algorithm that {@link algorithmFor} names. @throws KeyError */
+export function signBytes(bytes: Uint8Array, key: SigningKey): Promise<Buffer> {
+  return key.sign(bytes, { hash: preferredAlgorithm(key.publicKey).hash })
 }
 
 function preferredAlgorithm(key: KeyObject): SignatureAlgorithm {

@@ -1,4 +1,5 @@
 import { CALLER_ERRORS } from './caller-errors.ts'
+import { TRUST_ERRORS } from './trust-errors.ts'
 
 /**
  * Every error that may cross the wire. The key is the stable code and part of the protocol: adding
@@ -9,33 +10,7 @@ import { CALLER_ERRORS } from './caller-errors.ts'
  */
 export const ERRORS = {
   ...CALLER_ERRORS,
-  // Certificates, on any of the links
-  'certificate.expired': {
-    status: 403,
-    fault: 'server.$.ssl_authentication_failed.certificate_expired',
-    title: 'Certificate is outside its validity period',
-    remedy: 'Renew the named certificate, and check the clocks of both machines.',
-  },
-  'certificate.revoked': {
-    status: 403,
-    fault: 'server.$.ssl_authentication_failed.certificate_revoked',
-    title: 'Certificate is revoked',
-    remedy: 'Have a new certificate issued for the named subject and registered.',
-  },
-  'certificate.untrusted': {
-    status: 403,
-    fault: 'server.$.ssl_authentication_failed.certificate_untrusted',
-    title: 'Certificate has no path to an approved authority',
-    remedy:
-      'Use a certificate of an authority that the catalogue approves, of the right kind for its use.',
-  },
-  'certificate.status-unknown': {
-    status: 503,
-    fault: 'server.$.cert_validation.ocsp_unavailable',
-    title: 'Revocation state of a certificate cannot be learnt',
-    remedy:
-      'Check that the OCSP responder of the named authority answers; the exchange goes on as soon as it does.',
-  },
+  ...TRUST_ERRORS,
   // Where to
   'service.unknown': {
     status: 404,
@@ -234,6 +209,13 @@ export const ERRORS = {
     title: 'Answer of the service is larger than its gateway accepts',
     remedy: 'Ask for less in one call, or have the provider raise maxBodyBytes of its gateway.',
   },
+  'service.certificate-unknown': {
+    status: 502,
+    fault: 'server.$.service_failed.certificate_unknown',
+    title: 'HTTPS service shows a certificate that nobody vouches for at its gateway',
+    remedy:
+      'Give the provider gateway the certificate of the service or of its issuer: spean service connect --ca FILE.',
+  },
   'service.description-missing': {
     status: 404,
     fault: 'server.$.invalid_request',
@@ -278,6 +260,26 @@ export const ERRORS = {
     fault: 'server.$.shutting_down',
     title: 'Gateway is stopping',
     remedy: 'Repeat the call in a moment.',
+  },
+  'gateway.certificate-inactive': {
+    status: 503,
+    fault: 'server.$.certificate_not_active',
+    title: 'Certificate is at the gateway but not registered in the catalogue',
+    remedy:
+      'Register the named certificate: spean member certificate, or spean gateway certificate.',
+  },
+  'gateway.certificate-unsuitable': {
+    status: 503,
+    fault: 'server.$.no_suitable_certificate',
+    title: 'Gateway has no certificate that it may use',
+    remedy: 'Renew or replace the named certificates; spean cert explain says what each lacks.',
+  },
+  'gateway.clock-off': {
+    status: 503,
+    fault: 'server.$.clock_off',
+    title: 'Clock of the gateway is wrong',
+    remedy:
+      'Set the clock of the named gateway by NTP: chronyc tracking, or timedatectl, shows it.',
   },
   internal: {
     status: 500,

@@ -44,9 +44,41 @@ export interface SnapshotGroup {
   /** Subsystems (or members). */
   readonly members: string[]
 }
+/** Where one part of an identity stands in a subject (protocol/README.md §7.5). */
+export interface SubjectPart {
+  /** Object identifier of the attribute, dotted; it must stand exactly once. */
+  readonly attribute?: string
+  /** With `attribute`: what its value begins with, and is left out. */
+  readonly prefix?: string
+  /** With `attribute`: the value is split here, and `index` (from 0) is taken. */
+  readonly separator?: string
+  readonly index?: number
+  /** Without `attribute`: the part is always this. */
+  readonly value?: string
+}
+/** How an authority writes the identity of a member into the subjects of its certificates. */
+export interface SubjectProfile {
+  readonly instance: SubjectPart
+  readonly memberClass: SubjectPart
+  readonly member: SubjectPart
+  readonly gateway?: SubjectPart
+  readonly subsystem?: SubjectPart
+}
 export interface SnapshotAuthority {
   readonly name: string
   /** Root first, then intermediates; DER, base64. */
+  readonly certificates: string[]
+  /** Absent: the profile of our own authority (docs/certificate-profiles.md). */
+  readonly subjectProfile?: SubjectProfile
+  /** Whether its OCSP responder repeats nonces (RFC 9654); absent: it does. */
+  readonly ocspNonce?: 'required' | 'optional'
+}
+/** A time-stamping authority by RFC 3161 that gateways may ask. */
+export interface SnapshotTimeStampingAuthority {
+  readonly name: string
+  /** Where requests are sent, `http://` or `https://`. */
+  readonly url: string
+  /** What its signing certificate must be, or must lead to; DER, base64. */
   readonly certificates: string[]
 }
 
@@ -63,6 +95,8 @@ export interface Snapshot {
   readonly members: SnapshotMember[]
   readonly gateways: SnapshotGateway[]
   readonly groups: SnapshotGroup[]
+  /** In the order in which gateways try them; absent: none. */
+  readonly timeStampingAuthorities?: SnapshotTimeStampingAuthority[]
 }
 
 /** Given to a gateway once, out of band: whom it believes about everything else. */
@@ -89,48 +123,86 @@ const instant = {
   type: 'string',
   pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$',
 } as const
+const subjectPart = object(
+  {
+    attribute: { type: 'string', pattern: '^\\d+(\\.\\d+)+$' },
+    prefix: text,
+    separator: { type: 'string', minLength: 1 },
+    index: { type: 'integer', minimum: 0, maximum: 20 },
+    value: text,
+  },
+  ['attribute', 'prefix', 'separator', 'index', 'value'],
+)
+const subjectProfile = object(
+  {
+    instance: subjectPart,
+    memberClass: subjectPart,
+    member: subjectPart,
+    gateway: subjectPart,
+    subsystem: subjectPart,
+  },
+  ['gateway', 'subsystem'],
+)
 // Unknown members are ignored, so that a later minor version can add some (protocol/README.md §1.3).
-const schema = object({
-  version: { type: 'integer', const: 1 },
-  instance: text,
-  number: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
-  issuedAt: instant,
-  expiresAt: instant,
-  authorities: { type: 'array', items: object({ name: text, certificates: texts }) },
-  members: {
-    type: 'array',
-    items: object({
-      id: text,
-      name: text,
-      signingCertificates: texts,
-      subsystems: {
-        type: 'array',
-        items: object({
-          code: text,
+const schema = object(
+  {
+    version: { type: 'integer', const: 1 },
+    instance: text,
+    number: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+    issuedAt: instant,
+    expiresAt: instant,
+    authorities: {
+      type: 'array',
+      items: object(
+        {
           name: text,
-          services: {
-            type: 'array',
-            items: object(
-              {
-                code: text,
-                title: text,
-                type: { type: 'string', enum: ['REST', 'OPENAPI'] },
-                endpoints: { type: 'array', items: object({ method: text, path: text }) },
-                descriptionDigest: { type: 'string', pattern: '^[A-Za-z0-9_-]{43}$' },
-              },
-              ['descriptionDigest'],
-            ),
-          },
-        }),
-      },
-    }),
+          certificates: texts,
+          subjectProfile,
+          ocspNonce: { type: 'string', enum: ['required', 'optional'] },
+        },
+        ['subjectProfile', 'ocspNonce'],
+      ),
+    },
+    members: {
+      type: 'array',
+      items: object({
+        id: text,
+        name: text,
+        signingCertificates: texts,
+        subsystems: {
+          type: 'array',
+          items: object({
+            code: text,
+            name: text,
+            services: {
+              type: 'array',
+              items: object(
+                {
+                  code: text,
+                  title: text,
+                  type: { type: 'string', enum: ['REST', 'OPENAPI'] },
+                  endpoints: { type: 'array', items: object({ method: text, path: text }) },
+                  descriptionDigest: { type: 'string', pattern: '^[A-Za-z0-9_-]{43}$' },
+                },
+                ['descriptionDigest'],
+              ),
+            },
+          }),
+        },
+      }),
+    },
+    gateways: {
+      type: 'array',
+      items: object({ id: text, address: text, certificates: texts, clients: texts }),
+    },
+    groups: { type: 'array', items: object({ code: text, title: text, members: texts }) },
+    timeStampingAuthorities: {
+      type: 'array',
+      items: object({ name: text, url: text, certificates: texts }),
+    },
   },
-  gateways: {
-    type: 'array',
-    items: object({ id: text, address: text, certificates: texts, clients: texts }),
-  },
-  groups: { type: 'array', items: object({ code: text, title: text, members: texts }) },
-})
+  ['timeStampingAuthorities'],
+)
 const isSnapshot = new Ajv().compile<Snapshot>(schema as unknown as JSONSchemaType<Snapshot>)
 
 /**

@@ -8,7 +8,10 @@ type GroupOf<C extends string> = C extends `${infer Group}.${string}` ? Group : 
 const HEADINGS: Record<GroupOf<ErrorCode>, string> = {
   request: 'What the information system sent',
   client: 'Who asks',
+  encoding: 'Bytes of certificates, requests and answers',
   certificate: 'Certificates, on any of the links',
+  enrolment: 'Asking for a certificate',
+  timestamp: 'Time-stamps',
   provider: 'The provider and its gateway',
   service: 'The service',
   response: 'The answer',

@@ -31,9 +31,9 @@ export async function ensureCertificate(
   const held = readHeld(files.certificate)
   const fresh = held && held.notAfter.getTime() - Date.now() > RENEWAL_MS
   if (fresh && held.ocspUrls.includes(ocspUrl) && existsSync(files.key)) return held
-  const keys = await ensureKeyFile(files.key, 'P-256')
+  const key = await ensureKeyFile(files.key, 'P-256')
   const names = subjectAltNames ? { subjectAltNames } : {}
-  const csr = createCsr({ identity, ...keys, ...names })
+  const csr = await createCsr({ identity, key, ...names })
   const { instance: _implied, ...local } = identity
   const issued = await authority.call<{ certificate: string; chain: string }>(
     'POST',

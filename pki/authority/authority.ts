@@ -43,9 +43,9 @@ export interface Authority extends AsyncDisposable {
    *
    * @throws ExchangeError `admin.invalid` when request and order do not agree, or fit no profile.
    */
-  readonly issue: (order: IssueOrder) => Certificate
+  readonly issue: (order: IssueOrder) => Promise<Certificate>
   /** Issues a certificate for a server of the authority itself. */
-  readonly issueServer: (publicKey: KeyObject, names: readonly string[]) => Certificate
+  readonly issueServer: (publicKey: KeyObject, names: readonly string[]) => Promise<Certificate>
   /** In the order of issue. */
   readonly list: () => IssuedCertificate[]
   readonly counts: CertificateStore['counts']
@@ -57,9 +57,10 @@ export interface Authority extends AsyncDisposable {
    */
   readonly revoke: (serial: string, reason: RevocationReason) => IssuedCertificate
   /** Never throws for what is in the bytes. */
-  readonly answerOcsp: (request: Uint8Array) => OcspAnswer
+  readonly answerOcsp: (request: Uint8Array) => Promise<OcspAnswer>
 }
 
+const DAY_MS = 86_400_000
 const DEFAULT_LEAF_DAYS = 730
 const DEFAULT_OCSP_VALIDITY_MS = 240 * 60_000
 
@@ -83,8 +84,8 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   store.add(root, 'root-authority', root.notBefore)
   store.add(issuing.certificate, 'issuing-authority', issuing.certificate.notBefore)
 
-  const issueRecorded = (request: Omit<IssueRequest, 'issuer'>): Certificate => {
-    const certificate = issueCertificate({ ...request, issuer: issuing })
+  const issueRecorded = async (request: Omit<IssueRequest, 'issuer'>): Promise<Certificate> => {
+    const certificate = await issueCertificate({ ...request, issuer: issuing })
     store.add(certificate, request.profile, request.at)
     return certificate
   }
@@ -96,7 +97,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   const responder = {
     issuing: issuing.certificate,
     store,
-    key: responderKey.privateKey,
+    key: responderKey,
     validityMs: options.ocspValidityMs ?? DEFAULT_OCSP_VALIDITY_MS,
     certificate: createRenewedCertificate({
       file: join(stateDir, 'ocsp-responder.pem'),
@@ -113,7 +114,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
         }),
     }),
   }
-  responder.certificate(clock())
+  await responder.certificate(clock())
 
   const owned = resources.move()
   return {
@@ -121,16 +122,16 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     root,
     issuing: issuing.certificate,
     chain: issuing.certificate.pem + root.pem,
-    issue: (order) => {
+    issue: async (order) => {
       if (order.identity.instance !== instance) {
         throw new ExchangeError('admin.invalid', `this authority issues for ${instance} only`)
       }
-      return issueRecorded({
+      return await issueRecorded({
         profile: order.kind,
         subject: subjectOf(order.identity),
         publicKey: verifyOrder(order).publicKey,
         at: clock(),
-        validityDays: Math.min(order.validityDays ?? leafValidityDays, leafValidityDays),
+        lifetimeMs: Math.min(order.validityDays ?? leafValidityDays, leafValidityDays) * DAY_MS,
         subjectAltNames: order.subjectAltNames ?? [],
         ...addresses(),
       })
@@ -141,7 +142,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
         subject: authorityName(instance, `${instance} authority`),
         publicKey,
         at: clock(),
-        validityDays: leafValidityDays,
+        lifetimeMs: leafValidityDays * DAY_MS,
         subjectAltNames: names,
         ...addresses(),
       }),

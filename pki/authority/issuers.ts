@@ -43,30 +43,30 @@ export async function openIssuers(options: {
   if (!existsSync(pemFile('issuing'))) {
     const rootKey = await openKey(stateDir, 'root', keyKind)
     if (!existsSync(pemFile('root'))) {
-      const root = issueCertificate({
+      const root = await issueCertificate({
         profile: 'root-authority',
         subject: authorityName(instance, `${instance} root authority`),
         publicKey: rootKey.publicKey,
-        issuer: rootKey,
+        issuer: { key: rootKey },
         at,
       })
       writeFileAtomically(pemFile('root'), root.pem)
     }
     const certificate = readCertificateFile(pemFile('root'))
     const { publicKey } = await openKey(stateDir, 'issuing', keyKind)
-    const issuing = issueCertificate({
+    const issuing = await issueCertificate({
       profile: 'issuing-authority',
       subject: authorityName(instance, `${instance} issuing authority`),
       publicKey,
-      issuer: { certificate, privateKey: rootKey.privateKey },
+      issuer: { certificate, key: rootKey },
       at,
     })
     writeFileAtomically(pemFile('issuing'), issuing.pem)
   }
-  const { privateKey } = await openKey(stateDir, 'issuing', keyKind)
+  const key = await openKey(stateDir, 'issuing', keyKind)
   return {
     root: readCertificateFile(pemFile('root')),
-    issuing: { certificate: readCertificateFile(pemFile('issuing')), privateKey },
+    issuing: { certificate: readCertificateFile(pemFile('issuing')), key },
   }
 }
 

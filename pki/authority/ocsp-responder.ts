@@ -1,9 +1,9 @@
-import type { KeyObject } from 'node:crypto'
 import type { Certificate } from '../certificate.ts'
 import { DerError } from '../der.ts'
 import { isIssuedBy, type OcspCertId } from '../ocsp-cert-id.ts'
 import { parseOcspRequest, type OcspRequest } from '../ocsp-request.ts'
 import { createOcspError, createOcspResponse, type OcspEntry } from '../ocsp-response.ts'
+import type { SigningKey } from '../signing-key.ts'
 import type { CertificateStore } from './certificate-store.ts'
 
 export interface OcspAnswer {
@@ -15,14 +15,18 @@ export interface OcspAnswer {
 export interface OcspResponder {
   readonly issuing: Certificate
   readonly store: CertificateStore
-  readonly key: KeyObject
+  readonly key: SigningKey
   /** The responder's certificate in force at a time. */
-  readonly certificate: (at: Date) => Certificate
+  readonly certificate: (at: Date) => Promise<Certificate>
   readonly validityMs: number
 }
 
 /** Answers a request of anyone (RFC 6960 §2.2, §2.3): whatever the bytes are, there is an answer. */
-export function answerOcsp(responder: OcspResponder, request: Uint8Array, at: Date): OcspAnswer {
+export async function answerOcsp(
+  responder: OcspResponder,
+  request: Uint8Array,
+  at: Date,
+): Promise<OcspAnswer> {
   let asked: OcspRequest
   try {
     asked = parseOcspRequest(request)
@@ -36,10 +40,10 @@ export function answerOcsp(responder: OcspResponder, request: Uint8Array, at: Da
     return { der: createOcspError('unauthorized') }
   }
   const { nonce } = asked
-  const der = createOcspResponse({
+  const der = await createOcspResponse({
     entries: asked.certIds.map((certId) => entryOf(responder, certId)),
     responderKey: key,
-    responderCertificate: certificate(at),
+    responderCertificate: await certificate(at),
     at,
     nonce,
     validityMs,

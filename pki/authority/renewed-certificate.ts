@@ -12,18 +12,18 @@ import { readCertificateFile } from './issuers.ts'
  */
 export function createRenewedCertificate(options: {
   readonly file: string
-  readonly issue: (at: Date) => Certificate
+  readonly issue: (at: Date) => Promise<Certificate>
   readonly isFitting: (certificate: Certificate) => boolean
-}): (at: Date) => Certificate {
+}): (at: Date) => Promise<Certificate> {
   let triedAt = -Infinity
   let current = existsSync(options.file) ? readCertificateFile(options.file) : undefined
-  return (at) => {
+  return async (at) => {
     if (current !== undefined && !isDue(current, at) && options.isFitting(current)) return current
     const isGood = current !== undefined && isValid(current, at) && options.isFitting(current)
     if (current !== undefined && isGood && at.getTime() - triedAt < RETRY_MS) return current
     triedAt = at.getTime()
     try {
-      current = options.issue(at)
+      current = await options.issue(at)
       writeFileAtomically(options.file, current.pem)
     } catch (error) {
       // One that is still good serves on: a full disk must not take the revocation states away.

@@ -96,13 +96,14 @@ export function createAuthorityRoutes({ authority }: { readonly authority: Autho
         path: '/ocsp',
         access: 'public',
         rawBody: 'application/ocsp-request',
-        handle: ({ body }) => ocspReply(authority.answerOcsp(bytesOf(body))),
+        handle: async ({ body }) => ocspReply(await authority.answerOcsp(bytesOf(body))),
       },
       {
         method: 'GET',
         path: '/ocsp/*request',
         access: 'public',
-        handle: ({ params }) => ocspReply(authority.answerOcsp(decodeRequest(params.request))),
+        handle: async ({ params }) =>
+          ocspReply(await authority.answerOcsp(decodeRequest(params.request))),
       },
     ],
     adminRoutes: [
@@ -132,9 +133,9 @@ export function createAuthorityRoutes({ authority }: { readonly authority: Autho
         method: 'POST',
         path: '/admin/certificates',
         access: 'admin',
-        handle: ({ body }) => {
+        handle: async ({ body }) => {
           const { csr, kind, identity, subjectAltNames, validityDays } = parseIssueBody(body)
-          const certificate = authority.issue({
+          const certificate = await authority.issue({
             csr,
             kind,
             identity: { instance, ...withoutNull(identity) },

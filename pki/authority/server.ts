@@ -81,11 +81,11 @@ export async function startAuthority(
   )
   const { port: adminPort } = resources.use(await listen(adminServer, config.adminPort, host))
   const check = setInterval(() => {
-    try {
-      if (tls.isRenewed()) adminServer.setSecureContext(tls.options())
-    } catch (error) {
-      logger.error({ err: error }, 'certificate of the admin port cannot be renewed')
-    }
+    tls.isRenewed().then(
+      (isRenewed) => isRenewed && adminServer.setSecureContext(tls.options()),
+      (error: unknown) =>
+        logger.error({ err: error }, 'certificate of the admin port cannot be renewed'),
+    )
   }, deps.renewalCheckMs ?? RENEWAL_CHECK_MS)
   check.unref()
   resources.defer(() => clearInterval(check))
@@ -118,9 +118,9 @@ async function openTls(deps: {
       names.every((name) => certificate.subjectAltNames.includes(name)),
     issue: () => authority.issueServer(publicKey, names),
   })
-  let served = current(clock())
+  let served = await current(clock())
   return {
-    isRenewed: (): boolean => served !== (served = current(clock())),
+    isRenewed: async (): Promise<boolean> => served !== (served = await current(clock())),
     options: () => ({
       key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
       cert: served.pem + authority.issuing.pem,

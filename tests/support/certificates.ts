@@ -25,8 +25,8 @@ export async function obtain(authority: Authority, order: CredentialOrder): Prom
   const keys = await generateKey(keyKind)
   const server = kind === 'authentication' || kind === 'server'
   const subjectAltNames = server ? ['localhost', '127.0.0.1'] : []
-  const certificate = authority.issue({
-    csr: createCsr({ identity, ...keys, subjectAltNames }).pem,
+  const certificate = await authority.issue({
+    csr: (await createCsr({ identity, key: keys, subjectAltNames })).pem,
     kind,
     identity,
     subjectAltNames,
