@@ -1,6 +1,6 @@
 /** Textual encodings of RFC 7468. */
 
-export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST'
+export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'ENCRYPTED PRIVATE KEY'
 
 export function toPem(label: PemLabel, der: Uint8Array): string {
   const lines = Buffer.from(der)
