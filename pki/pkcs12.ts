@@ -65,7 +65,7 @@ export function createPkcs12(contents: Pkcs12Contents): Buffer {
 
 /** ContentInfo of type data (RFC 5652 §4). */
 function dataContent(content: Buffer): Buffer {
-  return sequence(oid(OID.pkcs7Data), tagged(0, octetString(content)))
+  return sequence(oid(OID.data), tagged(0, octetString(content)))
 }
 
 /** SafeBag (RFC 7292 §4.2). */
