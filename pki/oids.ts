@@ -21,6 +21,15 @@ export const OID = {
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
   ocspSigning: '1.3.6.1.5.5.7.3.9',
+  // RFC 3161 §2.3, §2.4.2
+  timeStamping: '1.3.6.1.5.5.7.3.8',
+  tstInfo: '1.2.840.113549.1.9.16.1.4',
+  // RFC 5652 §5.1, §11; RFC 2634 §5.4, RFC 5035 §3: content and attributes of what is signed
+  signedData: '1.2.840.113549.1.7.2',
+  contentType: '1.2.840.113549.1.9.3',
+  messageDigest: '1.2.840.113549.1.9.4',
+  signingCertificate: '1.2.840.113549.1.9.16.2.12',
+  signingCertificateV2: '1.2.840.113549.1.9.16.2.47',
   // RFC 2985 §5.4.2
   extensionRequest: '1.2.840.113549.1.9.14',
   // RFC 6960 §4
@@ -30,6 +39,9 @@ export const OID = {
   // RFC 8017 appendix A.2, RFC 5758 §3, RFC 8410 §3
   sha1: '1.3.14.3.2.26',
   sha256: '2.16.840.1.101.3.4.2.1',
+  sha384: '2.16.840.1.101.3.4.2.2',
+  sha512: '2.16.840.1.101.3.4.2.3',
+  rsaEncryption: '1.2.840.113549.1.1.1',
   sha256WithRsa: '1.2.840.113549.1.1.11',
   sha384WithRsa: '1.2.840.113549.1.1.12',
   sha512WithRsa: '1.2.840.113549.1.1.13',
