@@ -13,6 +13,14 @@ export interface GatewayEntry {
   readonly clients: ReadonlySet<string>
 }
 
+/** A time-stamping authority that the catalogue approves (protocol/README.md §7.6). */
+export interface TimeStampingAuthority {
+  readonly name: string
+  readonly url: string
+  /** What its signing certificate must be, or must lead to. */
+  readonly certificates: readonly Certificate[]
+}
+
 /** One verified snapshot, indexed. Immutable: an exchange uses one from beginning to end. */
 export interface CatalogueView {
   readonly number: number
