@@ -13,11 +13,11 @@ export interface GatewayEntry {
   readonly clients: ReadonlySet<string>
 }
 
-/** A time-stamping authority that the catalogue approves (protocol/README.md §7.6). */
-export interface TimeStampingAuthority {
+/** Whom a gateway may ask for time-stamps (protocol/README.md §7.6). */
+export interface TimeStampingAuthorityEntry {
   readonly name: string
   readonly url: string
-  /** What its signing certificate must be, or must lead to. */
+  /** What its signing certificate is, or leads to. */
   readonly certificates: readonly Certificate[]
 }
 
@@ -27,6 +27,8 @@ export interface CatalogueView {
   readonly instance: string
   readonly issuedAt: Date
   readonly expiresAt: Date
+  /** In the order in which they are tried. */
+  readonly timeStampingAuthorities: readonly TimeStampingAuthorityEntry[]
   isRegistered(client: ClientId): boolean
   gateway(id: string): GatewayEntry | undefined
   gatewayByCertificate(thumbprint: string): GatewayEntry | undefined

@@ -1,7 +1,7 @@
 import { OctetString } from '@peculiar/asn1-schema'
 import { MessageImprint, TimeStampReq } from '@peculiar/asn1-tsp'
 import { AlgorithmIdentifier } from '@peculiar/asn1-x509'
-import { encodeAsn1, toArrayBuffer } from './asn1.ts'
+import { encodeAsn, toArrayBuffer } from './asn1.ts'
 import { contextTag, DerError, fieldsOf, parseDer, TAG, type DerNode } from './der.ts'
 import { integer } from './der-writer.ts'
 import {
@@ -33,7 +33,7 @@ export function createTspRequest(request: {
   readonly certReq: boolean
 }): Buffer {
   const { hash, digest, nonce, policy, certReq } = request
-  return encodeAsn1(
+  return encodeAsn(
     new TimeStampReq({
       messageImprint: new MessageImprint({
         // RFC 5754 §2: written without parameters, read with NULL as well

@@ -1,5 +1,5 @@
 import { PKIStatusInfo } from '@peculiar/asn1-tsp'
-import { encodeAsn1 } from './asn1.ts'
+import { encodeAsn } from './asn1.ts'
 import type { Certificate } from './certificate.ts'
 import { createSignedData, signingHash } from './cms-signed-data.ts'
 import { sequence } from './der-writer.ts'
@@ -38,5 +38,5 @@ export async function createTspResponse(
       },
     ],
   })
-  return sequence(encodeAsn1(new PKIStatusInfo({ status: PKI_STATUS.granted as number })), token)
+  return sequence(encodeAsn(new PKIStatusInfo({ status: PKI_STATUS.granted as number })), token)
 }

@@ -1,6 +1,6 @@
 import { PKIFreeText, PKIStatusInfo, TimeStampResp } from '@peculiar/asn1-tsp'
 import { PKIFailureInfo } from '@peculiar/asn1-tsp'
-import { encodeAsn1 } from './asn1.ts'
+import { encodeAsn } from './asn1.ts'
 import { DerError, fieldsOf, itemsOf, TAG, type DerNode } from './der.ts'
 import { readNamedBits, readSmallInteger, readText } from './der-values.ts'
 
@@ -37,7 +37,7 @@ export function createTspRejection(failure: PkiFailure, text: string): Buffer {
     statusString: new PKIFreeText([text]),
     failInfo,
   })
-  return encodeAsn1(new TimeStampResp({ status }))
+  return encodeAsn(new TimeStampResp({ status }))
 }
 
 export interface PkiStatusInfo {

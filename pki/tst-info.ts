@@ -1,6 +1,6 @@
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { Accuracy, MessageImprint, TSTInfo } from '@peculiar/asn1-tsp'
-import { encodeAsn1, toArrayBuffer } from './asn1.ts'
+import { encodeAsn, toArrayBuffer } from './asn1.ts'
 import { formatSerial } from './certificate.ts'
 import { contextTag, DerError, fieldsOf, onlyChild, parseDer, TAG, type DerNode } from './der.ts'
 import {
@@ -44,7 +44,7 @@ export function encodeTstInfo(values: TstInfoValues): Buffer {
   const { policy, imprint, serial, genTime, accuracyMs, nonce } = values
   const seconds = Math.floor(accuracyMs / 1000)
   const millis = accuracyMs % 1000
-  return encodeAsn1(
+  return encodeAsn(
     new TSTInfo({
       policy,
       messageImprint: AsnConvert.parse(imprint, MessageImprint),

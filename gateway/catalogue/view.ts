@@ -1,7 +1,7 @@
 import { formatId, memberOf, readClientId, type ClientId } from '../../protocol/identifiers.ts'
 import type { Snapshot, SnapshotMember, SnapshotService } from '../../protocol/snapshot.ts'
 import { parseCertificate, type Certificate } from '../../pki/certificate.ts'
-import type { CatalogueView, GatewayEntry, TimeStampingAuthority } from '../catalogue-view.ts'
+import type { CatalogueView, GatewayEntry } from '../catalogue-view.ts'
 
 export interface IndexedSnapshot extends CatalogueView {
   /** First certificate of each approved authority. */
@@ -9,8 +9,6 @@ export interface IndexedSnapshot extends CatalogueView {
   readonly intermediates: readonly Certificate[]
   /** Every certificate of gateways and members: what peers may show us. */
   readonly certificates: readonly Certificate[]
-  /** In the order in which they are tried. */
-  readonly timeStampingAuthorities: readonly TimeStampingAuthority[]
 }
 
 /**
@@ -43,13 +41,13 @@ export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
     expiresAt: new Date(snapshot.expiresAt),
     anchors: authorities.flatMap(([root]) => (root ? [root] : [])),
     intermediates: authorities.flatMap(([, ...rest]) => rest),
+    timeStampingAuthorities: (snapshot.timeStampingAuthorities ?? []).map(
+      ({ name, url, certificates }) => ({ name, url, certificates: certificates.map(read) }),
+    ),
     certificates: [
       ...[...gateways.values()].flatMap((gateway) => [...gateway.certificates.values()]),
       ...[...members.signing.values()].flatMap((certificates) => [...certificates.values()]),
     ],
-    timeStampingAuthorities: (snapshot.timeStampingAuthorities ?? []).map(
-      ({ name, url, certificates }) => ({ name, url, certificates: certificates.map(read) }),
-    ),
     isRegistered: (client) => members.known.has(formatId(client)),
     gateway: (id) => gateways.get(id),
     gatewayByCertificate: (thumbprint) => byCertificate.get(thumbprint),

@@ -1,6 +1,6 @@
 import { errorEntry, ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
 import type { Clock } from '../../runtime/clock.ts'
-import type { TimeStampingAuthority } from '../catalogue-view.ts'
+import type { TimeStampingAuthorityEntry } from '../catalogue-view.ts'
 
 export interface TimeStampFault {
   readonly code: ErrorCode
@@ -17,9 +17,9 @@ export interface AuthorityList {
    *
    * @throws ExchangeError `timestamp.none-configured` when there is none, left alone or not.
    */
-  due(): readonly TimeStampingAuthority[]
-  failed(authority: TimeStampingAuthority, error: ExchangeError): void
-  succeeded(authority: TimeStampingAuthority): void
+  due(): readonly TimeStampingAuthorityEntry[]
+  failed(authority: TimeStampingAuthorityEntry, error: ExchangeError): void
+  succeeded(authority: TimeStampingAuthorityEntry): void
   /** Milliseconds until one that is left alone comes back; undefined when none is. */
   nextDueMs(): number | undefined
   health(): { readonly name: string; readonly url: string; readonly fault?: TimeStampFault }[]
@@ -30,7 +30,7 @@ const LONGEST_BACK_OFF_MS = 5 * 60_000
 export function createAuthorityList(options: {
   readonly gatewayId: string
   /** Of the newest snapshot; undefined while there is none. */
-  readonly approved: () => readonly TimeStampingAuthority[] | undefined
+  readonly approved: () => readonly TimeStampingAuthorityEntry[] | undefined
   /** Names, in the order of trying; none means all that are approved, in the catalogue's order. */
   readonly names: readonly string[]
   readonly clock: Clock
@@ -39,7 +39,7 @@ export function createAuthorityList(options: {
   const { gatewayId, names, clock } = options
   const faults = new Map<string, { fault: TimeStampFault; times: number; until: number }>()
 
-  const chosen = (): TimeStampingAuthority[] => {
+  const chosen = (): TimeStampingAuthorityEntry[] => {
     const approved = options.approved() ?? []
     if (names.length === 0) return [...approved]
     return names.flatMap((name) => approved.find((authority) => authority.name === name) ?? [])
@@ -90,5 +90,5 @@ export function toFault({ code, message }: ExchangeError, at: Date): TimeStampFa
   return { code, detail: message, remedy: errorEntry(code).remedy, at }
 }
 
-const keyOf = ({ name, url, certificates }: TimeStampingAuthority): string =>
+const keyOf = ({ name, url, certificates }: TimeStampingAuthorityEntry): string =>
   [name, url, ...certificates.map(({ thumbprint }) => thumbprint)].join(' ')

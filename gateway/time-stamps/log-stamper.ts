@@ -3,7 +3,7 @@ import { ExchangeError } from '../../protocol/errors.ts'
 import type { TimeStamp } from '../../pki/tsp-verify.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
-import type { TimeStampingAuthority } from '../catalogue-view.ts'
+import type { TimeStampingAuthorityEntry } from '../catalogue-view.ts'
 import { LogStoreError } from '../exchange-log/store.ts'
 import { createAuthorityList, toFault, type TimeStampFault } from './authority-list.ts'
 import { StampStoreError, type StampStore } from './stamp-store.ts'
@@ -42,7 +42,7 @@ export interface LogStamperOptions {
   /** Closed with the stamper, so that a stop waits for no authority. */
   readonly client: TimeStampClient
   /** Of the newest snapshot; undefined while there is none. */
-  readonly approved: () => readonly TimeStampingAuthority[] | undefined
+  readonly approved: () => readonly TimeStampingAuthorityEntry[] | undefined
   readonly settings: {
     readonly intervalSeconds: number
     readonly limitMinutes: number
@@ -77,7 +77,7 @@ export function openLogStamper(options: LogStamperOptions): LogStamper {
   /** A token of the first authority that gives one; undefined when all are left alone for now. */
   const obtain = async (
     digest: Buffer,
-  ): Promise<{ authority: TimeStampingAuthority; stamp: TimeStamp } | undefined> => {
+  ): Promise<{ authority: TimeStampingAuthorityEntry; stamp: TimeStamp } | undefined> => {
     const errors: ExchangeError[] = []
     for (const authority of authorities.due()) {
       try {

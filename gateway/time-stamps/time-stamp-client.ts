@@ -5,7 +5,7 @@ import { createTspRequest, TIMESTAMP_QUERY, TIMESTAMP_REPLY } from '../../pki/ts
 import { verifyTimeStamp, type TimeStamp } from '../../pki/tsp-verify.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { BodyTooLongError, readAtMost } from '../../runtime/http-body.ts'
-import type { TimeStampingAuthority } from '../catalogue-view.ts'
+import type { TimeStampingAuthorityEntry } from '../catalogue-view.ts'
 
 /** Asks time-stamping authorities by HTTP (RFC 3161 §3.4). */
 export interface TimeStampClient extends AsyncDisposable {
@@ -15,7 +15,7 @@ export interface TimeStampClient extends AsyncDisposable {
    * @throws ExchangeError `timestamp.unavailable`, `timestamp.refused`, `timestamp.untrusted`,
    * `timestamp.invalid`; each names the authority and its address.
    */
-  stamp(authority: TimeStampingAuthority, digest: Uint8Array): Promise<TimeStamp>
+  stamp(authority: TimeStampingAuthorityEntry, digest: Uint8Array): Promise<TimeStamp>
 }
 
 const ANSWER_MS = 10_000
@@ -49,7 +49,7 @@ export function createTimeStampClient({ clock }: { readonly clock: Clock }): Tim
 }
 
 async function ask(
-  authority: TimeStampingAuthority,
+  authority: TimeStampingAuthorityEntry,
   agent: Agent,
   question: { readonly digest: Uint8Array; readonly nonce: Uint8Array },
 ): Promise<Buffer> {
@@ -76,7 +76,7 @@ async function ask(
 }
 
 function faultOf(
-  { name, url }: TimeStampingAuthority,
+  { name, url }: TimeStampingAuthorityEntry,
   code: ExchangeError['code'],
   detail: string,
   cause: unknown,

@@ -2,15 +2,16 @@ import { readFileSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { encodeAsn, encodeNull, extension } from '../../pki/asn1.ts'
 import { CertificateError, parseCertificate, parseCertificates } from '../../pki/certificate.ts'
 import { DerError, parseDer } from '../../pki/der.ts'
-import { nullValue, oid, sequence } from '../../pki/der-writer.ts'
+import { oid, sequence } from '../../pki/der-writer.ts'
 import { readExtensionList } from '../../pki/extensions.ts'
-import { extension } from '../../pki/issue.ts'
 import { OID } from '../../pki/oids.ts'
 import {
   alterations,
   createLeaf,
+  DAY_MS,
   NOW,
   openssl,
   outcomeOf,
@@ -93,7 +94,7 @@ describe('certificate', () => {
     outer.copy(der, der.lastIndexOf(inner))
     expect(() => parseCertificate(der)).toThrow(CertificateError)
 
-    const once = extension(OID.ocspNoCheck, nullValue())
+    const once = encodeAsn(extension(OID.ocspNoCheck, encodeNull()))
     expect(readExtensionList(parseDer(sequence(once))).size).toBe(1)
     expect(() => readExtensionList(parseDer(sequence(once, once)))).toThrow(DerError)
   })
@@ -110,10 +111,10 @@ describe('certificate', () => {
 
   it('lets no certificate outlive its issuer', async () => {
     const { authority, key } = await createLeaf()
-    const leaf = authority.issue({
+    const leaf = await authority.issue({
       profile: 'signing',
       publicKey: key.publicKey,
-      validityDays: 40_000,
+      lifetimeMs: 40_000 * DAY_MS,
     })
     expect(leaf.notAfter).toEqual(authority.issuing.certificate.notAfter)
     expect(leaf.extendedKeyUsage).toBeUndefined()
