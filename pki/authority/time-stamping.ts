@@ -1,5 +1,5 @@
 import type { Clock } from '../../runtime/clock.ts'
-import type { Certificate } from '../certificate.ts'
+import { formatSerial, type Certificate } from '../certificate.ts'
 import { DerError } from '../der.ts'
 import type { SigningKey } from '../signing-key.ts'
 import { hashBytes } from '../tsp-hash.ts'
@@ -89,7 +89,7 @@ export function openTimeStamping(options: TimeStampingOptions): TimeStamping {
       certificates: certReq ? [certificate, ...options.chain] : [],
     })
     const { thumbprint } = certificate
-    journal({ kind: 'granted', at, serial: serial.toString('hex'), genTime, thumbprint })
+    journal({ kind: 'granted', at, serial: formatSerial(serial), genTime, thumbprint })
     return response
   }
 
