@@ -48,6 +48,14 @@ export interface GatewayConfig {
   ocspRefreshSeconds: number
   /** Longest wait between two questions to the catalogue, which answers earlier when it changes. */
   catalogueWaitSeconds: number
+  timeStamping: {
+    /** How often what was recorded since is stamped, with one token for all of it. */
+    intervalSeconds: number
+    /** Age of the oldest record without a time-stamp that is too much; a third of it is a warning. */
+    limitMinutes: number
+    /** Names of approved authorities in the order of trying; empty: all, in the catalogue's order. */
+    authorities: string[]
+  }
 }
 
 const file = { type: 'string', minLength: 1 } as const
@@ -134,6 +142,17 @@ export const gatewayConfigSchema: JSONSchemaType<GatewayConfig> = {
     exchangeLogMaxBytes: { type: 'integer', minimum: 65_536, default: 1_099_511_627_776 },
     ocspRefreshSeconds: { type: 'integer', minimum: 1, maximum: 86_400, default: 300 },
     catalogueWaitSeconds: { type: 'integer', minimum: 1, maximum: 60, default: 30 },
+    timeStamping: {
+      type: 'object',
+      additionalProperties: false,
+      required: [],
+      default: { intervalSeconds: 60, limitMinutes: 240, authorities: [] },
+      properties: {
+        intervalSeconds: { type: 'integer', minimum: 1, maximum: 3600, default: 60 },
+        limitMinutes: { type: 'integer', minimum: 1, maximum: 525_600, default: 240 },
+        authorities: { type: 'array', items: { type: 'string', minLength: 1 }, default: [] },
+      },
+    },
   },
 }
 

@@ -17,6 +17,7 @@ import { createSettingsRoutes } from './http/admin-routes.ts'
 import { createClientServer } from './http/client-server.ts'
 import { createLogRoutes } from './http/log-routes.ts'
 import { createPeerServer } from './http/peer-server.ts'
+import { createStampRoutes } from './http/stamp-routes.ts'
 import { readIdentity } from './identity.ts'
 import { createPeers } from './peers/peers.ts'
 import type { ClientGateway, ProviderGateway } from './ports.ts'
@@ -26,6 +27,9 @@ import { createServices } from './services/services.ts'
 import { createSigner } from './signer.ts'
 import { gatewayStatus } from './status.ts'
 import { createStepRunner } from './step-runner.ts'
+import { openLogStamper } from './time-stamps/log-stamper.ts'
+import { openSqliteStampStore } from './time-stamps/stamp-store-sqlite.ts'
+import { createTimeStampClient } from './time-stamps/time-stamp-client.ts'
 import { openOcspCache } from './trust/ocsp-cache.ts'
 import { createTrust } from './trust/trust.ts'
 
@@ -80,6 +84,21 @@ export async function startGateway(
   const trust = createTrust({ snapshot: () => catalogue.newest, ocsp })
   const ownCertificates = [own.certificate, ...own.signing.map(({ certificate }) => certificate)]
   catalogue.subscribe((snapshot) => trust.prefetch(snapshot, ownCertificates, clock()))
+
+  const stamps = resources.use(openSqliteStampStore(`${stateDir}/time-stamps.db`))
+  const stamper = resources.use(
+    openLogStamper({
+      gatewayId: config.gatewayId,
+      log: store,
+      stamps,
+      client: createTimeStampClient({ clock }),
+      approved: () => catalogue.newest?.timeStampingAuthorities,
+      settings: config.timeStamping,
+      clock,
+      logger,
+    }),
+  )
+  catalogue.subscribe(() => void stamper.stampNow())
 
   const spool = createSpool({
     dir: `${stateDir}/spool`,
@@ -141,7 +160,7 @@ export async function startGateway(
   ports.peers = resources.use(await listen(peerServer, config.peers.port, config.peers.host)).port
   const adminToken = ensureToken(`${stateDir}/admin.token`)
   const status = (): object =>
-    gatewayStatus({ config, catalogue, ocsp, own: ownCertificates, clock })
+    gatewayStatus({ config, catalogue, ocsp, stamper, own: ownCertificates, clock })
   const routes = [
     ...createSettingsRoutes({
       settings,
@@ -151,6 +170,7 @@ export async function startGateway(
       status,
     }),
     ...createLogRoutes(store),
+    ...createStampRoutes({ gatewayId: config.gatewayId, stamps, log: store }),
   ]
   const api = createApi({ routes, token: adminToken, origin: 'client-gateway', logger })
   const adminTls = { ...tls, minVersion: 'TLSv1.2' } as const

@@ -2,6 +2,7 @@ import type { Certificate } from '../pki/certificate.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
+import type { LogStamper } from './time-stamps/log-stamper.ts'
 import type { OcspCache } from './trust/ocsp-cache.ts'
 
 /** What an operator asks first: does it work, since when not, and what will end next. */
@@ -9,10 +10,11 @@ export function gatewayStatus(deps: {
   readonly config: GatewayConfig
   readonly catalogue: SnapshotClient
   readonly ocsp: OcspCache
+  readonly stamper: LogStamper
   readonly own: readonly Certificate[]
   readonly clock: Clock
 }): object {
-  const { config, catalogue, ocsp, own, clock } = deps
+  const { config, catalogue, ocsp, stamper, own, clock } = deps
   const { newest, health } = catalogue
   return {
     program: 'gateway',
@@ -31,6 +33,7 @@ export function gatewayStatus(deps: {
       notAfter,
     })),
     ocsp: ocsp.health(),
+    timeStamping: stamper.health(),
     memoryBytes: process.memoryUsage.rss(),
     uptimeSeconds: Math.round(process.uptime()),
   }

@@ -3,6 +3,7 @@ import type { ApiClient } from '../../runtime/api-client.ts'
 import { fullId, profileOf, show } from '../context.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { printRecord, printTable } from '../output.ts'
+import { addStampCommands } from './log-stamps.ts'
 
 interface Summary {
   exchangeId: string
@@ -26,7 +27,7 @@ interface Entry extends Record<string, unknown> {
   manifest?: string
 }
 
-/** `spean log list` and `spean log show`. */
+/** `spean log list`, `spean log show`, and those of its time-stamps. */
 export function addLogCommands(program: Command): void {
   const log = program.command('log').description("a gateway's exchange log")
   log
@@ -100,6 +101,7 @@ export function addLogCommands(program: Command): void {
         }
       })
     })
+  addStampCommands(log)
 }
 
 function decodePart(part: string): Record<string, unknown> {

@@ -13,6 +13,12 @@ interface Status {
   certificates?: { notAfter: string }[] | Record<string, number>
   expiringCertificates?: unknown[]
   ocsp?: { status: string; fault?: string }[]
+  timeStamping?: {
+    state: string
+    oldestUnstampedAt?: string
+    fault?: { code: string; detail: string; remedy: string }
+    authorities: { name: string; fault?: { code: string; detail: string } }[]
+  }
 }
 
 /** `spean status`: every program of the profile on one page; exit code 1 unless all are well. */
@@ -85,7 +91,20 @@ function attention(status: Status): string[] {
       : []),
     ...(revoked.length > 0 ? [`${revoked.length} certificates are revoked`] : []),
     ...(unknown.length > 0 ? [`${unknown.length} certificates of unknown state`] : []),
+    ...timeStampNotes(status),
   ]
+}
+
+/** Records wait for a time-stamp, or an authority that could give one failed while another did. */
+function timeStampNotes({ timeStamping }: Status): string[] {
+  if (timeStamping === undefined) return []
+  const { state, oldestUnstampedAt, fault, authorities } = timeStamping
+  const failed = authorities.flatMap((authority) => authority.fault?.detail ?? [])
+  if (state !== 'ok') {
+    const why = fault === undefined ? '' : ` (${fault.code}: ${fault.detail}. ${fault.remedy})`
+    return [`records without time-stamp since ${oldestUnstampedAt}${why}`]
+  }
+  return fault === undefined ? failed : [`${fault.detail}. ${fault.remedy}`]
 }
 
 function firstEnd(status: Status | undefined): string | undefined {

@@ -41,6 +41,9 @@ export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
     expiresAt: new Date(snapshot.expiresAt),
     anchors: authorities.flatMap(([root]) => (root ? [root] : [])),
     intermediates: authorities.flatMap(([, ...rest]) => rest),
+    timeStampingAuthorities: (snapshot.timeStampingAuthorities ?? []).map(
+      ({ name, url, certificates }) => ({ name, url, certificates: certificates.map(read) }),
+    ),
     certificates: [
       ...[...gateways.values()].flatMap((gateway) => [...gateway.certificates.values()]),
       ...[...members.signing.values()].flatMap((certificates) => [...certificates.values()]),

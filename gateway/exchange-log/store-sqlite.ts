@@ -39,6 +39,10 @@ export async function openSqliteLogStore(
       (await select('SELECT * FROM entry WHERE exchangeId = ? ORDER BY position', exchangeId)).map(
         toEntry,
       ),
+    after: async (position, limit) => {
+      const sql = 'SELECT * FROM entry WHERE position > ? ORDER BY position LIMIT ?'
+      return (await select(sql, position, limit)).map(toEntry)
+    },
     servedSince: async (since) => {
       const sql = `SELECT exchangeId FROM entry
         WHERE begunAt IS NULL AND at >= ? AND side = 'provider' AND kind = 'request'`

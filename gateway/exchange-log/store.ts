@@ -94,6 +94,12 @@ export interface ExchangeLogStore extends AsyncDisposable {
   /** All entries of one exchange, oldest first; empty when there is none. */
   entries(exchangeId: string): Promise<StoredEntry[]>
 
+  /**
+   * Entries after a position, oldest first, at most `limit` of them. What was read once is the beginning
+   * of what is read later: entries of lower positions do not appear afterwards.
+   */
+  after(position: number, limit: number): Promise<StoredEntry[]>
+
   /** Exchange ids of requests recorded on the provider side since `since`. */
   servedSince(since: Date): Promise<string[]>
 }

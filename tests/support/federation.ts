@@ -267,6 +267,7 @@ async function openGateway(context: Context, options: GatewayOptions): Promise<T
     exchangeLogMaxBytes: 1_073_741_824,
     ocspRefreshSeconds: 1,
     catalogueWaitSeconds: 30,
+    timeStamping: { intervalSeconds: 60, limitMinutes: 240, authorities: [] },
     ...overrides,
   }
   const start = (): Promise<RunningGateway> =>
