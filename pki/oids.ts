@@ -21,6 +21,7 @@ export const OID = {
   // RFC 5280 §4.2.1.12, RFC 6960 §4.2.2.2: purposes
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
+  timeStamping: '1.3.6.1.5.5.7.3.8',
   ocspSigning: '1.3.6.1.5.5.7.3.9',
   // RFC 2985 §5.4.2
   extensionRequest: '1.2.840.113549.1.9.14',

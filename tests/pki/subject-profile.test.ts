@@ -80,7 +80,7 @@ describe('a subject for a request', () => {
     ['loose', { ...MOI, gateway: 'GW1' }, 'a part that the profile does not write'],
     ['etsi', { ...MOI, memberClass: 'COM' }, 'another value than the one the authority is for'],
     ['own', { ...MOI, member: 'A/B' }, 'a slash'],
-  ])('is not written by %s with %j: %s', (name, identity) => {
+  ])('is not written by %s with %j: %s', (name, identity, _why) => {
     expect(() => subjectBy(identity, profile(name))).toThrow(ConfigError)
   })
 
