@@ -13,12 +13,22 @@ export interface GatewayEntry {
   readonly clients: ReadonlySet<string>
 }
 
+/** Whom a gateway may ask for time-stamps (protocol/README.md §7.6). */
+export interface TimeStampingAuthorityEntry {
+  readonly name: string
+  readonly url: string
+  /** What its signing certificate is, or leads to. */
+  readonly certificates: readonly Certificate[]
+}
+
 /** One verified snapshot, indexed. Immutable: an exchange uses one from beginning to end. */
 export interface CatalogueView {
   readonly number: number
   readonly instance: string
   readonly issuedAt: Date
   readonly expiresAt: Date
+  /** In the order in which they are tried. */
+  readonly timeStampingAuthorities: readonly TimeStampingAuthorityEntry[]
   isRegistered(client: ClientId): boolean
   gateway(id: string): GatewayEntry | undefined
   gatewayByCertificate(thumbprint: string): GatewayEntry | undefined

@@ -9,6 +9,7 @@ import { createSpool } from '../runtime/spool.ts'
 import { createServer } from 'node:https'
 import { openSettings } from './access/settings.ts'
 import { createBodies } from './bodies.ts'
+import { namedIdentity } from './catalogue/named-identity.ts'
 import { openSnapshotClient } from './catalogue/snapshot-client.ts'
 import { readAnchor, type GatewayConfig } from './config.ts'
 import { createExchangeLog } from './exchange-log/log.ts'
@@ -18,6 +19,7 @@ import { createClientServer } from './http/client-server.ts'
 import { createLogRoutes } from './http/log-routes.ts'
 import { createPeerServer } from './http/peer-server.ts'
 import { readIdentity } from './identity.ts'
+import { createFaultTeller, type OwnCertificate } from './own-certificates.ts'
 import { createPeers } from './peers/peers.ts'
 import type { ClientGateway, ProviderGateway } from './ports.ts'
 import { createReplayGuard, REPLAY_WINDOW_MS } from './replay/guard.ts'
@@ -80,6 +82,16 @@ export async function startGateway(
   const trust = createTrust({ snapshot: () => catalogue.newest, ocsp })
   const ownCertificates = [own.certificate, ...own.signing.map(({ certificate }) => certificate)]
   catalogue.subscribe((snapshot) => trust.prefetch(snapshot, ownCertificates, clock()))
+  const owned: OwnCertificate[] = [
+    { certificate: own.certificate, purpose: 'authentication', owner: config.gatewayId },
+    ...own.signing.map(({ certificate, member }): OwnCertificate => ({
+      certificate,
+      purpose: 'signing',
+      owner: member,
+    })),
+  ]
+  const tellFaults = createFaultTeller(logger)
+  catalogue.subscribe((snapshot) => tellFaults(owned, snapshot, clock()))
 
   const spool = createSpool({
     dir: `${stateDir}/spool`,
@@ -140,14 +152,18 @@ export async function startGateway(
   const peerServer = createPeerServer({ ...port, tls })
   ports.peers = resources.use(await listen(peerServer, config.peers.port, config.peers.host)).port
   const adminToken = ensureToken(`${stateDir}/admin.token`)
-  const status = (): object =>
-    gatewayStatus({ config, catalogue, ocsp, own: ownCertificates, clock })
+  const status = (): object => gatewayStatus({ config, catalogue, ocsp, own: owned, clock })
   const routes = [
     ...createSettingsRoutes({
       settings,
       clock,
       instance: id.instance,
       speaksFor: (subsystem) => catalogue.newest?.gateway(config.gatewayId)?.clients.has(subsystem),
+      identityOf: (certificate) => {
+        const snapshot = catalogue.newest
+        const named = snapshot && namedIdentity(certificate, snapshot, clock())
+        return named ? named.identity : certificate.identity
+      },
       status,
     }),
     ...createLogRoutes(store),

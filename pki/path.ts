@@ -11,7 +11,8 @@ export interface PathOptions {
   readonly intermediates: readonly Certificate[]
   /** The time as of which everything must be valid. */
   readonly at: Date
-  readonly purpose: CertificateKind
+  /** Undefined: whatever it is for. */
+  readonly purpose: CertificateKind | undefined
 }
 
 /** Certificates in a path, leaf and anchor included. */
@@ -93,8 +94,8 @@ function linkFault(
   return undefined
 }
 
-function leafFault(leaf: Certificate, purpose: CertificateKind): ExchangeError | undefined {
-  const reason = criticalFault(leaf) ?? purposeFault(leaf, purpose)
+function leafFault(leaf: Certificate, purpose: PathOptions['purpose']): ExchangeError | undefined {
+  const reason = criticalFault(leaf) ?? (purpose && purposeFault(leaf, purpose))
   return reason === undefined ? undefined : untrusted(leaf, reason)
 }
 
