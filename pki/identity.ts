@@ -1,9 +1,10 @@
 import type { SubjectProfile } from '../protocol/snapshot.ts'
+import { encodeName } from './distinguished-name.ts'
 import { OID } from './oids.ts'
 import {
+  attributesOf,
   IDENTITY_PARTS,
   readIdentityBy,
-  subjectBy,
   type CertificateIdentity,
 } from './subject-profile.ts'
 
@@ -21,9 +22,9 @@ export const OWN_PROFILE: SubjectProfile = {
   subsystem: { attribute: OID.userId },
 }
 
-/** DER of the subject that our own authority writes for an identity. @throws ConfigError */
+/** DER of the subject that our own authority writes for an identity. */
 export function subjectOf(identity: CertificateIdentity): Buffer {
-  return subjectBy(identity, OWN_PROFILE)
+  return encodeName(attributesOf(identity, OWN_PROFILE))
 }
 
 /**

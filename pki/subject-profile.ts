@@ -117,36 +117,43 @@ const quote = (text: string): string => JSON.stringify(text)
  * Writes the subject for an identity as an authority with this profile wants it, for a CSR.
  *
  * @param others attributes outside of the profile, put first: C, O.
- * @throws ConfigError when the profile does not say what to write: two parts of which only one piece
- *   is known, or a value that would be read back as another.
+ * @throws ConfigError when the profile does not say what to write: pieces of a value that nobody knows, or
+ *   a value that would be read back as another.
  */
 export function subjectBy(
   identity: CertificateIdentity,
   profile: SubjectProfile,
   others: readonly NameAttribute[] = [],
 ): Buffer {
-  const written = new Map<string, (string | undefined)[]>()
-  const forms = new Map<string, SubjectPart>()
-  for (const part of IDENTITY_PARTS) {
-    const rule = profile[part]
-    const value = identity[part]
-    if (rule?.attribute === undefined || value === undefined) continue
-    const pieces = written.get(rule.attribute) ?? Array.from({ length: rule.pieces ?? 0 })
-    pieces[rule.index ?? 0] = value
-    written.set(rule.attribute, pieces)
-    forms.set(rule.attribute, rule)
-  }
-  const attributes = [...written].map(([type, pieces]) => {
-    if (Array.from(pieces).includes(undefined)) {
-      throw new ConfigError(`the profile names only some of the pieces of the attribute ${type}`)
-    }
-    const { prefix = '', separator = '' } = forms.get(type)!
-    return { type, value: prefix + pieces.join(separator) }
-  })
-  const subject = encodeName([...others, ...attributes])
+  const subject = encodeName([...others, ...attributesOf(identity, profile)])
   const reading = readSubject(subject, profile)
   const lost = IDENTITY_PARTS.find((part) => reading.identity?.[part] !== identity[part])
   if (lost === undefined) return subject
   const why = reading.fault ?? `${lost} would be read as ${reading.identity?.[lost] ?? 'nothing'}`
   throw new ConfigError(`the profile cannot write ${Object.values(identity).join('/')}: ${why}`)
+}
+
+/** The attributes of a profile with the parts of an identity in them; whether they read back is not looked at. */
+export function attributesOf(
+  identity: CertificateIdentity,
+  profile: SubjectProfile,
+): NameAttribute[] {
+  const byAttribute = new Map<string, { rule: SubjectPart; pieces: (string | undefined)[] }>()
+  for (const part of IDENTITY_PARTS) {
+    const rule = profile[part]
+    const value = identity[part]
+    if (rule?.attribute === undefined || value === undefined) continue
+    const { pieces } = byAttribute.get(rule.attribute) ?? {
+      pieces: Array.from<string | undefined>({ length: rule.pieces ?? 0 }),
+    }
+    pieces[rule.index ?? 0] = value
+    byAttribute.set(rule.attribute, { rule, pieces })
+  }
+  return [...byAttribute].map(([type, { rule, pieces }]) => {
+    if (Array.from(pieces).includes(undefined)) {
+      throw new ConfigError(`the profile names only some of the pieces of the attribute ${type}`)
+    }
+    const { prefix = '', separator = '' } = rule
+    return { type, value: prefix + pieces.join(separator) }
+  })
 }
