@@ -2,6 +2,7 @@ import type { Certificate } from '../pki/certificate.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
+import type { MeasuredClock } from './trust/clock-check.ts'
 import type { OcspCache } from './trust/ocsp-cache.ts'
 
 /** What an operator asks first: does it work, since when not, and what will end next. */
@@ -9,16 +10,18 @@ export function gatewayStatus(deps: {
   readonly config: GatewayConfig
   readonly catalogue: SnapshotClient
   readonly ocsp: OcspCache
+  readonly clockCheck: MeasuredClock
   readonly own: readonly Certificate[]
   readonly clock: Clock
 }): object {
-  const { config, catalogue, ocsp, own, clock } = deps
+  const { config, catalogue, ocsp, clockCheck, own, clock } = deps
   const { newest, health } = catalogue
   return {
     program: 'gateway',
     gatewayId: config.gatewayId,
     instance: config.gatewayId.split('/', 1)[0],
     time: clock(),
+    clock: clockCheck.state,
     snapshot: newest && {
       number: newest.number,
       issuedAt: newest.issuedAt,
