@@ -24,10 +24,23 @@ export interface Trust {
   /**
    * Verifies chain, validity, purpose and revocation state of a certificate.
    *
-   * @throws ExchangeError `certificate.untrusted`, `certificate.expired`, `certificate.revoked`,
-   *   `certificate.status-unknown`.
+   * @throws ExchangeError `certificate.untrusted`, `certificate.issuer-missing`, `certificate.expired`,
+   *   `certificate.not-yet-valid`, `certificate.revoked`, `certificate.status-unknown`,
+   *   `certificate.status-stale`.
    */
   verify(certificate: Certificate, purpose: CertificateKind, at: Date): Promise<void>
+}
+
+/** What is known of this gateway's own clock. */
+export interface ClockCheck {
+  /**
+   * Refuses when the clock is known to be so wrong that every judgement by it would be: costs nothing.
+   *
+   * @throws ExchangeError `gateway.clock-off` naming gateway, by how much, which way and against whom.
+   */
+  verify(): void
+  /** The same as part of a sentence, for a refusal that may have another clock as its cause. */
+  words(): string
 }
 
 /** Certificates of information systems, registered at this gateway for a client. */
@@ -36,14 +49,31 @@ export interface InformationSystems {
 }
 
 export interface Signer {
-  /** Whether this gateway can sign in a member's name so that others believe it at `at`. */
-  canSign(member: string, catalogue: CatalogueView, at: Date): boolean
+  /** Whether this gateway has a key of a member at all. */
+  isSignerOf(member: string): boolean
   /**
-   * Signs in the name of a member.
+   * Checks that others would believe what this gateway signs in a member's name at `at`.
    *
-   * @throws ExchangeError `client.not-served` when this gateway has no key of that member.
+   * @throws ExchangeError `gateway.certificate-inactive`, `gateway.certificate-unsuitable` with what each
+   *   certificate lacks; `client.not-served` without a key of that member.
    */
-  sign(member: string, manifest: Manifest, at: Date): string
+  verifyCanSign(member: string, catalogue: CatalogueView, at: Date): void
+  /**
+   * Signs in the name of a member, with the first certificate that others believe.
+   *
+   * @throws ExchangeError as {@link Signer.verifyCanSign}.
+   */
+  sign(member: string, manifest: Manifest, catalogue: CatalogueView, at: Date): string
+}
+
+/** The certificate by which other gateways know this one. */
+export interface OwnAuthentication {
+  /**
+   * Checks that other gateways would believe it at `at`.
+   *
+   * @throws ExchangeError `gateway.certificate-inactive`, `gateway.certificate-unsuitable`.
+   */
+  verifyActive(catalogue: CatalogueView, at: Date): void
 }
 
 export interface ExchangeLog {
@@ -130,6 +160,7 @@ export interface StepRunner {
 interface Gateway {
   readonly id: GatewayId
   readonly clock: Clock
+  readonly clockCheck: ClockCheck
   readonly catalogue: Catalogue
   readonly trust: Trust
   readonly bodies: Bodies
@@ -140,6 +171,7 @@ interface Gateway {
 /** Everything the client side needs, given once by `main.ts`. */
 export interface ClientGateway extends Gateway {
   readonly informationSystems: InformationSystems
+  readonly authentication: OwnAuthentication
   readonly peers: Peers
 }
 /** Everything the provider side needs, given once by `main.ts`. */

@@ -1,5 +1,6 @@
 /** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
 import { readGatewayId } from '../protocol/identifiers.ts'
+import { parseCertificate } from '../pki/certificate.ts'
 import { API_SERVER, createApi, limitApiServer, type Route } from '../runtime/admin-api.ts'
 import { systemClock, type Clock } from '../runtime/clock.ts'
 import { listen } from '../runtime/lifecycle.ts'
@@ -21,6 +22,8 @@ import { createPeerServer } from './http/peer-server.ts'
 import { createStampRoutes } from './http/stamp-routes.ts'
 import { readIdentity } from './identity.ts'
 import { createFaultTeller, type OwnCertificate } from './own-certificates.ts'
+import { createOwnAuthentication } from './own-authentication.ts'
+import { createHandover } from './peers/handover.ts'
 import { createPeers } from './peers/peers.ts'
 import type { ClientGateway, ProviderGateway } from './ports.ts'
 import { createReplayGuard, REPLAY_WINDOW_MS } from './replay/guard.ts'
@@ -32,6 +35,8 @@ import { createStepRunner } from './step-runner.ts'
 import { openLogStamper } from './time-stamps/log-stamper.ts'
 import { openSqliteStampStore } from './time-stamps/stamp-store-sqlite.ts'
 import { createTimeStampClient } from './time-stamps/time-stamp-client.ts'
+import { createCertificateStates } from './trust/certificate-states.ts'
+import { createClockCheck } from './trust/clock-check.ts'
 import { openOcspCache } from './trust/ocsp-cache.ts'
 import { createTrust } from './trust/trust.ts'
 
@@ -69,11 +74,14 @@ export async function startGateway(
   const ocsp = resources.use(
     openOcspCache({
       dir: `${stateDir}/ocsp`,
+      gateway: config.gatewayId,
       refreshSeconds: config.ocspRefreshSeconds,
+      outageMinutes: config.ocspOutageMinutes,
       clock,
       logger,
     }),
   )
+  const clockCheck = createClockCheck({ gateway: config.gatewayId, clock, logger })
   const catalogue = resources.use(
     await openSnapshotClient({
       anchor: readAnchor(config.anchorFile),
@@ -81,11 +89,11 @@ export async function startGateway(
       pollSeconds: config.catalogueWaitSeconds,
       clock,
       logger,
+      onTime: (told) => clockCheck.hear(told),
     }),
   )
-  const trust = createTrust({ snapshot: () => catalogue.newest, ocsp })
+  const trust = createTrust({ snapshot: () => catalogue.newest, ocsp, clock })
   const ownCertificates = [own.certificate, ...own.signing.map(({ certificate }) => certificate)]
-  catalogue.subscribe((snapshot) => trust.prefetch(snapshot, ownCertificates, clock()))
   const owned: OwnCertificate[] = [
     { certificate: own.certificate, purpose: 'authentication', owner: config.gatewayId },
     ...own.signing.map(({ certificate, member }): OwnCertificate => ({
@@ -111,6 +119,17 @@ export async function startGateway(
     }),
   )
   catalogue.subscribe(() => void stamper.stampNow())
+  catalogue.subscribe(() => trust.follow(ownCertificates))
+  const states = createCertificateStates({
+    ocsp,
+    trust,
+    certificates: () => ownCertificates,
+    logger,
+  })
+  const known = {
+    gateway: config.gatewayId,
+    revocation: (thumbprint: string) => ocsp.revocation(thumbprint),
+  }
 
   const spool = createSpool({
     dir: `${stateDir}/spool`,
@@ -131,7 +150,21 @@ export async function startGateway(
     connectMs: timeouts.connectMs,
     idleMs: timeouts.idleMs,
   }
-  const peers = resources.use(createPeers({ ...outgoing, answerMs: timeouts.providerMs }))
+  const handover = createHandover({
+    own: () => states.own(),
+    take: (given, from) => states.take(given, from, catalogue.current(clock())),
+    refreshSeconds: config.ocspRefreshSeconds,
+    clock,
+    logger,
+  })
+  const peers = resources.use(
+    createPeers({
+      ...outgoing,
+      answerMs: timeouts.providerMs,
+      takeStapled: (certificate, answer) => states.takeStapled(certificate, answer),
+      handover,
+    }),
+  )
   const http = resources.use(
     createHttpServices({ ...outgoing, answerMs: timeouts.serviceMs, receive: bodies.ofService }),
   )
@@ -139,10 +172,12 @@ export async function startGateway(
   const gw: ClientGateway & ProviderGateway = {
     id,
     clock,
+    clockCheck,
     catalogue,
     trust,
     bodies,
-    signer: createSigner(own.signing),
+    signer: createSigner(own.signing, known),
+    authentication: createOwnAuthentication(() => own.certificate, known),
     log: createExchangeLog(store, logger),
     begin: (incoming) => createStepRunner(incoming, logger),
     informationSystems: settings,
@@ -168,11 +203,13 @@ export async function startGateway(
     const server = createClientServer({ ...port, tls })
     ports.https = resources.use(await listen(server, httpsPort, host)).port
   }
-  const peerServer = createPeerServer({ ...port, tls })
+  const staple = (der: Buffer): Buffer | undefined =>
+    ocsp.answer(parseCertificate(der).thumbprint)?.der
+  const peerServer = createPeerServer({ ...port, tls, states, staple })
   ports.peers = resources.use(await listen(peerServer, config.peers.port, config.peers.host)).port
   const adminToken = ensureToken(`${stateDir}/admin.token`)
   const status = (): object =>
-    gatewayStatus({ config, catalogue, ocsp, stamper, own: owned, clock })
+    gatewayStatus({ config, catalogue, ocsp, stamper, clockCheck, own: owned, clock })
   const routes = [
     ...createSettingsRoutes({
       settings,

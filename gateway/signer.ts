@@ -3,6 +3,8 @@ import { ExchangeError } from '../protocol/errors.ts'
 import { algorithmOf, signJws } from '../protocol/jws.ts'
 import { manifestText } from '../protocol/manifest.ts'
 import type { Certificate } from '../pki/certificate.ts'
+import type { CatalogueView } from './catalogue-view.ts'
+import { lackOf, unsuitable, type OwnKnowledge } from './own-lacks.ts'
 import type { Signer } from './ports.ts'
 
 export interface SigningKey {
@@ -12,24 +14,32 @@ export interface SigningKey {
   readonly certificate: Certificate
 }
 
-/** Signs with keys held in this process (protocol/README.md §5.2). */
-export function createSigner(keys: readonly SigningKey[]): Signer {
-  const byMember = new Map(keys.map((key) => [key.member, key]))
+/** Signs with keys held in this process (protocol/README.md §5.2). A member may have several. */
+export function createSigner(keys: readonly SigningKey[], known: OwnKnowledge): Signer {
+  const byMember = Map.groupBy(keys, ({ member }) => member)
+
+  const suitableKey = (member: string, catalogue: CatalogueView, at: Date): SigningKey => {
+    const held = byMember.get(member)
+    if (held === undefined) {
+      const detail = `gateway ${known.gateway} holds no signing key of ${member}`
+      throw new ExchangeError('client.not-served', detail)
+    }
+    const lacks = []
+    for (const key of held) {
+      const { thumbprint } = key.certificate
+      const isListed = catalogue.signingCertificate(member, thumbprint) !== undefined
+      const lack = lackOf(key.certificate, isListed, at, known)
+      if (lack === undefined) return key
+      lacks.push(lack)
+    }
+    throw unsuitable(lacks, { owner: member, use: 'signing' }, known)
+  }
+
   return {
-    canSign: (member, catalogue, at) => {
-      const certificate = byMember.get(member)?.certificate
-      if (certificate === undefined) return false
-      const current = at >= certificate.notBefore && at <= certificate.notAfter
-      return current && catalogue.signingCertificate(member, certificate.thumbprint) !== undefined
-    },
-    sign: (member, manifest, at) => {
-      const key = byMember.get(member)
-      if (key === undefined) {
-        throw new ExchangeError(
-          'client.not-served',
-          `this gateway holds no signing key of ${member}`,
-        )
-      }
+    isSignerOf: (member) => byMember.has(member),
+    verifyCanSign: (member, catalogue, at) => void suitableKey(member, catalogue, at),
+    sign: (member, manifest, catalogue, at) => {
+      const key = suitableKey(member, catalogue, at)
       const header = {
         alg: algorithmOf(key.privateKey),
         iat: Math.floor(at.getTime() / 1000),

@@ -3,6 +3,7 @@ import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
 import type { LogStamper } from './time-stamps/log-stamper.ts'
 import { ownCertificateFault, type OwnCertificate } from './own-certificates.ts'
+import type { MeasuredClock } from './trust/clock-check.ts'
 import type { OcspCache } from './trust/ocsp-cache.ts'
 
 /** What an operator asks first: does it work, since when not, and what will end next. */
@@ -11,16 +12,18 @@ export function gatewayStatus(deps: {
   readonly catalogue: SnapshotClient
   readonly ocsp: OcspCache
   readonly stamper: LogStamper
+  readonly clockCheck: MeasuredClock
   readonly own: readonly OwnCertificate[]
   readonly clock: Clock
 }): object {
-  const { config, catalogue, ocsp, stamper, own, clock } = deps
+  const { config, catalogue, ocsp, stamper, clockCheck, own, clock } = deps
   const { newest, health } = catalogue
   return {
     program: 'gateway',
     gatewayId: config.gatewayId,
     instance: config.gatewayId.split('/', 1)[0],
     time: clock(),
+    clock: clockCheck.state,
     snapshot: newest && {
       number: newest.number,
       issuedAt: newest.issuedAt,

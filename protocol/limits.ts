@@ -14,6 +14,10 @@ export const LIMITS = {
   problemBytes: 65_536,
   /** A signed snapshot. */
   snapshotBytes: 67_108_864,
+  /** Entries of one message of certificate states. */
+  certificateStates: 256,
+  /** The body of such a message. */
+  certificateStatesBytes: 1_048_576,
   /** Furthest that the time of a signature may be from the receiver's clock, either way, in seconds. */
   signatureAgeSeconds: 300,
 } as const

@@ -9,11 +9,14 @@ import type { ClientGateway } from '../ports.ts'
 /**
  * Makes and signs the request's manifest in the name of the client's member (protocol/README.md §5).
  *
- * @throws ExchangeError `client.not-served` without a key of that member, `request.headers-too-large`.
+ * What others would refuse for the certificate of its signer, or of this gateway, is not sent.
+ *
+ * @throws ExchangeError `client.not-served` without a key of that member, `gateway.certificate-inactive`,
+ *   `gateway.certificate-unsuitable`, `request.headers-too-large`.
  */
 export function signRequest(
   complete: Complete,
-  { id, signer, clock }: ClientGateway,
+  { id, signer, authentication, clock }: ClientGateway,
 ): RequestSigned {
   const { userId, issue, representedParty, purpose } = complete.call
   const request: RequestManifest = {
@@ -35,7 +38,10 @@ export function signRequest(
     ...(representedParty === undefined ? {} : { representedParty }),
     ...(purpose === undefined ? {} : { purpose }),
   }
-  const requestJws = signer.sign(memberOf(complete.client), request, clock())
+  const { catalogue } = complete
+  const now = clock()
+  authentication.verifyActive(catalogue, now)
+  const requestJws = signer.sign(memberOf(complete.client), request, catalogue, now)
   if (requestJws.length > LIMITS.manifestBytes) {
     throw new ExchangeError(
       'request.headers-too-large',

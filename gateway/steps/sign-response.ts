@@ -8,7 +8,8 @@ import type { ProviderGateway } from '../ports.ts'
  * Makes and signs the answer's manifest in the name of the provider's member, bound to the signed
  * request that it answers (protocol/README.md §5.1).
  *
- * @throws ExchangeError `client.not-served` without a key of that member.
+ * @throws ExchangeError `client.not-served`, `gateway.certificate-inactive`, `gateway.certificate-unsuitable`:
+ *   seldom, for `authorise` has looked.
  */
 export function signResponse(
   answered: Answered,
@@ -30,6 +31,6 @@ export function signResponse(
     gateway: formatId(id),
     snapshot: catalogue.number,
   }
-  const responseJws = signer.sign(memberOf(target.service), response, clock())
+  const responseJws = signer.sign(memberOf(target.service), response, catalogue, clock())
   return { ...answered, response, responseJws }
 }

@@ -3,13 +3,16 @@ import { MANIFEST_HEADER } from '../../protocol/headers.ts'
 import { parseJws, verifyJws } from '../../protocol/jws.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { CatalogueView } from '../catalogue-view.ts'
-import type { Trust } from '../ports.ts'
+import type { ClockCheck, Trust } from '../ports.ts'
 
 export interface Expected {
   /** The member that must have signed; undefined: whoever the signature names. */
   readonly member: string | undefined
   readonly catalogue: CatalogueView
   readonly trust: Trust
+  readonly clockCheck: ClockCheck
+  /** The gateway that sent the message. */
+  readonly sender: string
   /** Time of receipt. The certificate must have been good then, whatever it is by now. */
   readonly at: Date
 }
@@ -23,8 +26,9 @@ export interface Expected {
  */
 export async function verifyManifest(
   rawHeaders: readonly string[],
-  { member, catalogue, trust, at }: Expected,
+  expected: Expected,
 ): Promise<{ jws: string; signer: string; payload: Buffer }> {
+  const { member, catalogue, trust, at } = expected
   const jws = manifestHeader(rawHeaders)
   const parsed = parseJws(jws)
   const { kid: signer, iat, 'x5t#S256': thumbprint } = parsed.header
@@ -40,14 +44,22 @@ export async function verifyManifest(
   }
   verifyJws(parsed, certificate.publicKey)
   await trust.verify(certificate, 'signing', at)
-  const ageSeconds = at.getTime() / 1000 - iat
-  if (Math.abs(ageSeconds) > LIMITS.signatureAgeSeconds) {
-    throw new ExchangeError(
-      'manifest.time-invalid',
-      `signed at ${new Date(iat * 1000).toISOString()}, received at ${at.toISOString()}`,
-    )
-  }
+  verifyTime(iat, expected)
   return { jws, signer, payload: parsed.payload }
+}
+
+function verifyTime(iat: number, { at, sender, clockCheck }: Expected): void {
+  const ageSeconds = Math.round(at.getTime() / 1000 - iat)
+  if (Math.abs(ageSeconds) <= LIMITS.signatureAgeSeconds) return
+  const signedAt = new Date(iat * 1000).toISOString()
+  const whose =
+    ageSeconds < 0
+      ? `${-ageSeconds} s in the future: the clock of gateway ${sender} is ahead`
+      : `${ageSeconds} s ago: the clock of gateway ${sender} is behind, or the message was held up`
+  throw new ExchangeError(
+    'manifest.time-invalid',
+    `the message was signed at ${signedAt} and received at ${at.toISOString()}, so ${whose}; ${clockCheck.words()}`,
+  )
 }
 
 /**

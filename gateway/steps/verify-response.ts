@@ -25,7 +25,7 @@ import { verifyManifest } from './verify-manifest.ts'
  */
 export async function verifyResponse(
   replied: Replied,
-  { trust, bodies, clock }: ClientGateway,
+  { trust, clockCheck, bodies, clock }: ClientGateway,
 ): Promise<ResponseVerified> {
   const { reply, scope } = replied
   const headers = refusedAs('provider.answer-invalid', undefined, () =>
@@ -35,6 +35,8 @@ export async function verifyResponse(
     member: memberOf(replied.target.service),
     catalogue: replied.catalogue,
     trust,
+    clockCheck,
+    sender: replied.peer.id,
     at: clock(),
   })
   const response = parseResponseManifest(payload)

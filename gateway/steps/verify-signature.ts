@@ -21,13 +21,15 @@ import { verifyManifest } from './verify-manifest.ts'
  */
 export async function verifySignature(
   state: Authenticated,
-  { trust }: ProviderGateway,
+  { trust, clockCheck }: ProviderGateway,
 ): Promise<Verified> {
   const { peer, catalogue, rawHeaders, receivedAt } = state
   const { jws, signer, payload } = await verifyManifest(rawHeaders, {
     member: undefined,
     catalogue,
     trust,
+    clockCheck,
+    sender: peer.id,
     at: receivedAt,
   })
   const request = parseRequestManifest(payload)

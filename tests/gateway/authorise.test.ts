@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import type { Fresh, Grant } from '../../gateway/exchange-state.ts'
 import type { ProviderGateway } from '../../gateway/ports.ts'
 import { authorise } from '../../gateway/steps/authorise.ts'
+import { ExchangeError } from '../../protocol/errors.ts'
 import { readClientId } from '../../protocol/identifiers.ts'
 import type { Endpoint } from '../../protocol/snapshot.ts'
 import { parseTarget } from '../../protocol/target.ts'
@@ -155,11 +156,19 @@ describe('authorise', () => {
 
   it('refuses before the call when it could not sign the answer', () => {
     const { signer } = pair.provider.gw
-    const gw = { ...pair.provider.gw, signer: { ...signer, canSign: () => false } }
-    for (const code of ['echo', 'listMethods']) {
-      expect(() =>
-        grantFor([grant('g', CLIENT)], { service: `${REGISTRY}/POP/${code}` }, gw),
-      ).toThrow(refused('provider.signer-missing'))
+    const verifyCanSign = (): never => {
+      throw new ExchangeError('gateway.certificate-unsuitable', 'none')
+    }
+    const signers = [
+      ['provider.signer-missing', { ...signer, isSignerOf: () => false }],
+      ['gateway.certificate-unsuitable', { ...signer, verifyCanSign }],
+    ] as const
+    for (const [refusal, unable] of signers) {
+      for (const code of ['echo', 'listMethods']) {
+        const gw = { ...pair.provider.gw, signer: unable }
+        const changes = { service: `${REGISTRY}/POP/${code}` }
+        expect(() => grantFor([grant('g', CLIENT)], changes, gw)).toThrow(refused(refusal))
+      }
     }
   })
 

@@ -13,6 +13,7 @@ import type {
   ProviderGateway,
   StepRunner,
 } from '../../gateway/ports.ts'
+import type { OwnKnowledge } from '../../gateway/own-lacks.ts'
 import { createReplayGuard } from '../../gateway/replay/guard.ts'
 import { createSigner, type SigningKey } from '../../gateway/signer.ts'
 import { createStepRunner } from '../../gateway/step-runner.ts'
@@ -23,7 +24,7 @@ import { readGatewayId } from '../../protocol/identifiers.ts'
 import type { Snapshot } from '../../protocol/snapshot.ts'
 import { createLogger } from '../../runtime/logger.ts'
 import { createSpool, EMPTY_BODY, type SpooledBody } from '../../runtime/spool.ts'
-import { createTestAuthority, NOW, type TestAuthority } from '../pki/support.ts'
+import { createTestAuthority, later, NOW, type TestAuthority } from '../pki/support.ts'
 
 export const BANK = 'KH-TEST/COM/BANK'
 export const REGISTRY = 'KH-TEST/GOV/REG'
@@ -34,6 +35,11 @@ const OWN_HEADERS = ['X-Road-Client', CLIENT, 'Content-Type', 'text/plain']
 /** Bodies stay in memory. */
 const MAX_BYTES = 1_000_000
 export const silent = createLogger('test', 'silent')
+/** A gateway that knows of no revocation. */
+export const knowledgeOf = (gateway: string): OwnKnowledge => ({
+  gateway,
+  revocation: () => undefined,
+})
 
 export interface Side<G> {
   readonly gw: G
@@ -72,7 +78,8 @@ export async function pairOfGateways(): Promise<Pair> {
   const spool = createSpool({ dir: tmpdir(), memoryBytes: MAX_BYTES, maxStoredBytes: 0 })
   const bodies = createBodies(spool, { maxBytes: MAX_BYTES, idleMs: 5000, totalMs: 5000 })
   const trust = { verify: async () => {} }
-  const common = { clock: () => NOW, catalogue: { current: () => view }, trust, bodies }
+  const clockCheck = { verify: () => {}, words: () => 'the clock is right' }
+  const common = { clock: () => NOW, clockCheck, catalogue: { current: () => view }, trust, bodies }
   const scope = new AsyncDisposableStack()
   const sent: OutgoingRequest[] = []
   const called: string[] = []
@@ -91,7 +98,7 @@ export async function pairOfGateways(): Promise<Pair> {
   const provider = sideOf<ProviderGateway>({
     ...common,
     id: readGatewayId(`${REGISTRY}/REG-1`),
-    signer: createSigner([registry]),
+    signer: createSigner([registry], knowledgeOf(`${REGISTRY}/REG-1`)),
     replayGuard: createReplayGuard([], NOW),
     accessRules: {
       grantsFor: (service, [subject = '']) => [
@@ -114,8 +121,9 @@ export async function pairOfGateways(): Promise<Pair> {
   const client = sideOf<ClientGateway>({
     ...common,
     id: readGatewayId(`${BANK}/BANK-1`),
-    signer: createSigner([bank]),
+    signer: createSigner([bank], knowledgeOf(`${BANK}/BANK-1`)),
     informationSystems: { isRegistered: () => false },
+    authentication: { verifyActive: () => {} },
     peers: {
       send: async (_gateway, message): Promise<Reply> => {
         sent.push(message)
@@ -174,7 +182,9 @@ async function signingKey(
   const key = await generateKey('P-256')
   const subject = subjectOf({ instance: 'KH-TEST', memberClass, member })
   const { publicKey } = key
-  const certificate = await authority.issue({ profile: 'signing', publicKey, subject })
+  // A while ago, so that it can sign in the past.
+  const at = later(-1)
+  const certificate = await authority.issue({ profile: 'signing', publicKey, subject, at })
   return { member: `KH-TEST/${memberClass}/${member}`, privateKey: key.privateKey, certificate }
 }
 

@@ -46,7 +46,7 @@ interface Sent {
 function replied(changes: Partial<ResponseManifest> = {}, sent: Sent = {}): Replied {
   const { status = 200, extra = [], body = 'answer', member = REGISTRY, at = NOW } = sent
   const { signer = pair.provider.gw.signer } = sent
-  const jws = signer.sign(member, { ...manifest, ...changes }, at)
+  const jws = signer.sign(member, { ...manifest, ...changes }, pair.view, at)
   const rawHeaders = [...good.reply.rawHeaders.slice(0, -2), ...extra, 'spean-manifest', jws]
   return { ...good, reply: { status, rawHeaders, stream: textBody(body).open() } }
 }

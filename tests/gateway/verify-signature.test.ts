@@ -34,7 +34,12 @@ function signed(
   const unsigned = good.rawHeaders.slice(0, -2)
   const rawHeaders = [...unsigned, ...extra]
   const headersDigest = headerBlockDigest(headerBlock(rawHeaders))
-  const jws = pair.client.gw.signer.sign(BANK, { ...manifest, headersDigest, ...changes }, at)
+  const jws = pair.client.gw.signer.sign(
+    BANK,
+    { ...manifest, headersDigest, ...changes },
+    pair.view,
+    at,
+  )
   return { ...good, rawHeaders: [...rawHeaders, 'Spean-Manifest', jws] }
 }
 const refused = (state: Authenticated, code: ErrorCode) =>
@@ -134,7 +139,7 @@ describe('verify-signature', () => {
   })
 
   it('refuses the key of another member, and a key that is not registered', async () => {
-    const sign = (member: string) => pair.provider.gw.signer.sign(member, manifest, NOW)
+    const sign = (member: string) => pair.provider.gw.signer.sign(member, manifest, pair.view, NOW)
     const jws = sign(REGISTRY)
     const rawHeaders = [...good.rawHeaders.slice(0, -1), jws]
     await refused({ ...good, rawHeaders }, 'manifest.signer-unknown')
