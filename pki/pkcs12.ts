@@ -112,7 +112,7 @@ interface KeyDerivation {
 
 const PURPOSE_MAC = 3 // RFC 7292 appendix B.3
 
-/** MacData (RFC 7292 §4), over the content of what it protects (§5.1 step 6). */
+/** MacData (RFC 7292 §4), over the content of the data that it protects. */
 function macData(authenticatedSafe: Buffer, password: string): Buffer {
   const salt = randomBytes(SALT_BYTES)
   const key = (forge.pkcs12 as typeof forge.pkcs12 & KeyDerivation).generateKey(
