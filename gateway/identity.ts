@@ -1,13 +1,13 @@
 import { algorithmOf } from '../protocol/jws.ts'
 import { ExchangeError } from '../protocol/errors.ts'
-import { formatId } from '../protocol/identifiers.ts'
 import { parseCertificate, type Certificate } from '../pki/certificate.ts'
 import { openKeyFile } from '../pki/keys.ts'
 import { ConfigError } from '../runtime/config.ts'
 import { readPem, type GatewayConfig } from './config.ts'
+import { namesAnother } from './own-certificates.ts'
 import type { SigningKey } from './signer.ts'
 
-/** A gateway's own keys and certificates, checked against each other and against its configuration. */
+/** A gateway's own keys and certificates, checked against each other, and against its configuration as far as can be before a snapshot. */
 export interface Identity {
   /** Certificate and those behind it, and key, PEM. */
   readonly tlsCertificate: string
@@ -21,9 +21,8 @@ type Files = GatewayConfig['authentication']
 /** @throws ConfigError when a file cannot be read, or says something else than the configuration. */
 export function readIdentity({ gatewayId, authentication, signing }: GatewayConfig): Identity {
   const own = readPair(authentication)
-  const { identity } = own.certificate
-  const named = identity?.gateway && formatId({ ...identity, gateway: identity.gateway })
-  if (named !== gatewayId) throw foreign(authentication, own.certificate, gatewayId)
+  if (namesAnother(own.certificate, gatewayId))
+    throw foreign(authentication, own.certificate, gatewayId)
   return {
     tlsCertificate: readPem(authentication.certificateFile),
     tlsKey: own.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
@@ -34,9 +33,8 @@ export function readIdentity({ gatewayId, authentication, signing }: GatewayConf
 
 function readSigningPair(files: GatewayConfig['signing'][number]): Omit<SigningKey, 'member'> {
   const pair = readPair(files)
-  const { identity } = pair.certificate
-  const member = identity && `${identity.instance}/${identity.memberClass}/${identity.member}`
-  if (member !== files.member) throw foreign(files, pair.certificate, files.member)
+  if (namesAnother(pair.certificate, files.member))
+    throw foreign(files, pair.certificate, files.member)
   try {
     algorithmOf(pair.privateKey)
   } catch (cause) {

@@ -9,6 +9,7 @@ import { createSpool } from '../runtime/spool.ts'
 import { createServer } from 'node:https'
 import { openSettings } from './access/settings.ts'
 import { createBodies } from './bodies.ts'
+import { namedIdentity } from './catalogue/named-identity.ts'
 import { openSnapshotClient } from './catalogue/snapshot-client.ts'
 import { readAnchor, type GatewayConfig } from './config.ts'
 import { createExchangeLog } from './exchange-log/log.ts'
@@ -19,6 +20,7 @@ import { createLogRoutes } from './http/log-routes.ts'
 import { createPeerServer } from './http/peer-server.ts'
 import { createStampRoutes } from './http/stamp-routes.ts'
 import { readIdentity } from './identity.ts'
+import { createFaultTeller, type OwnCertificate } from './own-certificates.ts'
 import { createPeers } from './peers/peers.ts'
 import type { ClientGateway, ProviderGateway } from './ports.ts'
 import { createReplayGuard, REPLAY_WINDOW_MS } from './replay/guard.ts'
@@ -84,6 +86,16 @@ export async function startGateway(
   const trust = createTrust({ snapshot: () => catalogue.newest, ocsp })
   const ownCertificates = [own.certificate, ...own.signing.map(({ certificate }) => certificate)]
   catalogue.subscribe((snapshot) => trust.prefetch(snapshot, ownCertificates, clock()))
+  const owned: OwnCertificate[] = [
+    { certificate: own.certificate, purpose: 'authentication', owner: config.gatewayId },
+    ...own.signing.map(({ certificate, member }): OwnCertificate => ({
+      certificate,
+      purpose: 'signing',
+      owner: member,
+    })),
+  ]
+  const tellFaults = createFaultTeller(logger)
+  catalogue.subscribe((snapshot) => tellFaults(owned, snapshot, clock()))
 
   const stamps = resources.use(openSqliteStampStore(`${stateDir}/time-stamps.db`))
   const stamper = resources.use(
@@ -160,13 +172,18 @@ export async function startGateway(
   ports.peers = resources.use(await listen(peerServer, config.peers.port, config.peers.host)).port
   const adminToken = ensureToken(`${stateDir}/admin.token`)
   const status = (): object =>
-    gatewayStatus({ config, catalogue, ocsp, stamper, own: ownCertificates, clock })
+    gatewayStatus({ config, catalogue, ocsp, stamper, own: owned, clock })
   const routes = [
     ...createSettingsRoutes({
       settings,
       clock,
       instance: id.instance,
       speaksFor: (subsystem) => catalogue.newest?.gateway(config.gatewayId)?.clients.has(subsystem),
+      identityOf: (certificate) => {
+        const snapshot = catalogue.newest
+        const named = snapshot && namedIdentity(certificate, snapshot, clock())
+        return named ? named.identity : certificate.identity
+      },
       status,
     }),
     ...createLogRoutes(store),

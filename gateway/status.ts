@@ -1,8 +1,8 @@
-import type { Certificate } from '../pki/certificate.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
 import type { LogStamper } from './time-stamps/log-stamper.ts'
+import { ownCertificateFault, type OwnCertificate } from './own-certificates.ts'
 import type { OcspCache } from './trust/ocsp-cache.ts'
 
 /** What an operator asks first: does it work, since when not, and what will end next. */
@@ -11,7 +11,7 @@ export function gatewayStatus(deps: {
   readonly catalogue: SnapshotClient
   readonly ocsp: OcspCache
   readonly stamper: LogStamper
-  readonly own: readonly Certificate[]
+  readonly own: readonly OwnCertificate[]
   readonly clock: Clock
 }): object {
   const { config, catalogue, ocsp, stamper, own, clock } = deps
@@ -27,10 +27,13 @@ export function gatewayStatus(deps: {
       expiresAt: newest.expiresAt,
     },
     catalogue: health,
-    certificates: own.map(({ subject, thumbprint, notAfter }) => ({
-      subject,
-      thumbprint,
-      notAfter,
+    certificates: own.map((entry) => ({
+      subject: entry.certificate.subject,
+      thumbprint: entry.certificate.thumbprint,
+      notAfter: entry.certificate.notAfter,
+      purpose: entry.purpose,
+      owner: entry.owner,
+      fault: newest && ownCertificateFault(entry, newest, clock()),
     })),
     ocsp: ocsp.health(),
     timeStamping: stamper.health(),

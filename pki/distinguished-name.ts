@@ -25,9 +25,12 @@ export function encodeName(attributes: readonly NameAttribute[]): Buffer {
   return encodeAsn(new Name(rdns))
 }
 
+const PRINTABLE_TYPES: readonly string[] = [OID.serialNumber, OID.countryName]
+
 function attributeValue(type: string, value: string): AttributeValue {
-  // X520SerialNumber is a PrintableString (RFC 5280 appendix A.1); a code in another script is not.
-  const isPrintable = type === OID.serialNumber && /^[A-Za-z0-9 '()+,./:=?-]+$/.test(value)
+  // X520SerialNumber and X520countryName are PrintableStrings (RFC 5280 appendix A.1); a code in
+  // another script is not.
+  const isPrintable = PRINTABLE_TYPES.includes(type) && /^[A-Za-z0-9 '()+,./:=?-]+$/.test(value)
   return new AttributeValue(isPrintable ? { printableString: value } : { utf8String: value })
 }
 

@@ -3,6 +3,7 @@ export const OID = {
   // RFC 4519 §2, RFC 5280 appendix A.1: attributes of names
   commonName: '2.5.4.3',
   serialNumber: '2.5.4.5',
+  countryName: '2.5.4.6',
   organizationName: '2.5.4.10',
   organizationalUnitName: '2.5.4.11',
   userId: '0.9.2342.19200300.100.1.1',
@@ -65,7 +66,7 @@ export const ATTRIBUTE_NAMES: ReadonlyMap<string, string> = new Map([
   [OID.organizationName, 'O'],
   [OID.organizationalUnitName, 'OU'],
   [OID.userId, 'UID'],
-  ['2.5.4.6', 'C'],
+  [OID.countryName, 'C'],
   ['2.5.4.7', 'L'],
   ['2.5.4.8', 'ST'],
   ['2.5.4.9', 'STREET'],

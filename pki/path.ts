@@ -10,7 +10,8 @@ export interface PathOptions {
   readonly intermediates: readonly Certificate[]
   /** The time as of which everything must be valid. */
   readonly at: Date
-  readonly purpose: Purpose
+  /** Undefined: whatever it is for. */
+  readonly purpose: Purpose | undefined
 }
 
 /** Certificates in a path, leaf and anchor included. */
@@ -92,8 +93,8 @@ function linkFault(
   return undefined
 }
 
-function leafFault(leaf: Certificate, purpose: Purpose): ExchangeError | undefined {
-  const reason = criticalFault(leaf) ?? purposeFault(leaf, purpose)
+function leafFault(leaf: Certificate, purpose: PathOptions['purpose']): ExchangeError | undefined {
+  const reason = criticalFault(leaf) ?? (purpose && purposeFault(leaf, purpose))
   return reason === undefined ? undefined : untrusted(leaf, reason)
 }
 

@@ -53,6 +53,8 @@ export interface SubjectPart {
   /** With `attribute`: the value is split here, and `index` (from 0) is taken. */
   readonly separator?: string
   readonly index?: number
+  /** With `separator`: how many pieces the value must have; absent: any number. */
+  readonly pieces?: number
   /** Without `attribute`: the part is always this. */
   readonly value?: string
 }
@@ -129,9 +131,10 @@ const subjectPart = object(
     prefix: text,
     separator: { type: 'string', minLength: 1 },
     index: { type: 'integer', minimum: 0, maximum: 20 },
+    pieces: { type: 'integer', minimum: 1, maximum: 21 },
     value: text,
   },
-  ['attribute', 'prefix', 'separator', 'index', 'value'],
+  ['attribute', 'prefix', 'separator', 'index', 'pieces', 'value'],
 )
 const subjectProfile = object(
   {

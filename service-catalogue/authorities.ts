@@ -1,13 +1,18 @@
+import type { JSONSchemaType } from 'ajv'
 import { parseCertificate, type Certificate } from '../pki/certificate.ts'
 import { keyFault } from '../pki/keys.ts'
 import { linkSignatureFault } from '../pki/path.ts'
+import { canonicalJson } from '../protocol/canonical-json.ts'
 import { ExchangeError } from '../protocol/errors.ts'
+import type { SubjectProfile } from '../protocol/snapshot.ts'
 import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
 import { keepingPaths } from './approved-authorities.ts'
 import { readCertificate } from './certificates.ts'
+import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from './database.ts'
-import { invalid, readPart } from './input.ts'
+import { invalid, pemList, readPart } from './input.ts'
+import { refuseFaulty, subjectProfileSchema } from './subject-profiles.ts'
 
 export interface AuthorityView {
   readonly name: string
@@ -15,23 +20,29 @@ export interface AuthorityView {
   readonly certificates: string[]
   /** When the first of them ends. */
   readonly notAfter: string
+  /** Absent: it writes subjects as our own authority does. */
+  readonly subjectProfile?: SubjectProfile
+  /** Whether its OCSP responder repeats nonces. */
+  readonly ocspNonce: 'required' | 'optional'
 }
 
 const PATH = '/admin/authorities/:name'
 
-const parseAuthority = bodyParser<{ certificates: string[] }>({
+interface Terms {
+  readonly subjectProfile?: SubjectProfile
+  readonly ocspNonce: AuthorityView['ocspNonce']
+}
+
+const parseAuthority = bodyParser<{ certificates: string[] } & Terms>({
   type: 'object',
   additionalProperties: false,
   required: ['certificates'],
   properties: {
-    certificates: {
-      type: 'array',
-      minItems: 1,
-      maxItems: 10,
-      items: { type: 'string', minLength: 1, maxLength: 65_536 },
-    },
+    certificates: pemList,
+    subjectProfile: subjectProfileSchema,
+    ocspNonce: { type: 'string', enum: ['required', 'optional'], default: 'required' },
   },
-})
+} as unknown as JSONSchemaType<{ certificates: string[] } & Terms>)
 
 export function createAuthorityRoutes({ db, clock, changes }: CatalogueContext): Route[] {
   const nameOf = ({ params }: ApiRequest): string => readPart(params, 'name')
@@ -43,17 +54,34 @@ export function createAuthorityRoutes({ db, clock, changes }: CatalogueContext):
       handle: () => ({ body: { authorities: listAuthorities(db) } }),
     },
     {
+      method: 'GET',
+      path: PATH,
+      access: 'admin',
+      handle: (request) => {
+        const name = nameOf(request)
+        const body = findAuthority(db, name)
+        if (body === undefined) throw unknown(`authority ${name}`)
+        return { body }
+      },
+    },
+    {
       method: 'PUT',
       path: PATH,
       access: 'admin',
       handle: (request) => {
         const name = nameOf(request)
-        const certificates = readChain(parseAuthority(request.body).certificates, clock())
+        const { certificates: pems, ...terms } = parseAuthority(request.body)
+        const certificates = readChain(pems, clock())
+        if (terms.subjectProfile) refuseFaulty(terms.subjectProfile)
         return changes.put({
           action: 'put-authority',
           subject: `authority ${name}`,
           read: () => findAuthority(db, name),
-          apply: () => keepingPaths(db, clock(), () => storeAuthority(db, name, certificates)),
+          apply: () =>
+            keepingPaths(db, clock(), () => {
+              storeAuthority(db, name, certificates, terms)
+              refuseTwoTerms(db)
+            }),
         })
       },
     },
@@ -115,11 +143,38 @@ function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
   )
 }
 
-function storeAuthority(db: Database, name: string, certificates: readonly Certificate[]): void {
-  db.run('INSERT INTO authority VALUES (?) ON CONFLICT DO NOTHING', name)
+function storeAuthority(
+  db: Database,
+  name: string,
+  certificates: readonly Certificate[],
+  { subjectProfile, ocspNonce }: Terms,
+): void {
+  db.run(
+    `INSERT INTO authority (name, subjectProfile, ocspNonce) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET subjectProfile = excluded.subjectProfile, ocspNonce = excluded.ocspNonce`,
+    name,
+    subjectProfile === undefined ? null : canonicalJson(subjectProfile),
+    ocspNonce,
+  )
   db.run('DELETE FROM authority_certificate WHERE authority = ?', name)
   certificates.forEach(({ der }, position) =>
     db.run('INSERT INTO authority_certificate VALUES (?, ?, ?)', name, position, der),
+  )
+}
+
+/** A path tells by its root whose terms are meant: one root has one set of them. */
+function refuseTwoTerms(db: Database): void {
+  const twice = db.get<{ one: string; other: string }>(
+    `SELECT a.name AS one, b.name AS other FROM authority a JOIN authority b ON a.name < b.name
+     JOIN authority_certificate ac ON ac.authority = a.name AND ac.position = 0
+     JOIN authority_certificate bc ON bc.authority = b.name AND bc.position = 0
+     WHERE ac.der = bc.der
+       AND (a.subjectProfile IS NOT b.subjectProfile OR a.ocspNonce <> b.ocspNonce)`,
+  )
+  if (twice === undefined) return
+  throw new ExchangeError(
+    'admin.conflict',
+    `${twice.one} and ${twice.other} have one root, so they must have one subjectProfile and one ocspNonce`,
   )
 }
 
@@ -130,16 +185,25 @@ function listAuthorities(db: Database): AuthorityView[] {
 }
 
 function findAuthority(db: Database, name: string): AuthorityView | undefined {
+  const row = db.get<{ subjectProfile: string | null; ocspNonce: AuthorityView['ocspNonce'] }>(
+    'SELECT subjectProfile, ocspNonce FROM authority WHERE name = ?',
+    name,
+  )
+  if (row === undefined) return undefined
+  const { subjectProfile, ocspNonce } = row
   const rows = db.all<{ der: Uint8Array }>(
     'SELECT der FROM authority_certificate WHERE authority = ? ORDER BY position',
     name,
   )
-  if (rows.length === 0) return undefined
   const certificates = rows.map(({ der }) => parseCertificate(der))
   const endsAt = Math.min(...certificates.map(({ notAfter }) => notAfter.getTime()))
   return {
     name,
     certificates: certificates.map(({ pem }) => pem),
     notAfter: new Date(endsAt).toISOString(),
+    ...(subjectProfile === null
+      ? {}
+      : { subjectProfile: JSON.parse(subjectProfile) as SubjectProfile }),
+    ocspNonce,
   }
 }

@@ -1,8 +1,8 @@
 import { CertificateError, parseCertificate, type Certificate } from '../pki/certificate.ts'
-import { formatIdentity, isSameIdentity, type CertificateIdentity } from '../pki/identity.ts'
-import { verifyPath } from '../pki/path.ts'
+import type { CertificateIdentity } from '../pki/identity.ts'
 import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
 import { approvedAuthorities } from './approved-authorities.ts'
+import { verifyOwner } from './certificate-owner.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from './database.ts'
 import { invalid } from './input.ts'
@@ -62,9 +62,8 @@ export function certificateRoutes(
           read: () => findCertificate(db, owner, id, thumbprint),
           apply: () => {
             refuseUnknown(id)
-            const { anchors, intermediates } = approvedAuthorities(db)
-            verifyPath(certificate, { anchors, intermediates, at: clock(), purpose })
-            refuseOther(certificate, identityOf(request.params))
+            const approved = { ...approvedAuthorities(db), at: clock(), purpose }
+            verifyOwner(certificate, identityOf(request.params), approved)
             db.run(
               `INSERT INTO certificate (thumbprint, der, ${owner}) VALUES (?, ?, ?)
                ON CONFLICT DO NOTHING`,
@@ -102,12 +101,6 @@ export function readCertificate(field: string, pem: string): Certificate {
     if (!(error instanceof CertificateError)) throw error
     throw invalid(field, `${error.message}; send one certificate in PEM form`, error)
   }
-}
-
-function refuseOther({ identity, subject }: Certificate, wanted: CertificateIdentity): void {
-  if (identity && isSameIdentity(identity, wanted)) return
-  const named = identity ? formatIdentity(identity) : `nobody (${subject})`
-  throw invalid('certificate', `it names ${named}, and not ${formatIdentity(wanted)}`)
 }
 
 export function certificatesOf(

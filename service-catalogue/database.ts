@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { ConfigError } from '../runtime/config.ts'
-import { SCHEMA, SCHEMA_VERSION } from './schema.ts'
+import { MIGRATIONS } from './schema.ts'
 
 /**
  * The catalogue's store. A change that `transaction` returned from survives a power cut; one that
@@ -17,7 +17,8 @@ export interface Database extends Disposable {
 }
 
 /**
- * Opens `stateDir/catalogue.db`, which is made at the first start.
+ * Opens `stateDir/catalogue.db`, which is made at the first start; one of an earlier version is brought up
+ * to this one, as a whole or not at all.
  *
  * @throws ConfigError when it cannot be opened, belongs to another instance, or is gone while the
  * key that signed its snapshots is still there: numbers would begin again at one, and every gateway
@@ -92,15 +93,14 @@ function prepareSchema(
 ): void {
   database.transaction(() => {
     const version = database.get<{ user_version: number }>('PRAGMA user_version')!.user_version
-    if (version === 0) {
-      sqlite.exec(SCHEMA)
-      sqlite.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
-      database.run('INSERT INTO catalogue VALUES (?)', instance)
-    } else if (version !== SCHEMA_VERSION) {
+    if (version > MIGRATIONS.length) {
       throw new ConfigError(
-        `${file}: is of version ${version}, this program knows ${SCHEMA_VERSION}`,
+        `${file}: is of version ${version}, this program knows ${MIGRATIONS.length}`,
       )
     }
+    for (const migration of MIGRATIONS.slice(version)) sqlite.exec(migration)
+    sqlite.exec(`PRAGMA user_version = ${MIGRATIONS.length}`)
+    if (version === 0) database.run('INSERT INTO catalogue VALUES (?)', instance)
   })
   const known = database.get<{ instance: string }>('SELECT instance FROM catalogue')!.instance
   if (known !== instance) {

@@ -11,6 +11,14 @@ export const displayText = {
   pattern: '^(?=.*\\S)[^\\p{Cc}\\p{Cs}]+$',
 } as const
 
+/** Certificates of an authority, one PEM text for each. */
+export const pemList = {
+  type: 'array',
+  minItems: 1,
+  maxItems: 10,
+  items: { type: 'string', minLength: 1, maxLength: 65_536 },
+} as const
+
 /** @throws ExchangeError `admin.invalid` naming the field. */
 export function invalid(field: string, detail: string, cause?: unknown): ExchangeError {
   return new ExchangeError('admin.invalid', `${field}: ${detail}`, { cause })

@@ -55,6 +55,7 @@ function readStatus({ db, instance, clock, publisher }: CatalogueContext): objec
     expiresAt: expiresAt.toISOString(),
     counts: {
       authorities: count(db, 'authority'),
+      timeStampingAuthorities: count(db, 'time_stamping_authority'),
       members: count(db, 'member'),
       subsystems: count(db, 'subsystem'),
       gateways: count(db, 'gateway'),

@@ -8,6 +8,7 @@ import { createMemberRoutes } from './members.ts'
 import { createPublicRoutes } from './public-routes.ts'
 import { createServiceRoutes } from './services.ts'
 import { createSubsystemRoutes } from './subsystems.ts'
+import { createTimeStampingRoutes } from './time-stamping-authorities.ts'
 
 /** Everything the catalogue serves. */
 export function createCatalogueRoutes(context: CatalogueContext): Route[] {
@@ -15,6 +16,7 @@ export function createCatalogueRoutes(context: CatalogueContext): Route[] {
     ...createPublicRoutes(context),
     ...createInspectionRoutes(context),
     ...createAuthorityRoutes(context),
+    ...createTimeStampingRoutes(context),
     ...createMemberRoutes(context),
     ...createSubsystemRoutes(context),
     ...createGatewayRoutes(context),

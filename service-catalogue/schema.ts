@@ -1,10 +1,8 @@
-export const SCHEMA_VERSION = 1
-
 /**
  * Identifiers stand in their decoded form, `INSTANCE/CLASS/MEMBER/…`; times in RFC 3339, UTC.
  * Foreign keys are the second line: the routes say what depends on what, in words.
  */
-export const SCHEMA = `
+const FIRST = `
 CREATE TABLE catalogue (instance TEXT PRIMARY KEY) STRICT;
 
 CREATE TABLE authority (name TEXT PRIMARY KEY) STRICT;
@@ -95,3 +93,30 @@ CREATE TABLE snapshot (
 ) STRICT;
 CREATE INDEX snapshot_unsigned ON snapshot (number) WHERE jws IS NULL;
 `
+
+/** What authorities say of themselves, and who may be asked for time-stamps. */
+const AUTHORITIES_OF_COUNTRIES = `
+-- JSON of protocol/README.md §7.5; NULL: the profile of our own authority
+ALTER TABLE authority ADD COLUMN subjectProfile TEXT;
+ALTER TABLE authority ADD COLUMN ocspNonce TEXT NOT NULL DEFAULT 'required'
+  CHECK (ocspNonce IN ('required', 'optional'));
+
+-- Gateways try them by place, the lowest first
+CREATE TABLE time_stamping_authority (
+  name  TEXT PRIMARY KEY,
+  url   TEXT NOT NULL,
+  place INTEGER NOT NULL
+) STRICT;
+CREATE TABLE time_stamping_certificate (
+  authority TEXT NOT NULL REFERENCES time_stamping_authority ON DELETE CASCADE,
+  position  INTEGER NOT NULL,
+  der       BLOB NOT NULL,
+  PRIMARY KEY (authority, position)
+) STRICT;
+`
+
+/**
+ * The element with number N leads from version N to N + 1. A new database goes through all of them, so
+ * that it is the same as one that was migrated; what was released is not changed any more.
+ */
+export const MIGRATIONS: readonly string[] = [FIRST, AUTHORITIES_OF_COUNTRIES]

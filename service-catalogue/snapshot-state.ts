@@ -7,10 +7,15 @@ import type {
   SnapshotMember,
   SnapshotService,
   SnapshotSubsystem,
+  SnapshotTimeStampingAuthority,
+  SubjectProfile,
 } from '../protocol/snapshot.ts'
 import type { Database } from './database.ts'
 
-export type SnapshotState = Pick<Snapshot, 'authorities' | 'members' | 'gateways' | 'groups'>
+export type SnapshotState = Pick<
+  Snapshot,
+  'authorities' | 'members' | 'gateways' | 'groups' | 'timeStampingAuthorities'
+>
 
 interface ServiceRow {
   subsystem: string
@@ -31,11 +36,13 @@ interface Client {
 
 /** All that is registered, sorted, so that the same state always makes the same bytes. */
 export function readState(db: Database): SnapshotState {
+  const timeStampingAuthorities = readTimeStampingAuthorities(db)
   return {
     authorities: readAuthorities(db),
     members: readMembers(db),
     gateways: readGateways(db),
     groups: readGroups(db),
+    ...(timeStampingAuthorities.length === 0 ? {} : { timeStampingAuthorities }),
   }
 }
 
@@ -46,8 +53,30 @@ function readAuthorities(db: Database): SnapshotAuthority[] {
     ),
   )
   return db
-    .all<{ name: string }>('SELECT name FROM authority ORDER BY name')
-    .map(({ name }) => ({ name, certificates: base64(certificates.get(name)) }))
+    .all<{ name: string; subjectProfile: string | null; ocspNonce: 'required' | 'optional' }>(
+      'SELECT * FROM authority ORDER BY name',
+    )
+    .map(({ name, subjectProfile, ocspNonce }) => ({
+      name,
+      certificates: base64(certificates.get(name)),
+      ...(subjectProfile === null
+        ? {}
+        : { subjectProfile: JSON.parse(subjectProfile) as SubjectProfile }),
+      ...(ocspNonce === 'required' ? {} : { ocspNonce }),
+    }))
+}
+
+function readTimeStampingAuthorities(db: Database): SnapshotTimeStampingAuthority[] {
+  const certificates = byOwner(
+    db.all<Der>(
+      'SELECT authority AS owner, der FROM time_stamping_certificate ORDER BY authority, position',
+    ),
+  )
+  return db
+    .all<{ name: string; url: string }>(
+      'SELECT name, url FROM time_stamping_authority ORDER BY place, name',
+    )
+    .map(({ name, url }) => ({ name, url, certificates: base64(certificates.get(name)) }))
 }
 
 function readMembers(db: Database): SnapshotMember[] {

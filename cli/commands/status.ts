@@ -10,7 +10,7 @@ interface Status {
   expiresAt?: string
   catalogue?: { heardAt?: string; fault?: string }
   /** A gateway lists its own; the authority counts what it issued. */
-  certificates?: { notAfter: string }[] | Record<string, number>
+  certificates?: { notAfter: string; fault?: string }[] | Record<string, number>
   expiringCertificates?: unknown[]
   ocsp?: { status: string; fault?: string }[]
   timeStamping?: {
@@ -85,6 +85,7 @@ function attention(status: Status): string[] {
     ...(program === 'gateway' && snapshot === undefined ? ['no snapshot'] : []),
     ...(catalogue?.fault ? [`catalogue: ${catalogue.fault}`] : []),
     ...(isOver(snapshot?.expiresAt ?? expiresAt) ? ['the snapshot has expired'] : []),
+    ...(Array.isArray(certificates) ? certificates.flatMap(({ fault }) => fault ?? []) : []),
     ...(ended.length > 0 ? [`${ended.length} certificates have expired`] : []),
     ...(expiringCertificates.length > 0
       ? [`${expiringCertificates.length} registered certificates end soon`]

@@ -1,9 +1,28 @@
 import { formatId, memberOf, readClientId, type ClientId } from '../../protocol/identifiers.ts'
-import type { Snapshot, SnapshotMember, SnapshotService } from '../../protocol/snapshot.ts'
+import type {
+  Snapshot,
+  SnapshotAuthority,
+  SnapshotMember,
+  SnapshotService,
+  SubjectProfile,
+} from '../../protocol/snapshot.ts'
 import { parseCertificate, type Certificate } from '../../pki/certificate.ts'
 import type { CatalogueView, GatewayEntry } from '../catalogue-view.ts'
 
+/** An approved authority, and the terms that hold for the certificates below it. */
+export interface ApprovedAuthority {
+  readonly name: string
+  /** Where a path ends. */
+  readonly anchor: Certificate
+  readonly intermediates: readonly Certificate[]
+  /** Undefined: it writes subjects as our own authority does (protocol/README.md §7.5). */
+  readonly subjectProfile?: SubjectProfile
+  /** Whether answers of its OCSP responder must repeat the nonce (RFC 9654). */
+  readonly ocspNonce: 'required' | 'optional'
+}
+
 export interface IndexedSnapshot extends CatalogueView {
+  readonly authorities: readonly ApprovedAuthority[]
   /** First certificate of each approved authority. */
   readonly anchors: readonly Certificate[]
   readonly intermediates: readonly Certificate[]
@@ -17,7 +36,7 @@ export interface IndexedSnapshot extends CatalogueView {
  * @throws CertificateError, ExchangeError when the catalogue signed something unreadable.
  */
 export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
-  const authorities = snapshot.authorities.map(({ certificates }) => certificates.map(read))
+  const authorities = snapshot.authorities.flatMap(readAuthority)
   const gateways = new Map<string, GatewayEntry>(
     snapshot.gateways.map(({ id, address, certificates, clients }) => [
       id,
@@ -39,8 +58,9 @@ export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
     instance: snapshot.instance,
     issuedAt: new Date(snapshot.issuedAt),
     expiresAt: new Date(snapshot.expiresAt),
-    anchors: authorities.flatMap(([root]) => (root ? [root] : [])),
-    intermediates: authorities.flatMap(([, ...rest]) => rest),
+    authorities,
+    anchors: authorities.map(({ anchor }) => anchor),
+    intermediates: authorities.flatMap(({ intermediates }) => intermediates),
     timeStampingAuthorities: (snapshot.timeStampingAuthorities ?? []).map(
       ({ name, url, certificates }) => ({ name, url, certificates: certificates.map(read) }),
     ),
@@ -62,6 +82,14 @@ export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
     ],
     clients: () => members.clients,
   }
+}
+
+function readAuthority(authority: SnapshotAuthority): ApprovedAuthority[] {
+  const { name, certificates, subjectProfile, ocspNonce = 'required' } = authority
+  const [anchor, ...intermediates] = certificates.map(read)
+  if (anchor === undefined) return []
+  const profile = subjectProfile === undefined ? {} : { subjectProfile }
+  return [{ name, anchor, intermediates, ...profile, ocspNonce }]
 }
 
 const read = (base64: string): Certificate => parseCertificate(Buffer.from(base64, 'base64'))

@@ -3,7 +3,13 @@ import { errorEntry, ExchangeError } from '../../protocol/errors.ts'
 import { formatId, memberOf, readClientId, readServiceId } from '../../protocol/identifiers.ts'
 import type { Endpoint } from '../../protocol/snapshot.ts'
 import { METHODS } from '../../protocol/methods.ts'
-import { CertificateError, parseCertificate, parseCertificates } from '../../pki/certificate.ts'
+import {
+  CertificateError,
+  parseCertificate,
+  parseCertificates,
+  type Certificate,
+} from '../../pki/certificate.ts'
+import type { CertificateIdentity } from '../../pki/identity.ts'
 import { bodyParser, type ApiRequest, type Route } from '../../runtime/admin-api.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Connection, InformationSystem, Settings } from '../access/settings.ts'
@@ -16,6 +22,8 @@ interface Deps {
   readonly instance: string
   /** Whether this gateway speaks for a subsystem; undefined while no snapshot says. */
   readonly speaksFor: (subsystem: string) => boolean | undefined
+  /** Whom a certificate names by the profile of its authority; undefined: nobody that is known here. */
+  readonly identityOf: (certificate: Certificate) => CertificateIdentity | undefined
   readonly status: () => object
 }
 
@@ -67,7 +75,7 @@ const parseSystem = bodyParser<{ client: string; certificate: string }>({
 
 /** What a gateway's own administrator does: connect services, grant access, register systems. */
 export function createSettingsRoutes(deps: Deps): Route[] {
-  const { settings, clock, instance, status } = deps
+  const { settings, instance, status } = deps
   return [
     { method: 'GET', path: '/status', access: 'public', handle: () => ({ body: { ready: true } }) },
     { method: 'GET', path: '/admin/status', access: 'admin', handle: () => ({ body: status() }) },
@@ -133,7 +141,7 @@ export function createSettingsRoutes(deps: Deps): Route[] {
       method: 'POST',
       path: '/admin/information-systems',
       access: 'admin',
-      handle: ({ body }) => ({ status: 201, body: addSystem(settings, body, clock()) }),
+      handle: ({ body }) => ({ status: 201, body: addSystem(deps, body) }),
     },
     {
       method: 'DELETE',
@@ -203,17 +211,17 @@ function addGrant(deps: Deps, body: unknown): Grant {
   return made
 }
 
-function addSystem(settings: Settings, body: unknown, at: Date): object {
+function addSystem({ settings, clock, identityOf }: Deps, body: unknown): object {
   const { client: name, certificate: pem } = parseSystem(body)
   const client = formatId(named('client', () => readClientId(name)))
   const [certificate] = readCertificates(pem)
   if (certificate === undefined) {
     throw new ExchangeError('admin.invalid', '/certificate holds no certificate')
   }
-  if (certificate.notAfter <= at) {
+  if (certificate.notAfter <= clock()) {
     throw new ExchangeError('admin.invalid', `${certificate.subject} has expired`)
   }
-  const { identity } = certificate
+  const identity = identityOf(certificate)
   const member = identity && `${identity.instance}/${identity.memberClass}/${identity.member}`
   if (member !== undefined && member !== memberOf(readClientId(client))) {
     throw new ExchangeError(

@@ -89,6 +89,31 @@ describe('the view of a snapshot', () => {
     expect(none.anchors).toEqual([])
   })
 
+  it('has each authority with its own terms, and time-stamping authorities in their order', () => {
+    const { root, issuing } = pair.authority
+    const subjectProfile = {
+      instance: { value: 'KH-TEST' },
+      memberClass: { value: 'GOV' },
+      member: { attribute: '2.5.4.97', prefix: 'NTRKH-' },
+    }
+    const [authority] = pair.snapshot.authorities
+    const { name } = authority!
+    const der = root.certificate.der.toString('base64')
+    const own = { name, anchor: root.certificate, intermediates: [issuing.certificate] }
+    expect(pair.view.authorities).toEqual([{ ...own, ocspNonce: 'required' }])
+    expect(pair.view.timeStampingAuthorities).toEqual([])
+    const terms = { subjectProfile, ocspNonce: 'optional' } as const
+    const timeStampers = ['B', 'A'].map((label) => ({ name: label, url: `http://${label}` }))
+    const view = index({
+      authorities: [{ ...authority!, ...terms }],
+      timeStampingAuthorities: timeStampers.map((entry) => ({ ...entry, certificates: [der] })),
+    })
+    expect(view.authorities).toEqual([{ ...own, ...terms }])
+    expect(view.timeStampingAuthorities).toEqual(
+      timeStampers.map((entry) => ({ ...entry, certificates: [root.certificate] })),
+    )
+  })
+
   it('has every certificate of members and gateways, for their states to be fetched', () => {
     const { bank, registry } = pair.keys
     expect(pair.view.certificates).toHaveLength(4)

@@ -72,7 +72,7 @@ async function admin(
 
 async function issueOver(running: RunningAuthority, kind = 'authentication') {
   const { instance: _, ...identity } = GATEWAY
-  const csr = createCsr({ identity: GATEWAY, ...(await generateKey('P-256')) }).pem
+  const csr = (await createCsr({ identity: GATEWAY, key: await generateKey('P-256') })).pem
   return admin(running, 'POST', '/admin/certificates', { body: { csr, kind, identity } })
 }
 
@@ -191,7 +191,7 @@ describe('authority server', () => {
     const { authority, publicUrl } = await start()
     const { root, issuing } = authority
     const key = await generateKey('P-256')
-    const certificate = authority.issueServer(key.publicKey, ['localhost'])
+    const certificate = await authority.issueServer(key.publicKey, ['localhost'])
     const request64 = createOcspRequest(certificate, issuing).toString('base64')
     for (const path of [encodeURIComponent(request64), request64]) {
       const answer = await fetch(`${publicUrl}/ocsp/${path}`)
@@ -207,7 +207,9 @@ describe('authority server', () => {
   it('lets no cache keep an answer with a nonce', async () => {
     const { authority, publicUrl } = await start()
     const { issuing } = authority
-    const certificate = authority.issueServer((await generateKey('P-256')).publicKey, ['localhost'])
+    const certificate = await authority.issueServer((await generateKey('P-256')).publicKey, [
+      'localhost',
+    ])
     const nonce = Buffer.from('a nonce of this call')
     const { answer, der } = await askOcsp(
       publicUrl,
