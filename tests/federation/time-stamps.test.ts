@@ -96,6 +96,8 @@ it('one that is approved stamps everything, and openssl proves it', async () => 
     const verify = ['ts', '-verify', '-data', at('stamp.tst.data'), '-in', at('stamp.tst')]
     const proof = await openssl([...verify, '-token_in', '-CAfile', at('tsa-root.pem')])
     expect(proof.output).toContain('Verification: OK')
+    const show = ['-in', at('stamp.tst'), '-token_in', '-token_out', '-text']
+    expect((await openssl('ts', '-reply', ...show)).output).toMatch(/\nTime stamp: .* GMT\n/)
     const data = readFileSync(at('stamp.tst.data'), 'utf8')
     expect(data).toMatch(/^spean-log-stamp 1\ngateway KH-TEST\/GOV\/REG\/REG-1\nrecords \d+ \d+\n/)
     writeFileSync(at('stamp.tst.data'), data.replace('GOV', 'G0V'))
