@@ -273,7 +273,7 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
     })
   })
 
-  describe(`${name} as an ExchangeLogStore: entries and servedSince`, () => {
+  describe(`${name} as an ExchangeLogStore: entries, after and servedSince`, () => {
     it('gives all entries of one exchange, oldest first, and of no other', async () => {
       await using store = await open()
       await store.append(requestEntry('x', { side: 'client' }))
@@ -282,6 +282,17 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
       await store.append(responseEntry('x', 3, { side: 'provider' }))
       expect((await store.entries('x')).map(({ position }) => position)).toEqual([1, 3, 4])
       expect(await store.entries('X')).toEqual([])
+    })
+
+    it('gives the entries after a position, oldest first, in pages', async () => {
+      await using store = await open()
+      for (const id of ['a', 'b', 'c', 'd', 'e']) await store.append(requestEntry(id))
+      const ids = async (position: number, limit: number): Promise<string[]> =>
+        (await store.after(position, limit)).map(({ exchangeId }) => exchangeId)
+      expect(await ids(0, 2)).toEqual(['a', 'b'])
+      expect(await ids(2, 9)).toEqual(['c', 'd', 'e'])
+      expect(await ids(5, 9)).toEqual([])
+      expect((await store.after(4, 1))[0]).toMatchObject(requestEntry('e'))
     })
 
     it('names the requests that were recorded on the provider side since an instant', async () => {
