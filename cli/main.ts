@@ -5,6 +5,7 @@ import { ApiError } from '../runtime/api-client.ts'
 import { ConfigError } from '../runtime/config.ts'
 import { addAdapterCommands } from './commands/adapter.ts'
 import { addCatalogueCommands } from './commands/catalogue.ts'
+import { addCertCommands } from './commands/cert.ts'
 import { addGatewayCommands } from './commands/gateway.ts'
 import { addLogCommands } from './commands/log.ts'
 import { addStatusCommand } from './commands/status.ts'
@@ -21,6 +22,7 @@ addLogCommands(program)
 addCatalogueCommands(program)
 addGatewayCommands(program)
 addAdapterCommands(program)
+addCertCommands(program)
 
 try {
   await program.parseAsync()

@@ -22,6 +22,12 @@ export function printRecord(record: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of entries) console.log(`${name.padEnd(width)}  ${toCell(value)}`)
 }
 
+/** Prints a line of text, made safe like a cell of a table; it may begin with an empty line. */
+export function printLine(text: string): void {
+  const [, empty = '', rest = ''] = /^(\n*)(.*)$/s.exec(text) ?? []
+  console.log(empty + toCell(rest))
+}
+
 /** Prints for programs: one JSON document, whole. */
 export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, undefined, 2))

@@ -45,6 +45,9 @@ export interface OpenProfile {
   /** Members have neither of these: the operator has. */
   readonly hasCatalogue: boolean
   readonly hasAuthority: boolean
+  /** PEM root of the instance, absolute path. */
+  readonly caFile: string
+  readonly catalogueUrl: string | undefined
   catalogue(): ApiClient
   authority(): ApiClient
   /** @param name undefined: the only one there is. */
@@ -76,6 +79,8 @@ export function openProfile(named: string | undefined): OpenProfile {
     gatewayNames,
     hasCatalogue: profile.catalogue !== undefined,
     hasAuthority: profile.authority !== undefined,
+    caFile: at(profile.caFile),
+    catalogueUrl: profile.catalogue?.url,
     catalogue: () => open(profile.catalogue, 'catalogue'),
     authority: () => open(profile.authority, 'authority'),
     gateway: (name) => {
