@@ -98,6 +98,7 @@ export async function startGateway(
   const known = {
     gateway: config.gatewayId,
     revocation: (thumbprint: string) => ocsp.revocation(thumbprint),
+    clockWords: () => clockCheck.words(),
   }
 
   const spool = createSpool({
