@@ -9,9 +9,12 @@ export interface OwnKnowledge {
   readonly revocation: (
     thumbprint: string,
   ) => { readonly revokedAt?: Date; readonly reason?: string } | undefined
+  /** How right its clock is, as part of a sentence: a wrong one makes good certificates bad. */
+  readonly clockWords: () => string
 }
 
-interface Lack {
+/** Why a certificate cannot be used. */
+export interface Lack {
   /** Nothing but that the catalogue does not list it. */
   readonly inactive: boolean
   readonly words: string
@@ -26,13 +29,13 @@ export function lackOf(
   certificate: Certificate,
   isListed: boolean,
   at: Date,
-  { revocation }: OwnKnowledge,
+  { revocation, clockWords }: OwnKnowledge,
 ): Lack | undefined {
   const { notBefore, notAfter, thumbprint } = certificate
   const revoked = revocation(thumbprint)
   const bad = [
-    ...(at > notAfter ? [`expired at ${notAfter.toISOString()}`] : []),
-    ...(at < notBefore ? [`is not valid before ${notBefore.toISOString()}`] : []),
+    ...(at > notAfter ? [`expired at ${notAfter.toISOString()} (${clockWords()})`] : []),
+    ...(at < notBefore ? [`is valid from ${notBefore.toISOString()} on (${clockWords()})`] : []),
     ...(revoked ? [`was revoked at ${revoked.revokedAt?.toISOString()} (${revoked.reason})`] : []),
   ]
   if (isListed && bad.length === 0) return undefined

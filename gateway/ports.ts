@@ -59,9 +59,10 @@ export interface Signer {
    */
   verifyCanSign(member: string, catalogue: CatalogueView, at: Date): void
   /**
-   * Signs in the name of a member, with the first certificate that others believe.
+   * Signs in the name of a member, with the first certificate that others believe; without one with any:
+   * an answer that was given is theirs to judge.
    *
-   * @throws ExchangeError as {@link Signer.verifyCanSign}.
+   * @throws ExchangeError `client.not-served` without a key of that member.
    */
   sign(member: string, manifest: Manifest, catalogue: CatalogueView, at: Date): string
 }

@@ -129,6 +129,7 @@ export async function startGateway(
   const known = {
     gateway: config.gatewayId,
     revocation: (thumbprint: string) => ocsp.revocation(thumbprint),
+    clockWords: () => clockCheck.words(),
   }
 
   const spool = createSpool({

@@ -4,7 +4,7 @@ import { algorithmOf, signJws } from '../protocol/jws.ts'
 import { manifestText } from '../protocol/manifest.ts'
 import type { Certificate } from '../pki/certificate.ts'
 import type { CatalogueView } from './catalogue-view.ts'
-import { lackOf, unsuitable, type OwnKnowledge } from './own-lacks.ts'
+import { lackOf, unsuitable, type Lack, type OwnKnowledge } from './own-lacks.ts'
 import type { Signer } from './ports.ts'
 
 export interface SigningKey {
@@ -18,28 +18,29 @@ export interface SigningKey {
 export function createSigner(keys: readonly SigningKey[], known: OwnKnowledge): Signer {
   const byMember = Map.groupBy(keys, ({ member }) => member)
 
-  const suitableKey = (member: string, catalogue: CatalogueView, at: Date): SigningKey => {
-    const held = byMember.get(member)
-    if (held === undefined) {
-      const detail = `gateway ${known.gateway} holds no signing key of ${member}`
-      throw new ExchangeError('client.not-served', detail)
-    }
-    const lacks = []
-    for (const key of held) {
-      const { thumbprint } = key.certificate
-      const isListed = catalogue.signingCertificate(member, thumbprint) !== undefined
-      const lack = lackOf(key.certificate, isListed, at, known)
-      if (lack === undefined) return key
-      lacks.push(lack)
-    }
-    throw unsuitable(lacks, { owner: member, use: 'signing' }, known)
+  const keysOf = (member: string): [SigningKey, ...SigningKey[]] => {
+    const [first, ...others] = byMember.get(member) ?? []
+    if (first) return [first, ...others]
+    const detail = `gateway ${known.gateway} holds no signing key of ${member}`
+    throw new ExchangeError('client.not-served', detail)
+  }
+  const lackOfKey = (key: SigningKey, catalogue: CatalogueView, at: Date): Lack | undefined => {
+    const { member, certificate } = key
+    const listed = catalogue.signingCertificate(member, certificate.thumbprint)
+    return lackOf(certificate, listed !== undefined, at, known)
   }
 
   return {
     isSignerOf: (member) => byMember.has(member),
-    verifyCanSign: (member, catalogue, at) => void suitableKey(member, catalogue, at),
+    verifyCanSign: (member, catalogue, at) => {
+      const lacks = keysOf(member).map((key) => lackOfKey(key, catalogue, at))
+      if (lacks.includes(undefined)) return
+      const found = lacks.filter((lack) => lack !== undefined)
+      throw unsuitable(found, { owner: member, use: 'signing' }, known)
+    },
     sign: (member, manifest, catalogue, at) => {
-      const key = suitableKey(member, catalogue, at)
+      const keys = keysOf(member)
+      const key = keys.find((held) => lackOfKey(held, catalogue, at) === undefined) ?? keys[0]
       const header = {
         alg: algorithmOf(key.privateKey),
         iat: Math.floor(at.getTime() / 1000),

@@ -13,8 +13,8 @@ export interface CertificateState {
 }
 
 const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/
-/** Canonical base64 (RFC 4648 §4): one text for each sequence of bytes. */
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+/** Base64 with its padding and nothing in between (RFC 4648 §4). */
+const BASE64 = /^(?=.)(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
 /**
  * Reads the body of a message of §6.5, set by another gateway.

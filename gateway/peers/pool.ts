@@ -94,7 +94,6 @@ const BAD = new Set<ErrorCode>([
   'certificate.revoked',
   'certificate.untrusted',
   'certificate.issuer-missing',
-  'certificate.not-yet-valid',
 ])
 
 /**

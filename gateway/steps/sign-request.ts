@@ -41,7 +41,9 @@ export function signRequest(
   const { catalogue } = complete
   const now = clock()
   authentication.verifyActive(catalogue, now)
-  const requestJws = signer.sign(memberOf(complete.client), request, catalogue, now)
+  const member = memberOf(complete.client)
+  signer.verifyCanSign(member, catalogue, now)
+  const requestJws = signer.sign(member, request, catalogue, now)
   if (requestJws.length > LIMITS.manifestBytes) {
     throw new ExchangeError(
       'request.headers-too-large',

@@ -8,8 +8,7 @@ import type { ProviderGateway } from '../ports.ts'
  * Makes and signs the answer's manifest in the name of the provider's member, bound to the signed
  * request that it answers (protocol/README.md §5.1).
  *
- * @throws ExchangeError `client.not-served`, `gateway.certificate-inactive`, `gateway.certificate-unsuitable`:
- *   seldom, for `authorise` has looked.
+ * @throws ExchangeError `client.not-served` without a key of that member.
  */
 export function signResponse(
   answered: Answered,

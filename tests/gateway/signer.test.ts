@@ -101,10 +101,10 @@ describe('the signer', () => {
     expect(jws.header['x5t#S256']).toBe(keys.bank.certificate.thumbprint)
     const revokedAt = new Date('2026-01-02T03:04:05Z')
     const revoked = createSigner([unlisted, keys.bank], {
-      gateway: 'G',
+      ...known,
       revocation: () => ({ revokedAt, reason: 'keyCompromise' }),
     })
-    expect(() => revoked.sign(BANK, MANIFEST, view, NOW)).toThrow(
+    expect(() => revoked.verifyCanSign(BANK, view, NOW)).toThrow(
       coded(
         'gateway.certificate-unsuitable',
         /was revoked at 2026-01-02.*keyCompromise.*; .*was revoked/,

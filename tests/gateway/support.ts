@@ -39,6 +39,7 @@ export const silent = createLogger('test', 'silent')
 export const knowledgeOf = (gateway: string): OwnKnowledge => ({
   gateway,
   revocation: () => undefined,
+  clockWords: () => 'the clock is right',
 })
 
 export interface Side<G> {
