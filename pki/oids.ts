@@ -60,8 +60,6 @@ export const OID = {
   ecdsaWithSha512: '1.2.840.10045.4.3.4',
   ed25519: '1.3.101.112',
   // RFC 5480 §2.1.1
-  ecPublicKey: '1.2.840.10045.2.1',
-  // RFC 8017 appendix B.1: hashes of a DigestInfo
   // RFC 8018 appendix A.4, RFC 7914 §7: encrypted keys
   pbes2: '1.2.840.113549.1.5.13',
   scrypt: '1.3.6.1.4.1.11591.4.11',
