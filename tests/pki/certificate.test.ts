@@ -11,6 +11,7 @@ import { OID } from '../../pki/oids.ts'
 import {
   alterations,
   createLeaf,
+  DAY_MS,
   NOW,
   openssl,
   outcomeOf,
@@ -110,10 +111,10 @@ describe('certificate', () => {
 
   it('lets no certificate outlive its issuer', async () => {
     const { authority, key } = await createLeaf()
-    const leaf = authority.issue({
+    const leaf = await authority.issue({
       profile: 'signing',
       publicKey: key.publicKey,
-      validityDays: 40_000,
+      lifetimeMs: 40_000 * DAY_MS,
     })
     expect(leaf.notAfter).toEqual(authority.issuing.certificate.notAfter)
     expect(leaf.extendedKeyUsage).toBeUndefined()

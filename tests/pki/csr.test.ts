@@ -22,7 +22,7 @@ describe('csr', () => {
     async (kind) => {
       const key = await generateKey(kind)
       const folder = temporaryFolder()
-      const request = createCsr({ identity: GATEWAY, ...key, subjectAltNames: NAMES })
+      const request = await createCsr({ identity: GATEWAY, key, subjectAltNames: NAMES })
       writeFiles(folder, { 'made.csr': request.pem })
       const { exitCode, output } = await openssl([
         'req',
@@ -61,11 +61,8 @@ describe('csr', () => {
 
   it('refuses a request signed with another key than the one it names', async () => {
     const [named, signing] = [await generateKey('P-256'), await generateKey('P-256')]
-    const request = createCsr({
-      identity: GATEWAY,
-      publicKey: named.publicKey,
-      privateKey: signing.privateKey,
-    })
+    const key = { ...signing, publicKey: named.publicKey }
+    const request = await createCsr({ identity: GATEWAY, key })
     expect(() => parseCsr(request.der)).toThrow(CertificateError)
   })
 
@@ -81,7 +78,7 @@ describe('csr', () => {
 
   it('refuses every truncation and every altered byte', async () => {
     const key = await generateKey('P-256')
-    const { der } = createCsr({ identity: GATEWAY, ...key, subjectAltNames: NAMES })
+    const { der } = await createCsr({ identity: GATEWAY, key, subjectAltNames: NAMES })
     for (const bytes of truncations(der)) expect(outcomeOf(() => parseCsr(bytes))).toBe('refused')
     // Every byte is signed, is the signature, or is the frame around both.
     for (const bytes of alterations(der)) expect(outcomeOf(() => parseCsr(bytes))).toBe('refused')

@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -10,6 +9,7 @@ import { verifyPath } from '../../pki/path.ts'
 import {
   createLeaf,
   createTestAuthority,
+  DAY_MS,
   later,
   name,
   NOW,
@@ -17,6 +17,7 @@ import {
   temporaryFolder,
   writeFiles,
   type TestAuthority,
+  type TestIssuer,
 } from './support.ts'
 
 const KINDS = ['authentication', 'signing', 'information-system', 'server'] as const
@@ -36,7 +37,7 @@ beforeAll(async () => {
   ;({ authority, key } = await createLeaf())
 })
 
-const leafOf = (profile: CertificateKind): Certificate =>
+const leafOf = (profile: CertificateKind): Promise<Certificate> =>
   authority.issue({ profile, publicKey: key.publicKey, subjectAltNames: ['localhost'] })
 
 function check(leaf: Certificate, overrides: Partial<Parameters<typeof verifyPath>[1]> = {}) {
@@ -61,7 +62,7 @@ describe('path', () => {
       const folder = temporaryFolder()
       writeFiles(folder, { 'root.pem': root.certificate.pem, 'ca.pem': issuing.certificate.pem })
       for (const [profile, purposes] of Object.entries(OPENSSL_PURPOSES)) {
-        const leaf = issue({
+        const leaf = await issue({
           profile: profile as CertificateKind,
           publicKey: made.key.publicKey,
           subjectAltNames: profile === 'server' ? ['localhost', '127.0.0.1'] : [],
@@ -87,48 +88,49 @@ describe('path', () => {
     },
   )
 
-  it('ends at the issuing authority when that is the approved one', () => {
+  it('ends at the issuing authority when that is the approved one', async () => {
     const anchors = [authority.issuing.certificate]
-    expect(check(leafOf('authentication'), { anchors, intermediates: [] })).toHaveLength(2)
+    expect(check(await leafOf('authentication'), { anchors, intermediates: [] })).toHaveLength(2)
   })
 
   it.each([
     ['before its first second', -1],
     ['after its last second', 731],
-  ])('refuses a certificate %s', (_what, days) => {
-    expect(() => check(leafOf('authentication'), { at: later(days) })).toThrow(expired)
+  ])('refuses a certificate %s', async (_what, days) => {
+    const leaf = await leafOf('authentication')
+    expect(() => check(leaf, { at: later(days) })).toThrow(expired)
   })
 
-  it('accepts the first and the last second of a life', () => {
-    const leaf = leafOf('authentication')
+  it('accepts the first and the last second of a life', async () => {
+    const leaf = await leafOf('authentication')
     for (const at of [leaf.notBefore, leaf.notAfter]) expect(check(leaf, { at })).toHaveLength(3)
   })
 
-  it('names subject, dates and time of the check when a certificate is expired', () => {
-    const leaf = leafOf('authentication')
+  it('names subject, dates and time of the check when a certificate is expired', async () => {
+    const leaf = await leafOf('authentication')
     const texts = [leaf.subject, leaf.notBefore, leaf.notAfter, later(731)].map((value) =>
       value instanceof Date ? value.toISOString() : value,
     )
     for (const text of texts) expect(() => check(leaf, { at: later(731) })).toThrow(text)
   })
 
-  it('refuses an expired certificate above the leaf', () => {
-    const short = issueCertificate({
+  it('refuses an expired certificate above the leaf', async () => {
+    const short = await issueCertificate({
       profile: 'issuing-authority',
       subject: authority.issuing.certificate.subjectDer,
       publicKey: authority.issuing.certificate.publicKey,
       issuer: authority.root,
       at: later(-40),
-      validityDays: 30,
+      lifetimeMs: 30 * DAY_MS,
     })
-    const leaf = leafOf('authentication')
+    const leaf = await leafOf('authentication')
     expect(() => check(leaf, { intermediates: [short] })).toThrow(expired)
     // The renewed certificate beside it is found.
     const both = [short, authority.issuing.certificate]
     expect(check(leaf, { intermediates: both })).toHaveLength(3)
   })
 
-  it('refuses a certificate for another use than the one asked for', () => {
+  it('refuses a certificate for another use than the one asked for', async () => {
     const allowed: Record<CertificateKind, readonly CertificateKind[]> = {
       authentication: ['authentication', 'information-system', 'server'],
       signing: ['signing'],
@@ -137,7 +139,8 @@ describe('path', () => {
     }
     for (const kind of KINDS) {
       for (const purpose of KINDS) {
-        const verify = () => check(leafOf(kind), { purpose })
+        const leaf = await leafOf(kind)
+        const verify = () => check(leaf, { purpose })
         if (allowed[kind].includes(purpose)) expect(verify()).toHaveLength(3)
         else expect(verify).toThrow(untrusted)
       }
@@ -146,26 +149,31 @@ describe('path', () => {
 
   it('refuses a certificate of an authority that is not approved', async () => {
     const other = await createTestAuthority()
-    const leaf = other.issue({ profile: 'authentication', publicKey: key.publicKey })
+    const leaf = await other.issue({ profile: 'authentication', publicKey: key.publicKey })
     const intermediates = [other.issuing.certificate, other.root.certificate]
     expect(() => check(leaf, { intermediates })).toThrow(untrusted)
     // The same names, another key: the other root claims to be ours.
     expect(() => check(leaf)).toThrow(untrusted)
   })
 
-  it('refuses a certificate whose issuing certificate is not at hand', () => {
-    expect(() => check(leafOf('authentication'), { intermediates: [] })).toThrow(untrusted)
+  it('refuses a certificate whose issuing certificate is not at hand', async () => {
+    const leaf = await leafOf('authentication')
+    expect(() => check(leaf, { intermediates: [] })).toThrow(untrusted)
   })
 
-  it('refuses a certificate with an altered signature', () => {
-    const der = Buffer.from(leafOf('authentication').der)
+  it('refuses a certificate with an altered signature', async () => {
+    const der = Buffer.from((await leafOf('authentication')).der)
     der[der.length - 1]! ^= 1
     expect(() => check(parseCertificate(der))).toThrow(untrusted)
   })
 
-  it('refuses a leaf that acts as an authority', () => {
-    const issuer = { certificate: leafOf('authentication'), privateKey: key.privateKey }
-    const leaf = authority.issue({ profile: 'authentication', publicKey: key.publicKey, issuer })
+  it('refuses a leaf that acts as an authority', async () => {
+    const issuer = { certificate: await leafOf('authentication'), key }
+    const leaf = await authority.issue({
+      profile: 'authentication',
+      publicKey: key.publicKey,
+      issuer,
+    })
     const intermediates = [issuer.certificate, authority.issuing.certificate]
     expect(() => check(leaf, { intermediates })).toThrow(untrusted)
   })
@@ -176,7 +184,7 @@ describe('path', () => {
 
   it('refuses more authorities in a row than the path length allows', async () => {
     const below = await issuingAuthority(authority.issuing, 'below')
-    const leaf = authority.issue({
+    const leaf = await authority.issue({
       profile: 'authentication',
       publicKey: key.publicKey,
       issuer: below,
@@ -208,9 +216,9 @@ describe('path', () => {
     ],
   ])('refuses what was issued by a certificate %s', async (_what, extensions) => {
     const certificate = await madeByOpenssl(authority.root, extensions)
-    const issuer = { certificate, privateKey: key.privateKey }
+    const issuer = { certificate, key }
     const { notBefore: at } = certificate
-    const leaf = authority.issue({
+    const leaf = await authority.issue({
       profile: 'authentication',
       publicKey: key.publicKey,
       issuer,
@@ -223,18 +231,20 @@ describe('path', () => {
     const authorities = await Promise.all(
       Array.from({ length: 12 }, () => issuingAuthority(authority.root, 'issuing')),
     )
-    const intermediates = authorities.flatMap((issuer) =>
-      authorities.map(({ certificate }) =>
-        issueCertificate({
-          profile: 'root-authority',
-          subject: certificate.subjectDer,
-          publicKey: certificate.publicKey,
-          issuer,
-          at: NOW,
-        }),
+    const intermediates = await Promise.all(
+      authorities.flatMap((issuer) =>
+        authorities.map(({ certificate }) =>
+          issueCertificate({
+            profile: 'root-authority',
+            subject: certificate.subjectDer,
+            publicKey: certificate.publicKey,
+            issuer,
+            at: NOW,
+          }),
+        ),
       ),
     )
-    const leaf = authority.issue({
+    const leaf = await authority.issue({
       profile: 'authentication',
       publicKey: key.publicKey,
       issuer: authorities[0]!,
@@ -259,11 +269,11 @@ const LEAF_EXTENSIONS = [
 ]
 
 /** A certificate for `key` that openssl signs with an issuer of ours; valid from now on. */
-async function madeByOpenssl(issuer: Issuer, extensions: string[]): Promise<Certificate> {
+async function madeByOpenssl(issuer: TestIssuer, extensions: string[]): Promise<Certificate> {
   const folder = temporaryFolder()
-  const pem = ({ privateKey }: { privateKey: KeyObject }): string =>
+  const pem = ({ privateKey }: KeyPair): string =>
     privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-  const files = { 'ca.pem': issuer.certificate.pem, 'ca.key': pem(issuer), 'own.key': pem(key) }
+  const files = { 'ca.pem': issuer.certificate.pem, 'ca.key': pem(issuer.key), 'own.key': pem(key) }
   writeFiles(folder, files)
   const made = await openssl(
     ['req', '-x509', '-new', '-key', join(folder, 'own.key'), '-subj', '/O=KH-TEST/CN=odd'],
@@ -275,14 +285,14 @@ async function madeByOpenssl(issuer: Issuer, extensions: string[]): Promise<Cert
   return parseCertificate(readFileSync(join(folder, 'odd.pem'), 'utf8'))
 }
 
-async function issuingAuthority(issuer: Issuer, commonName: string): Promise<Issuer> {
-  const { privateKey, publicKey } = await generateKey('P-256')
-  const certificate = issueCertificate({
+async function issuingAuthority(issuer: Issuer, commonName: string): Promise<TestIssuer> {
+  const key = await generateKey('P-256')
+  const certificate = await issueCertificate({
     profile: 'issuing-authority',
     subject: name(commonName),
-    publicKey,
+    publicKey: key.publicKey,
     issuer,
     at: NOW,
   })
-  return { certificate, privateKey }
+  return { certificate, key }
 }

@@ -50,13 +50,18 @@ export async function openssl(...args: (string | string[])[]): Promise<Outcome> 
   }
 }
 
+/** An issuer whose key can be handed to openssl. */
+export interface TestIssuer extends Issuer {
+  readonly key: KeyPair
+}
+
 export interface TestAuthority {
-  readonly root: Issuer
-  readonly issuing: Issuer
+  readonly root: TestIssuer
+  readonly issuing: TestIssuer
   /** Issues with the issuing authority at NOW unless told otherwise. */
   readonly issue: (
     request: Partial<IssueRequest> & Pick<IssueRequest, 'profile' | 'publicKey'>,
-  ) => Certificate
+  ) => Promise<Certificate>
 }
 
 export function name(commonName: string): Buffer {
@@ -69,18 +74,18 @@ export function name(commonName: string): Buffer {
 export async function createTestAuthority(kind: KeyKind = 'P-256'): Promise<TestAuthority> {
   const [rootKey, issuingKey] = await Promise.all([generateKey(kind), generateKey(kind)])
   const root = {
-    privateKey: rootKey.privateKey,
-    certificate: issueCertificate({
+    key: rootKey,
+    certificate: await issueCertificate({
       profile: 'root-authority',
       subject: name('root'),
       publicKey: rootKey.publicKey,
-      issuer: rootKey,
+      issuer: { key: rootKey },
       at: NOW,
     }),
   }
   const issuing = {
-    privateKey: issuingKey.privateKey,
-    certificate: issueCertificate({
+    key: issuingKey,
+    certificate: await issueCertificate({
       profile: 'issuing-authority',
       subject: name('issuing'),
       publicKey: issuingKey.publicKey,
@@ -104,7 +109,7 @@ export async function createLeaf(kind: KeyKind = 'P-256'): Promise<{
 }> {
   const authority = await createTestAuthority(kind)
   const key = await generateKey(kind)
-  const leaf = authority.issue({
+  const leaf = await authority.issue({
     profile: 'authentication',
     publicKey: key.publicKey,
     subjectAltNames: ['gateway.moi.example', '127.0.0.1', '2001:db8::1'],
