@@ -39,6 +39,8 @@ export interface CertificateExtensions {
   readonly caIssuersUrls: readonly string[]
   readonly subjectKeyId: Buffer | undefined
   readonly authorityKeyId: Buffer | undefined
+  /** Whether {@link extendedKeyUsage} is critical, as RFC 3161 §2.3 asks of time-stamping. */
+  readonly extendedKeyUsageIsCritical: boolean
   /** Critical extensions that this program does not process: reason to refuse (RFC 5280 §4.2). */
   readonly unknownCritical: readonly string[]
 }
@@ -60,8 +62,13 @@ export interface Extension {
 
 /** Reads `Extensions` (RFC 5280 §4.1). @throws DerError, also when one is repeated (§4.2). */
 export function readExtensionList(node: DerNode): Map<string, Extension> {
+  return readImplicitExtensions(node, TAG.sequence)
+}
+
+/** The same under an implicit tag, as in time-stamps (RFC 3161 §2.4). @throws DerError */
+export function readImplicitExtensions(node: DerNode, tag = node.tag): Map<string, Extension> {
   const extensions = new Map<string, Extension>()
-  for (const item of itemsOf(node)) {
+  for (const item of itemsOf(node, tag)) {
     const fields = fieldsOf(item)
     const id = readOid(fields.next(TAG.oid))
     const critical = fields.optional(TAG.boolean)
@@ -95,6 +102,7 @@ export function readCertificateExtensions(
     caIssuersUrls: urls(OID.adCaIssuers),
     subjectKeyId: read(OID.subjectKeyIdentifier, readOctetString),
     authorityKeyId: read(OID.authorityKeyIdentifier, readAuthorityKeyId),
+    extendedKeyUsageIsCritical: extensions.get(OID.extKeyUsage)?.critical ?? false,
     unknownCritical: [...extensions.values()]
       .filter(({ id, critical }) => critical && !PROCESSED.includes(id))
       .map(({ id }) => id),

@@ -1,7 +1,6 @@
 import { ExchangeError } from '../protocol/errors.ts'
 import type { Certificate } from './certificate.ts'
-import type { CertificateKind } from './identity.ts'
-import { purposeFault } from './purpose.ts'
+import { purposeFault, type Purpose } from './purpose.ts'
 import { signatureFault } from './signature-algorithms.ts'
 
 export interface PathOptions {
@@ -11,7 +10,7 @@ export interface PathOptions {
   readonly intermediates: readonly Certificate[]
   /** The time as of which everything must be valid. */
   readonly at: Date
-  readonly purpose: CertificateKind
+  readonly purpose: Purpose
 }
 
 /** Certificates in a path, leaf and anchor included. */
@@ -93,7 +92,7 @@ function linkFault(
   return undefined
 }
 
-function leafFault(leaf: Certificate, purpose: CertificateKind): ExchangeError | undefined {
+function leafFault(leaf: Certificate, purpose: Purpose): ExchangeError | undefined {
   const reason = criticalFault(leaf) ?? purposeFault(leaf, purpose)
   return reason === undefined ? undefined : untrusted(leaf, reason)
 }
