@@ -58,9 +58,6 @@ export const OID = {
   ed25519: '1.3.101.112',
   // RFC 5480 §2.1.1
   ecPublicKey: '1.2.840.10045.2.1',
-  // RFC 8017 appendix B.1: hashes of a DigestInfo
-  sha384: '2.16.840.1.101.3.4.2.2',
-  sha512: '2.16.840.1.101.3.4.2.3',
   // RFC 8018 appendix A.4, RFC 7914 §7: encrypted keys
   pbes2: '1.2.840.113549.1.5.13',
   scrypt: '1.3.6.1.4.1.11591.4.11',

@@ -4,11 +4,11 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Certificate } from '../certificate.ts'
 import { subjectOf, type CertificateKind } from '../identity.ts'
-import type { KeyKind, KeyPair } from '../keys.ts'
+import type { KeyKind } from '../keys.ts'
 import { PROFILES } from '../profiles.ts'
 import type { RevocationReason } from '../revocation-reason.ts'
 import { createApprovals, type Approvals } from './approvals.ts'
-import { isKeyPresent, openTlsKey, type KeyPlaces } from './authority-keys.ts'
+import { createAuthorityKeys, type AuthorityKeys, type KeyName } from './authority-keys.ts'
 import {
   createCertificateStore,
   type CertificateStore,
@@ -27,6 +27,8 @@ import { openOcspResponders } from './ocsp-responders.ts'
 import { createReEnrolment, type ReEnrol } from './re-enrolment.ts'
 import { createRevocationLists, type RevocationLists } from './revocation-lists.ts'
 import { revokeCertificate } from './revoking.ts'
+import { DEFAULT_ACCURACY_MS, DEFAULT_POLICY } from './time-stamping.ts'
+import { openTimeStampService, type TimeStampService } from './time-stamp-service.ts'
 
 export interface AuthorityOptions {
   readonly instance: string
@@ -39,12 +41,13 @@ export interface AuthorityOptions {
   readonly logger?: Logger
   readonly keyKind?: KeyKind
   readonly passphrase?: string | undefined
-  readonly keys?: KeyPlaces['references']
+  readonly keys?: Partial<Record<KeyName, string>>
   /** Longest life of each kind. */
   readonly lifetimes?: Partial<Record<CertificateKind, number>>
   readonly ocspValidityMs?: number
   readonly crlValidityMs?: number
   readonly crlIntervalMs?: number
+  readonly timeStamping?: { readonly policy: string; readonly accuracyMs: number }
   /** True: the operator is asked about each enrolment. */
   readonly needsApproval?: boolean
 }
@@ -78,6 +81,7 @@ export interface Authority extends AsyncDisposable {
   readonly revoke: (serial: string, reason: RevocationReason) => IssuedCertificate
   /** Never throws for what is in the bytes. */
   readonly answerOcsp: (request: Uint8Array) => Promise<OcspAnswer>
+  readonly answerTimeStamp: TimeStampService['answer']
   readonly revocationLists: RevocationLists
   readonly codes: CodeBook
   readonly approvals: Approvals
@@ -91,7 +95,7 @@ export interface Authority extends AsyncDisposable {
   /** What the operator must do, in sentences; empty when all is well. */
   readonly warnings: () => string[]
   /** A key for TLS in a file of its folder, made when it is not there. */
-  readonly openTlsKey: (file: string) => Promise<KeyPair>
+  readonly openTlsKey: AuthorityKeys['openTls']
 }
 
 const DAY_MS = 86_400_000
@@ -105,15 +109,22 @@ const DEFAULT_CRL_INTERVAL_MS = 60 * 60_000
  */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
   const { instance, stateDir, publicUrl, clock, logger, keyKind = 'P-256' } = options
-  const places = { stateDir, keyKind, passphrase: options.passphrase, references: options.keys }
   const lifetimes = withDefaults(options.lifetimes)
   mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   await using resources = new AsyncDisposableStack()
+  const keys = resources.use(
+    createAuthorityKeys({
+      stateDir,
+      keyKind,
+      passphrase: options.passphrase,
+      references: options.keys,
+    }),
+  )
   const db = resources.use(openDatabase(stateDir))
   const journal = resources.use(createJournal(db, clock))
   const store = createCertificateStore(db)
   const issuers = await openIssuers({
-    places,
+    keys,
     instance,
     at: clock(),
     addresses: () => {
@@ -122,21 +133,29 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     },
   })
   const { root, authentication, signing } = issuers
-  recordOwn(store, root, [authentication.certificate, signing.certificate])
+  recordOwn({ store, journal }, root, [authentication.certificate, signing.certificate])
 
   const issuing = createIssuing({ db, store, journal, issuers, publicUrl, lifetimes, clock })
-  const responders = await openOcspResponders({ places, instance, issuers, issuing, clock })
+  const responders = await openOcspResponders({ keys, instance, issuers, issuing, clock })
+  const timeStamps = resources.use(
+    await openTimeStampService({
+      ...{ keys, instance, issuers, issuing, journal, clock },
+      policy: options.timeStamping?.policy ?? DEFAULT_POLICY,
+      accuracyMs: options.timeStamping?.accuracyMs ?? DEFAULT_ACCURACY_MS,
+    }),
+  )
   const publisher = createCrlPublisher({ db, store, journal, clock })
   const revocationLists = createRevocationLists({
     publisher,
     issuers,
-    places,
+    keys,
     clock,
     logger,
     validityMs: options.crlValidityMs ?? DAY_MS,
     intervalMs: options.crlIntervalMs ?? DEFAULT_CRL_INTERVAL_MS,
   })
   await revocationLists.refresh()
+  await keys.closeRoot()
   const codes = createCodeBook({ db, journal, clock, instance })
   const approvals = createApprovals({ db, journal, clock })
   const needsApproval = options.needsApproval ?? false
@@ -171,6 +190,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     counts: store.counts,
     revoke: (serial, reason) => revokeCertificate({ db, store, journal, clock }, serial, reason),
     answerOcsp: (request) => answerOcsp(responders, store, { request, at: clock(), validityMs }),
+    answerTimeStamp: timeStamps.answer,
     revocationLists,
     codes,
     approvals,
@@ -187,12 +207,12 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     journal,
     clock,
     estUrl: options.estUrl ?? (() => ''),
-    isRootKeyPresent: () => isKeyPresent(places, 'root'),
+    isRootKeyPresent: () => keys.isPresent('root'),
     warnings: () => [
       ...revocationLists.warnings(),
       ...endWarnings([authentication.certificate, signing.certificate], lifetimes, clock()),
     ],
-    openTlsKey: (file) => openTlsKey(places, file),
+    openTlsKey: keys.openTls,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
@@ -209,7 +229,14 @@ function withDefaults(
   }
 }
 
-function recordOwn(store: CertificateStore, root: Certificate, issuing: Certificate[]): void {
+function recordOwn(
+  { store, journal }: { store: CertificateStore; journal: Journal },
+  root: Certificate,
+  issuing: readonly Certificate[],
+): void {
+  if (store.find(root.serial) === undefined) {
+    journal.append({ action: 'authority-made', subject: root.serial, detail: root.subject })
+  }
   store.add({ certificate: root, issuer: 'root', kind: 'root-authority', issuedAt: root.notBefore })
   for (const certificate of issuing) {
     const issuedAt = certificate.notBefore

@@ -1,6 +1,7 @@
 import type { JSONSchemaType } from 'ajv'
 import { DURATION_PATTERN } from '../../runtime/duration.ts'
 import type { KeyKind } from '../keys.ts'
+import { DEFAULT_ACCURACY_MS, DEFAULT_POLICY } from './time-stamping.ts'
 
 export interface AuthorityConfig {
   /** Instance this authority serves; O of every subject. */
@@ -124,15 +125,14 @@ export const authorityConfigSchema: JSONSchemaType<AuthorityConfig> = {
       type: 'object',
       additionalProperties: false,
       required: [],
-      // 2.999 is the arc of examples (X.660): an operator who promises something writes its own policy
-      default: { policy: '2.999.3161.1', accuracyMs: 1000 },
+      default: { policy: DEFAULT_POLICY, accuracyMs: DEFAULT_ACCURACY_MS },
       properties: {
         policy: {
           type: 'string',
-          pattern: '^[0-2](\\.(0|[1-9][0-9]{0,9})){1,20}$',
-          default: '2.999.3161.1',
+          pattern: '^[0-2](\\.(0|[1-9][0-9]{0,38})){1,20}$',
+          default: DEFAULT_POLICY,
         },
-        accuracyMs: { type: 'integer', minimum: 1, maximum: 60_000, default: 1000 },
+        accuracyMs: { type: 'integer', minimum: 1, maximum: 60_000, default: DEFAULT_ACCURACY_MS },
       },
     },
   },

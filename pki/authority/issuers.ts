@@ -8,7 +8,7 @@ import { issueCertificate, type Issuer } from '../issue.ts'
 import { OID } from '../oids.ts'
 import type { ProfileName } from '../profiles.ts'
 import type { SigningKey } from '../signing-key.ts'
-import { isKeyPresent, keyReference, openKey, type KeyPlaces } from './authority-keys.ts'
+import type { AuthorityKeys } from './authority-keys.ts'
 
 /** The two authorities that issue leaves: a fault or a misuse of one leaves the other's certificates alone. */
 export type IssuingName = 'authentication' | 'signing'
@@ -37,7 +37,7 @@ export function authorityName(instance: string, part: string): Buffer {
 }
 
 export interface CeremonyOptions {
-  readonly places: KeyPlaces
+  readonly keys: AuthorityKeys
   readonly instance: string
   readonly at: Date
   /** Where the root's revocation list and certificate will be served. */
@@ -51,13 +51,17 @@ export interface CeremonyOptions {
  * @throws ConfigError when a file is missing, broken, or belongs to another one's key.
  */
 export async function openIssuers(options: CeremonyOptions): Promise<Issuers> {
-  const { places, instance, at, addresses } = options
-  const { stateDir } = places
+  const { keys, instance, at, addresses } = options
+  const { stateDir } = keys
   refuseOlderLayout(stateDir)
   const pemFile = (part: IssuerName): string => join(stateDir, `${part}.pem`)
+  const isBegun = ISSUING_NAMES.some((part) => existsSync(pemFile(part)))
+  if (isBegun && !existsSync(pemFile('root'))) {
+    throw new ConfigError(`${pemFile('root')}: is missing; restore it from the backup`)
+  }
   const missing = ISSUING_NAMES.filter((part) => !existsSync(pemFile(part)))
   if (missing.length > 0) {
-    const rootKey = await openRootKey(places)
+    const rootKey = await openRootKey(keys)
     if (!existsSync(pemFile('root'))) {
       const root = await issueCertificate({
         profile: 'root-authority',
@@ -70,7 +74,7 @@ export async function openIssuers(options: CeremonyOptions): Promise<Issuers> {
     }
     const certificate = readCertificateFile(pemFile('root'))
     for (const part of missing) {
-      const { publicKey } = await openKey(places, part)
+      const { publicKey } = await keys.open(part)
       const issuing = await issueCertificate({
         profile: 'issuing-authority',
         subject: authorityName(instance, `${instance} ${part} authority`),
@@ -84,8 +88,8 @@ export async function openIssuers(options: CeremonyOptions): Promise<Issuers> {
   }
   return {
     root: readCertificateFile(pemFile('root')),
-    authentication: await openIssuer(places, 'authentication'),
-    signing: await openIssuer(places, 'signing'),
+    authentication: await openIssuer(keys, 'authentication'),
+    signing: await openIssuer(keys, 'signing'),
   }
 }
 
@@ -95,28 +99,28 @@ export async function openIssuers(options: CeremonyOptions): Promise<Issuers> {
  *
  * @throws ConfigError
  */
-export async function openRootKey(places: KeyPlaces): Promise<SigningKey> {
-  return (await openKeyOf(places, 'root')).key
+export async function openRootKey(keys: AuthorityKeys): Promise<SigningKey> {
+  return (await openKeyOf(keys, 'root')).key
 }
 
-async function openIssuer(places: KeyPlaces, part: IssuingName): Promise<Issuer> {
-  const { certificate, key } = await openKeyOf(places, part)
+async function openIssuer(keys: AuthorityKeys, part: IssuingName): Promise<Issuer> {
+  const { certificate, key } = await openKeyOf(keys, part)
   if (certificate === undefined) throw new ConfigError(`${part}.pem: is missing`)
   return { certificate, key }
 }
 
 async function openKeyOf(
-  places: KeyPlaces,
+  keys: AuthorityKeys,
   part: IssuerName,
 ): Promise<{ key: SigningKey; certificate?: Certificate }> {
-  const pemFile = join(places.stateDir, `${part}.pem`)
-  if (!existsSync(pemFile)) return { key: await openKey(places, part) }
-  const reference = keyReference(places, part)
-  if (!isKeyPresent(places, part)) {
+  const pemFile = join(keys.stateDir, `${part}.pem`)
+  if (!existsSync(pemFile)) return { key: await keys.open(part) }
+  const reference = keys.reference(part)
+  if (!keys.isPresent(part)) {
     throw new ConfigError(`${reference}: is missing beside ${part}.pem; bring it back`)
   }
   const certificate = readCertificateFile(pemFile)
-  const key = await openKey(places, part)
+  const key = await keys.open(part)
   if (!certificate.publicKey.equals(key.publicKey)) {
     throw new ConfigError(`${reference}: is not the key of ${part}.pem`)
   }

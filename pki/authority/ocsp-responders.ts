@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Clock } from '../../runtime/clock.ts'
 import { OID } from '../oids.ts'
-import { openKey, type KeyName, type KeyPlaces } from './authority-keys.ts'
+import type { AuthorityKeys, KeyName } from './authority-keys.ts'
 import { authorityName, ISSUING_NAMES, type Issuers, type IssuingName } from './issuers.ts'
 import type { Issuing } from './issuing.ts'
 import type { OcspResponder } from './ocsp-responder.ts'
@@ -18,18 +18,18 @@ const KEYS: Readonly<Record<IssuingName, KeyName>> = {
  * @throws ConfigError
  */
 export async function openOcspResponders(deps: {
-  readonly places: KeyPlaces
+  readonly keys: AuthorityKeys
   readonly instance: string
   readonly issuers: Issuers
   readonly issuing: Issuing
   readonly clock: Clock
 }): Promise<OcspResponder[]> {
-  const { places, instance, issuers, issuing, clock } = deps
+  const { keys, instance, issuers, issuing, clock } = deps
   const open = async (name: IssuingName): Promise<OcspResponder> => {
-    const key = await openKey(places, KEYS[name])
+    const key = await keys.open(KEYS[name])
     const authority = issuers[name].certificate
     const certificate = createRenewedCertificate({
-      file: join(places.stateDir, `ocsp-${name}.pem`),
+      file: join(keys.stateDir, `ocsp-${name}.pem`),
       isFitting: ({ publicKey, issuerDer, extendedKeyUsage }) =>
         publicKey.equals(key.publicKey) &&
         issuerDer.equals(authority.subjectDer) &&

@@ -31,6 +31,17 @@ export function createPublicRoutes({ authority }: { readonly authority: Authorit
       access: 'public',
       handle: (request) => ocspReply(authority, request, decodeRequest(request.params.request)),
     },
+    {
+      // RFC 3161 §3.4
+      method: 'POST',
+      path: '/tsp',
+      access: 'public',
+      rawBody: 'application/timestamp-query',
+      handle: async ({ body, remoteAddress }) => ({
+        headers: { 'content-type': 'application/timestamp-reply', 'cache-control': 'no-store' },
+        body: await authority.answerTimeStamp(bytesOf(body), remoteAddress),
+      }),
+    },
   ]
 }
 

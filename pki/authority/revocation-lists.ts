@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { writeFileAtomically } from '../../runtime/private-file.ts'
-import { isKeyPresent, type KeyPlaces } from './authority-keys.ts'
+import type { AuthorityKeys } from './authority-keys.ts'
 import type { CrlPublisher, PublishedCrl } from './crl-publisher.ts'
 import {
   ISSUER_NAMES,
@@ -35,7 +35,7 @@ const WARN_DAYS = [30, 14, 7, 1]
 export function createRevocationLists(deps: {
   readonly publisher: CrlPublisher
   readonly issuers: Issuers
-  readonly places: KeyPlaces
+  readonly keys: AuthorityKeys
   readonly clock: Clock
   readonly logger: Logger | undefined
   /** How long a list of an issuing authority may be relied on. */
@@ -43,13 +43,17 @@ export function createRevocationLists(deps: {
   /** Age at which it is issued anew. */
   readonly intervalMs: number
 }): RevocationLists {
-  const { publisher, issuers, places, clock, logger, validityMs, intervalMs } = deps
-  const rootFile = join(places.stateDir, 'root.crl')
+  const { publisher, issuers, keys, clock, logger, validityMs, intervalMs } = deps
+  const rootFile = join(keys.stateDir, 'root.crl')
 
   const publishRoot = async (): Promise<void> => {
-    const signer = { certificate: issuers.root, key: await openRootKey(places) }
-    const { der } = await publisher.publish('root', signer, ROOT_LIFE_MS)
-    writeFileAtomically(rootFile, der)
+    try {
+      const signer = { certificate: issuers.root, key: await openRootKey(keys) }
+      const { der } = await publisher.publish('root', signer, ROOT_LIFE_MS)
+      writeFileAtomically(rootFile, der)
+    } finally {
+      await keys.closeRoot()
+    }
   }
   const maxAgeMs = Math.min(intervalMs, validityMs / 2)
   const isDue = (issuer: IssuerName): boolean => {
@@ -63,7 +67,7 @@ export function createRevocationLists(deps: {
   const refresh = async (issuer: IssuerName): Promise<void> => {
     if (!isDue(issuer)) return
     if (issuer !== 'root') await publisher.publish(issuer, issuers[issuer], validityMs)
-    else if (isKeyPresent(places, 'root')) await publishRoot()
+    else if (keys.isPresent('root')) await publishRoot()
   }
   const tryRefresh = async (issuer: IssuerName): Promise<void> => {
     try {
@@ -88,13 +92,13 @@ export function createRevocationLists(deps: {
       const newest = issuer === 'root' ? undefined : publisher.newest(issuer)
       return newest && new Date(newest.thisUpdate.getTime() + maxAgeMs)
     },
-    warnings: () => warnings(publisher.newest, places, clock()),
+    warnings: () => warnings(publisher.newest, keys, clock()),
   }
 }
 
-function warnings(newest: CrlPublisher['newest'], places: KeyPlaces, at: Date): string[] {
+function warnings(newest: CrlPublisher['newest'], keys: AuthorityKeys, at: Date): string[] {
   const root = newest('root')
-  const remedy = `bring the root's key back to ${places.stateDir}/root.key, start the authority again, and take it away`
+  const remedy = `bring the root's key back to ${keys.stateDir}/root.key, start the authority again, and take it away`
   if (root === undefined) return [`there is no revocation list of the root: ${remedy}`]
   const leftMs = root.nextUpdate.getTime() - at.getTime()
   const overdue = ISSUING_NAMES.filter((name) => {

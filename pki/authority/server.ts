@@ -7,7 +7,7 @@ import { parseDuration } from '../../runtime/duration.ts'
 import { listen } from '../../runtime/lifecycle.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { ensureToken } from '../../runtime/private-file.ts'
-import { readKeyPassphrase } from './authority-keys.ts'
+import { readPassphrase } from '../keys.ts'
 import { openAuthority, type Authority } from './authority.ts'
 import type { AuthorityConfig } from './config.ts'
 import { EST_CHALLENGE } from './est-routes.ts'
@@ -130,7 +130,10 @@ function optionsOf(config: AuthorityConfig) {
     instance,
     stateDir,
     keyKind,
-    passphrase: readKeyPassphrase(config.keyPassphraseFile),
+    passphrase: readPassphrase({
+      ...(config.keyPassphraseFile === undefined ? {} : { file: config.keyPassphraseFile }),
+      env: 'SPEAN_AUTHORITY_PASSPHRASE',
+    }),
     ...(keys === undefined ? {} : { keys }),
     lifetimes: {
       authentication: parseDuration(lifetimes.authentication),
@@ -142,6 +145,7 @@ function optionsOf(config: AuthorityConfig) {
     crlValidityMs: config.crlHours * 3_600_000,
     crlIntervalMs: config.crlIntervalMinutes * 60_000,
     needsApproval: config.approval,
+    timeStamping: config.timeStamping,
   }
 }
 

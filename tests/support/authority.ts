@@ -1,4 +1,5 @@
 import type { AuthorityConfig } from '../../pki/authority/config.ts'
+import { DEFAULT_ACCURACY_MS, DEFAULT_POLICY } from '../../pki/authority/time-stamping.ts'
 
 /** A whole configuration with the defaults, on ports that the system chooses. */
 export function authorityConfig(
@@ -21,7 +22,7 @@ export function authorityConfig(
     crlHours: 24,
     crlIntervalMinutes: 60,
     approval: false,
-    timeStamping: { policy: '2.999.3161.1', accuracyMs: 1000 },
+    timeStamping: { policy: DEFAULT_POLICY, accuracyMs: DEFAULT_ACCURACY_MS },
     ...changes,
   }
 }
