@@ -53,6 +53,7 @@ function expectedFields(
     pathLength: authority?.pathLength,
     keyUsage: new Set(keyUsage),
     extendedKeyUsage: extendedKeyUsage.length === 0 ? undefined : extendedKeyUsage,
+    extendedKeyUsageIsCritical: profile.isExtendedKeyUsageCritical === true,
     subjectAltNames,
     policies,
     ocspUrls: listOf(ocspUrl),

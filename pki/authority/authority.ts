@@ -139,7 +139,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   const responders = await openOcspResponders({ keys, instance, issuers, issuing, clock })
   const timeStamps = resources.use(
     await openTimeStampService({
-      ...{ keys, instance, issuers, issuing, journal, clock },
+      ...{ keys, instance, issuers, issuing, store, journal, clock },
       policy: options.timeStamping?.policy ?? DEFAULT_POLICY,
       accuracyMs: options.timeStamping?.accuracyMs ?? DEFAULT_ACCURACY_MS,
     }),

@@ -4,9 +4,10 @@ import { ConfigError } from '../../runtime/config.ts'
 import { writeFileAtomically } from '../../runtime/private-file.ts'
 import { CertificateError, parseCertificate, type Certificate } from '../certificate.ts'
 import { encodeName } from '../distinguished-name.ts'
+import type { CertificateKind } from '../identity.ts'
 import { issueCertificate, type Issuer } from '../issue.ts'
 import { OID } from '../oids.ts'
-import type { ProfileName } from '../profiles.ts'
+import { PROFILES } from '../profiles.ts'
 import type { SigningKey } from '../signing-key.ts'
 import type { AuthorityKeys } from './authority-keys.ts'
 
@@ -23,9 +24,9 @@ export interface Issuers {
   readonly signing: Issuer
 }
 
-/** Which authority issues certificates of a profile. */
-export function issuerOf(profile: ProfileName): IssuingName {
-  return profile === 'signing' || profile === 'time-stamping' ? 'signing' : 'authentication'
+/** Which authority issues certificates of a kind. */
+export function issuerOf(kind: CertificateKind | 'time-stamping'): IssuingName {
+  return PROFILES[kind].issuedBy
 }
 
 /** DER of a subject that names a part of the authority itself; it is no member's identity. */

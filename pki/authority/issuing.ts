@@ -3,14 +3,13 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Certificate } from '../certificate.ts'
 import type { CertificateKind } from '../identity.ts'
 import { issueCertificate } from '../issue.ts'
-import type { ProfileName } from '../profiles.ts'
 import type { CertificateStore } from './certificate-store.ts'
 import type { Database } from './database.ts'
 import { issuerOf, type IssuerName, type Issuers, type IssuingName } from './issuers.ts'
 import type { Journal } from './journal.ts'
 
 export interface LeafRequest {
-  readonly profile: ProfileName
+  readonly profile: CertificateKind | 'time-stamping' | 'ocsp-responder'
   /** DER. */
   readonly subject: Buffer
   readonly publicKey: KeyObject
@@ -18,7 +17,7 @@ export interface LeafRequest {
   /** Shortens the life that the configuration gives to the profile. */
   readonly lifetimeMs?: number
   readonly enrolment?: string
-  /** Undefined: the one that the profile belongs to. */
+  /** Of a responder: whom it answers for. Others have one that is theirs. */
   readonly issuer?: IssuingName
   /** Who asked, for the journal. */
   readonly remoteAddress?: string
@@ -61,7 +60,8 @@ export function createIssuing(deps: {
   return {
     issue: async (request, alsoRecord) => {
       const { profile, subject, publicKey, subjectAltNames = [], enrolment } = request
-      const issuer = request.issuer ?? issuerOf(profile)
+      const issuer =
+        request.issuer ?? issuerOf(profile === 'ocsp-responder' ? 'authentication' : profile)
       const at = clock()
       const longest = profile in lifetimes ? lifetimes[profile as CertificateKind] : undefined
       const lifetimeMs = shorter(request.lifetimeMs, longest)
@@ -73,8 +73,7 @@ export function createIssuing(deps: {
         issuer: issuers[issuer],
         at,
         ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
-        // RFC 6960 §4.2.2.2.1: nobody asks about a responder
-        ...(profile === 'ocsp-responder' ? {} : addressesOf(publicUrl(), issuer)),
+        ...locationsOf(profile, addressesOf(publicUrl(), issuer)),
       })
       db.transaction(() => {
         const enrolled = enrolment === undefined ? {} : { enrolment }
@@ -90,6 +89,11 @@ export function createIssuing(deps: {
       return certificate
     },
   }
+}
+
+/** RFC 6960 §4.2.2.2.1: nobody asks about a responder, so it does not say where. */
+function locationsOf(profile: LeafRequest['profile'], addresses: Addresses): Partial<Addresses> {
+  return profile === 'ocsp-responder' ? { caIssuersUrl: addresses.caIssuersUrl } : addresses
 }
 
 function shorter(wanted: number | undefined, longest: number | undefined): number | undefined {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { join } from 'node:path'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Clock } from '../../runtime/clock.ts'
@@ -5,6 +6,7 @@ import { DerError } from '../der.ts'
 import { OID } from '../oids.ts'
 import { parseTspRequest } from '../tsp-request.ts'
 import type { AuthorityKeys } from './authority-keys.ts'
+import type { CertificateStore } from './certificate-store.ts'
 import { authorityName, type Issuers } from './issuers.ts'
 import type { Issuing } from './issuing.ts'
 import type { Journal } from './journal.ts'
@@ -23,17 +25,19 @@ export async function openTimeStampService(deps: {
   readonly instance: string
   readonly issuers: Issuers
   readonly issuing: Issuing
+  readonly store: CertificateStore
   readonly journal: Journal
   readonly clock: Clock
   readonly policy: string
   readonly accuracyMs: number
 }): Promise<TimeStampService> {
-  const { keys, instance, issuers, issuing, journal, clock, policy, accuracyMs } = deps
+  const { keys, instance, issuers, issuing, store, journal, clock, policy, accuracyMs } = deps
   const key = await keys.open('timeStamping')
   const issuer = issuers.signing.certificate
   const certificate = createRenewedCertificate({
     file: join(keys.stateDir, 'time-stamping.pem'),
-    isFitting: ({ publicKey, issuerDer, extendedKeyUsage }) =>
+    isFitting: ({ publicKey, issuerDer, extendedKeyUsage, serial }) =>
+      store.find(serial)?.revocation === undefined &&
       publicKey.equals(key.publicKey) &&
       issuerDer.equals(issuer.subjectDer) &&
       extendedKeyUsage?.includes(OID.timeStamping) === true,
@@ -45,7 +49,7 @@ export async function openTimeStampService(deps: {
       }),
   })
   await certificate(clock())
-  let refusal: string | undefined
+  const asking = new AsyncLocalStorage<{ request: Uint8Array; remoteAddress: string }>()
   const timeStamping = openTimeStamping({
     key,
     certificate,
@@ -55,21 +59,17 @@ export async function openTimeStampService(deps: {
     policy,
     accuracyMs,
     journal: (event) => {
-      refusal = event.kind === 'refused' ? `${event.failure}: ${event.detail}` : undefined
+      const asked = asking.getStore()
+      if (event.kind !== 'refused' || asked === undefined) return
+      const { request, remoteAddress } = asked
+      const detail = `${event.failure}: ${event.detail}`
+      const bytes = request.length
+      journal.refused({ subject: 'tsp', code: codeOf(request), detail, remoteAddress, bytes })
     },
   })
   return {
-    answer: async (request, remoteAddress) => {
-      const answer = await timeStamping.answer(request)
-      // Set within the call, just before it returns: nothing comes in between.
-      const detail = refusal
-      refusal = undefined
-      if (detail !== undefined) {
-        const bytes = request.length
-        journal.refused({ subject: 'tsp', code: codeOf(request), detail, remoteAddress, bytes })
-      }
-      return answer
-    },
+    answer: (request, remoteAddress) =>
+      asking.run({ request, remoteAddress }, () => timeStamping.answer(request)),
     [Symbol.dispose]: () => timeStamping[Symbol.dispose](),
   }
 }
