@@ -90,7 +90,7 @@ function addRevoke(ca: Command): void {
         printRecord({ subject, revokedAt, reason: recorded })
         console.log('OCSP answers say so at once; gateways ask again when theirs is due.')
         console.log(
-          `The revocation list says so from ${nextListAt as string} on: spean ca crl issues it now.`,
+          `The revocation list says so by ${nextListAt as string}: spean ca crl issues it now.`,
         )
       })
     })

@@ -39,8 +39,8 @@ function certificateRoutes(authority: Authority): Route[] {
       handle: ({ params }) => {
         const issued = findIssued(authority, readSerial(params))
         const { certificate, issuer } = issued
-        const { ocspUrls, caIssuersUrls, subjectAltNames } = certificate
-        const rest = { subjectAltNames, ocspUrls, caIssuersUrls, certificate: certificate.pem }
+        const { ocspUrls, caIssuersUrls, crlUrls, subjectAltNames } = certificate
+        const rest = { subjectAltNames, ocspUrls, caIssuersUrls, crlUrls, certificate: certificate.pem }
         return { body: { ...describe(issued, authority.clock()), issuer, ...rest } }
       },
     },
