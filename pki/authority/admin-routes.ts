@@ -40,7 +40,13 @@ function certificateRoutes(authority: Authority): Route[] {
         const issued = findIssued(authority, readSerial(params))
         const { certificate, issuer } = issued
         const { ocspUrls, caIssuersUrls, crlUrls, subjectAltNames } = certificate
-        const rest = { subjectAltNames, ocspUrls, caIssuersUrls, crlUrls, certificate: certificate.pem }
+        const rest = {
+          subjectAltNames,
+          ocspUrls,
+          caIssuersUrls,
+          crlUrls,
+          certificate: certificate.pem,
+        }
         return { body: { ...describe(issued, authority.clock()), issuer, ...rest } }
       },
     },
