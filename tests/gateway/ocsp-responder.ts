@@ -53,19 +53,19 @@ export async function startResponder(): Promise<Responder> {
     if (!server.listening) return // the test is over
     switch (responder.behave) {
       case 'answer':
-        lastAnswer = authority.answerOcsp(question).der
+        lastAnswer = (await authority.answerOcsp(question)).der
         return void response.end(lastAnswer)
       case 'replay':
         return void response.end(lastAnswer)
       case 'garbage':
         return void response.end('this is no answer')
       case 'error':
-        return void response.writeHead(503).end(authority.answerOcsp(question).der)
+        return void response.writeHead(503).end((await authority.answerOcsp(question)).der)
       case 'long':
         return void response.end(Buffer.alloc(1_000_000))
       case 'other': {
-        const other = createOcspRequest(await responder.issue(), authority.issuing)
-        return void response.end(authority.answerOcsp(other).der)
+        const other = createOcspRequest(await responder.issue(), authority.issuers.authentication)
+        return void response.end((await authority.answerOcsp(other)).der)
       }
       case 'down':
         response.destroy()
@@ -82,7 +82,7 @@ export async function startResponder(): Promise<Responder> {
   const listening = await listen(server, 0)
   url = `http://127.0.0.1:${listening.port}`
   const responder: Responder = {
-    issuing: authority.issuing,
+    issuing: authority.issuers.authentication,
     clock,
     asked: [],
     delayMs: 0,

@@ -26,7 +26,8 @@ const MANIFEST: ResponseManifest = {
 async function keyOf(member: string, kind: KeyKind): Promise<SigningKey> {
   const authority = await createTestAuthority()
   const { privateKey, publicKey } = await generateKey(kind)
-  return { member, privateKey, certificate: authority.issue({ profile: 'signing', publicKey }) }
+  const certificate = await authority.issue({ profile: 'signing', publicKey })
+  return { member, privateKey, certificate }
 }
 
 describe('the signer', () => {

@@ -173,7 +173,8 @@ async function signingKey(
 ): Promise<SigningKey> {
   const key = await generateKey('P-256')
   const subject = subjectOf({ instance: 'KH-TEST', memberClass, member })
-  const certificate = authority.issue({ profile: 'signing', publicKey: key.publicKey, subject })
+  const { publicKey } = key
+  const certificate = await authority.issue({ profile: 'signing', publicKey, subject })
   return { member: `KH-TEST/${memberClass}/${member}`, privateKey: key.privateKey, certificate }
 }
 

@@ -69,7 +69,7 @@ describe('trust', () => {
     const ocsp = ocspOf()
     const trust = createTrust({ snapshot: () => view, ocsp })
     const { publicKey } = await generateKey('P-256')
-    const own = authority.issue({ profile: 'signing', publicKey })
+    const own = await authority.issue({ profile: 'signing', publicKey })
     trust.prefetch(view, [leaf, own], NOW)
     const followed = ocsp.followed.map(({ certificate }) => certificate)
     expect(new Set(followed)).toEqual(new Set([own, ...view.certificates]))

@@ -44,23 +44,23 @@ export interface TestAuthority {
 
 export async function createAuthority(name = 'Test', at = new Date()): Promise<TestAuthority> {
   const rootKeys = await generateKey('P-256')
-  const rootCertificate = issueCertificate({
+  const rootCertificate = await issueCertificate({
     profile: 'root-authority',
     subject: named(`${name} Root`),
     publicKey: rootKeys.publicKey,
-    issuer: rootKeys,
+    issuer: { key: rootKeys },
     at,
   })
-  const root = { certificate: rootCertificate, privateKey: rootKeys.privateKey }
+  const root = { certificate: rootCertificate, key: rootKeys }
   const keys = await generateKey('P-256')
-  const certificate = issueCertificate({
+  const certificate = await issueCertificate({
     profile: 'issuing-authority',
     subject: named(`${name} Issuing`),
     publicKey: keys.publicKey,
     issuer: root,
     at,
   })
-  const issuing = { certificate, privateKey: keys.privateKey }
+  const issuing = { certificate, key: keys }
   return {
     root,
     issuing,
@@ -74,7 +74,7 @@ export async function createAuthority(name = 'Test', at = new Date()): Promise<T
         publicKey,
         issuer: issuing,
         at: issuedAt,
-        validityDays,
+        lifetimeMs: validityDays * 86_400_000,
       })
     },
   }
@@ -86,7 +86,7 @@ export async function writeServerCertificate(
   config: Pick<CatalogueConfig, 'tlsCertificateFile' | 'tlsKeyFile'>,
 ): Promise<Certificate> {
   const { publicKey, privateKey } = await generateKey('P-256')
-  const certificate = issueCertificate({
+  const certificate = await issueCertificate({
     profile: 'server',
     subject: named('catalogue'),
     publicKey,
