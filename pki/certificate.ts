@@ -1,6 +1,21 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
-import { contextTag, DerError, fieldsOf, onlyChild, parseDer, TAG, type DerNode } from './der.ts'
-import { readBitStringBytes, readIntegerBytes, readSmallInteger, readTime } from './der-values.ts'
+import {
+  contextTag,
+  DerError,
+  fieldsOf,
+  itemsOf,
+  onlyChild,
+  parseDer,
+  TAG,
+  type DerNode,
+} from './der.ts'
+import {
+  readBitStringBytes,
+  readIntegerBytes,
+  readOid,
+  readSmallInteger,
+  readTime,
+} from './der-values.ts'
 import { formatName } from './distinguished-name.ts'
 import {
   readCertificateExtensions,
@@ -8,6 +23,7 @@ import {
   type CertificateExtensions,
 } from './extensions.ts'
 import { readIdentity, type CertificateIdentity } from './identity.ts'
+import { OID } from './oids.ts'
 import { readPem, toPem } from './pem.ts'
 import { pemFault, recogniseDer } from './recognise.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
@@ -186,7 +202,11 @@ export function serialBytes(serial: string): Buffer {
 /** Reads SubjectPublicKeyInfo (RFC 5280 §4.1.2.7). @throws DerError */
 export function readPublicKey(spki: DerNode): { publicKey: KeyObject; publicKeyBits: Buffer } {
   const fields = fieldsOf(spki)
-  fields.next(TAG.sequence)
+  const [algorithm, parameters] = itemsOf(fields.next(TAG.sequence))
+  // RFC 5480 §2.1.1: OpenSSL would read a curve that the sender spells out himself
+  if (parameters?.tag === TAG.sequence && readOid(algorithm!) === OID.ecPublicKey) {
+    throw new DerError('the curve of the public key is spelt out instead of named')
+  }
   const publicKeyBits = readBitStringBytes(fields.next(TAG.bitString))
   fields.end()
   try {
