@@ -4,6 +4,7 @@ import { errorEntry, ExchangeError } from '../protocol/errors.ts'
 import { ApiError } from '../runtime/api-client.ts'
 import { ConfigError } from '../runtime/config.ts'
 import { addAdapterCommands } from './commands/adapter.ts'
+import { addCaCommands } from './commands/ca.ts'
 import { addCatalogueCommands } from './commands/catalogue.ts'
 import { addCertCommands } from './commands/cert.ts'
 import { addGatewayCommands } from './commands/gateway.ts'
@@ -23,6 +24,7 @@ addCatalogueCommands(program)
 addGatewayCommands(program)
 addAdapterCommands(program)
 addCertCommands(program)
+addCaCommands(program)
 
 try {
   await program.parseAsync()

@@ -21,6 +21,9 @@ interface Status {
   }
   /** How far a gateway's clock is off, when that is known. */
   clock?: { offsetMs: number; against: string }
+  /** Of the authority, in sentences. */
+  warnings?: string[]
+  pendingRequests?: number
 }
 
 interface OcspState {
@@ -84,6 +87,7 @@ async function ask(name: string, open: () => ApiClient): Promise<Result> {
 export function attention(status: Status): string[] {
   const { program, snapshot, expiresAt, catalogue, certificates } = status
   const { ocsp = [], expiringCertificates = [], clock } = status
+  const { warnings = [], pendingRequests = 0 } = status
   const revoked = ocsp.filter(({ status }) => status === 'revoked')
   const unknown = ocsp.filter(({ status, fault }) => status === 'unknown' && fault !== undefined)
   const isOver = (time: string | undefined): boolean =>
@@ -105,6 +109,8 @@ export function attention(status: Status): string[] {
     ...timeStampNotes(status),
     ...unheard(ocsp),
     ...(clock && Math.abs(clock.offsetMs) >= CLOCK_MS ? [clockNote(clock)] : []),
+    ...warnings,
+    ...(pendingRequests > 0 ? [`${pendingRequests} enrolments wait for approval`] : []),
   ]
 }
 
