@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { ConfigError } from '../../runtime/config.ts'
 
 const run = promisify(execFile)
 
@@ -23,6 +24,9 @@ export async function commandPage(root: string): Promise<string> {
 async function describe(program: string, words: readonly string[]): Promise<string[]> {
   const env = { ...process.env, NO_COLOR: '1' }
   const { stdout } = await run(process.execPath, [program, ...words, '--help'], { env })
+  if (!stdout.startsWith(`Usage: ${['spean', ...words].join(' ')} `)) {
+    throw new ConfigError(`spean ${words.join(' ')} --help answers for another command`)
+  }
   const names = subcommands(stdout)
   const inner: string[][] = []
   // A few at a time: each is a process.
@@ -36,6 +40,6 @@ async function describe(program: string, words: readonly string[]): Promise<stri
 
 function subcommands(help: string): string[] {
   const [, list = ''] = help.split('\nCommands:\n')
-  const names = [...list.matchAll(/^ {2}([a-z][a-z-]*)/gm)].map((match) => match[1]!)
+  const names = [...list.matchAll(/^ {2}([a-z][a-z0-9-]*)/gm)].map((match) => match[1]!)
   return names.filter((name) => name !== 'help')
 }

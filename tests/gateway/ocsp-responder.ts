@@ -57,7 +57,7 @@ export async function startResponder(): Promise<Responder> {
         lastAnswer = (await authority.answerOcsp(question)).der
         return void response.end(lastAnswer)
       case 'no-nonce': {
-        const stored = createOcspRequest(issued.get(certId!.serial)!, authority.issuing)
+        const stored = createOcspRequest(issued.get(certId!.serial)!, authority.issuers.signing)
         return void response.end((await authority.answerOcsp(stored)).der)
       }
       case 'replay':
