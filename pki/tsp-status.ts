@@ -1,5 +1,4 @@
-import { PKIFreeText, PKIStatusInfo, TimeStampResp } from '@peculiar/asn1-tsp'
-import { PKIFailureInfo } from '@peculiar/asn1-tsp'
+import { PKIFailureInfo, PKIFreeText, PKIStatusInfo, TimeStampResp } from '@peculiar/asn1-tsp'
 import { encodeAsn } from './asn1.ts'
 import { DerError, fieldsOf, itemsOf, TAG, type DerNode } from './der.ts'
 import { readNamedBits, readSmallInteger, readText } from './der-values.ts'

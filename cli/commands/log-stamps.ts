@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import type { ApiClient } from '../../runtime/api-client.ts'
-import { apiPath } from '../../runtime/api-client.ts'
+import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
+import { ConfigError } from '../../runtime/config.ts'
 import { profileOf, show } from '../context.ts'
 import { printRecord, printTable } from '../output.ts'
 
@@ -50,10 +50,19 @@ export function addStampCommands(log: Command): void {
         const path = apiPath('/admin/time-stamps', position)
         const answer = await api.call<Stamp & { token: string; stamped: string }>('GET', path)
         const { token, stamped, ...stamp } = answer
-        writeFileSync(out, Buffer.from(token, 'base64'))
-        writeFileSync(`${out}.data`, Buffer.from(stamped, 'base64'))
+        write(out, token)
+        write(`${out}.data`, stamped)
         return { ...stamp, token: out, stamped: `${out}.data` }
       }
       await show(command, profileOf(command).gateway(gateway), ask, printRecord)
     })
+}
+
+function write(file: string, base64: string): void {
+  try {
+    writeFileSync(file, Buffer.from(base64, 'base64'))
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new ConfigError(`${file}: cannot be written (${code})`, { cause })
+  }
 }

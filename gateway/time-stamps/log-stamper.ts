@@ -142,14 +142,9 @@ export function openLogStamper(options: LogStamperOptions): LogStamper {
       await look()
     } catch (error) {
       if (closed) return
-      const isKnown = [ExchangeError, LogStoreError, StampStoreError].some(
-        (kind) => error instanceof kind,
-      )
-      const told =
-        error instanceof ExchangeError ? error : new ExchangeError('log.unavailable', String(error))
+      const told = toldOf(error)
       if (told.code !== fault?.code || told.message !== fault.detail) {
-        const line = { code: told.code, err: isKnown ? told : error }
-        logger.warn(line, 'the exchange log is not time-stamped')
+        logger.warn({ code: told.code, err: error }, 'the exchange log is not time-stamped')
       }
       fault = toFault(told, clock())
     }
@@ -159,6 +154,7 @@ export function openLogStamper(options: LogStamperOptions): LogStamper {
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
   const run = (): Promise<void> => {
+    if (closed) return Promise.resolve()
     clearTimeout(timer)
     running ??= round().finally(() => {
       running = undefined
@@ -192,4 +188,12 @@ export function openLogStamper(options: LogStamperOptions): LogStamper {
       await running
     },
   }
+}
+
+/** A bug has no text for strangers, and stops nothing else: it is tried again as everything is. */
+function toldOf(error: unknown): ExchangeError {
+  if (error instanceof ExchangeError) return error
+  const isStore = error instanceof LogStoreError || error instanceof StampStoreError
+  if (isStore) return new ExchangeError('log.unavailable', error.message, { cause: error })
+  return new ExchangeError('internal', 'time-stamping failed inside', { cause: error })
 }

@@ -19,6 +19,8 @@ export interface TimeStampClient extends AsyncDisposable {
 }
 
 const ANSWER_MS = 10_000
+/** For a whole answer, however slowly it comes. */
+const TOTAL_MS = 20_000
 const MAX_ANSWER_BYTES = 256 * 1024
 const NONCE_BYTES = 8
 /** How far the clocks of gateway and authority may differ. */
@@ -63,15 +65,18 @@ async function ask(
       dispatcher: agent,
       headersTimeout: ANSWER_MS,
       bodyTimeout: ANSWER_MS,
+      signal: AbortSignal.timeout(TOTAL_MS),
     })
     const der = await readAtMost(body, MAX_ANSWER_BYTES)
     if (statusCode === 200) return der
     throw unavailable(`it answers with HTTP status ${statusCode}`)
   } catch (cause) {
     if (cause instanceof ExchangeError) throw cause
-    const { code, message } = cause as NodeJS.ErrnoException
+    const { code, message } = cause as { code?: unknown; message: string }
     if (cause instanceof BodyTooLongError) throw unavailable(message, cause)
-    throw unavailable(`it does not answer (${code ?? message})`, cause)
+    // undici and the system give a text, an abort (DOMException) a number
+    const why = typeof code === 'string' ? code : message
+    throw unavailable(`it does not answer (${why})`, cause)
   }
 }
 

@@ -174,6 +174,23 @@ describe('a stamped exchange log', () => {
     expect(fault?.remedy).toContain('clocks')
   })
 
+  it.each([
+    ['nobody listens', { url: 'http://127.0.0.1:1/tsp' }, /does not answer \(ECONNREFUSED\)/],
+    [
+      'the name is unknown',
+      { url: 'http://tsa.invalid/tsp' },
+      /does not answer \((ENOTFOUND|EAI_AGAIN)\)/,
+    ],
+  ])('says why an authority does not answer: %s', async (_name, change, detail) => {
+    await using stamped = await openStampedLog([{ ...approvedOf('first', first), ...change }])
+    await stamped.append(1)
+    await stamped.stamper.stampNow()
+    expect(stamped.stamper.health().fault).toMatchObject({
+      code: 'timestamp.unavailable',
+      detail: expect.stringMatching(detail) as string,
+    })
+  })
+
   it('goes on behind its last token after a restart, and changes nothing that is covered', async () => {
     await using stamped = await openStampedLog([approvedOf('first', first)])
     await stamped.append(3)
