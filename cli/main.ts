@@ -10,6 +10,7 @@ import { addCertCommands } from './commands/cert.ts'
 import { addGatewayCommands } from './commands/gateway.ts'
 import { addLogCommands } from './commands/log.ts'
 import { addStatusCommand } from './commands/status.ts'
+import { addTrustServiceCommands } from './commands/trust-services.ts'
 
 const program = new Command('spean')
   .description('Administers a Spean instance: its catalogue, its gateways, their logs.')
@@ -23,6 +24,7 @@ addLogCommands(program)
 addCatalogueCommands(program)
 addGatewayCommands(program)
 addAdapterCommands(program)
+addTrustServiceCommands(program)
 addCertCommands(program)
 addCaCommands(program)
 

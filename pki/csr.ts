@@ -35,16 +35,19 @@ export interface CertificateRequest {
 /**
  * Writes a request for an identity, signed with its key.
  *
+ * @param request.subject DER of the Name, for an authority that writes identities in its own way, see subjectBy;
+ * absent: as our own authority does.
  * @param request.subjectAltNames DNS names and IP addresses, see isAltName.
  */
 export async function createCsr(request: {
   readonly identity: CertificateIdentity
+  readonly subject?: Buffer
   readonly key: SigningKey
   readonly subjectAltNames?: readonly string[]
 }): Promise<{ der: Buffer; pem: string }> {
   const { key, subjectAltNames = [] } = request
   const info = new CertificationRequestInfo({
-    subject: decodeAsn(subjectOf(request.identity), Name),
+    subject: decodeAsn(request.subject ?? subjectOf(request.identity), Name),
     subjectPKInfo: decodeAsn(exportSpki(key.publicKey), SubjectPublicKeyInfo),
     attributes: new Attributes(
       subjectAltNames.length === 0 ? [] : [extensionRequest(subjectAltNames)],

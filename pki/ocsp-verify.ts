@@ -79,6 +79,25 @@ function readStatus(response: DerNode, expected: OcspExpectation): OcspStatus {
   return { status, ...known }
 }
 
+/** What an answer says about one certificate, by its serial number; nothing of it is verified. */
+export interface OcspStatement extends Omit<OcspStatus, 'status'> {
+  readonly serial: string
+  readonly status: OcspStatus['status'] | 'unknown'
+}
+
+/**
+ * Reads what an answer says, for people to look at: {@link verifyOcspResponse} says whether to believe it.
+ *
+ * @throws DerError, CertificateError when it is none, or says that the responder refused.
+ */
+export function readOcspStatements(der: Uint8Array): OcspStatement[] {
+  const { toBeSigned } = readBasicResponse(parseDer(der))
+  return readResponseData(toBeSigned).responses.map(({ certId: { serial }, ...statement }) => ({
+    serial,
+    ...statement,
+  }))
+}
+
 function readBasicResponse(response: DerNode) {
   const fields = fieldsOf(response)
   const status = readSmallInteger(fields.next(), TAG.enumerated)

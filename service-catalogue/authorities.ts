@@ -130,7 +130,7 @@ function refuseUnusable(field: string, certificate: Certificate, at: Date): void
   if (fault !== undefined) throw invalid(field, fault)
   if (at < notBefore || at > notAfter) {
     throw new ExchangeError(
-      'certificate.expired',
+      at < notBefore ? 'certificate.not-yet-valid' : 'certificate.expired',
       `${field}: it is valid from ${notBefore.toISOString()} to ${notAfter.toISOString()}`,
     )
   }

@@ -117,7 +117,7 @@ function readUsable(field: string, pem: string, at: Date): Certificate {
   if (fault !== undefined) throw invalid(field, fault)
   if (at < notBefore || at > notAfter) {
     throw new ExchangeError(
-      'certificate.expired',
+      at < notBefore ? 'certificate.not-yet-valid' : 'certificate.expired',
       `${field}: it is valid from ${notBefore.toISOString()} to ${notAfter.toISOString()}`,
     )
   }

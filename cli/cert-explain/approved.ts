@@ -8,6 +8,8 @@ export interface ApprovedAuthority {
   readonly intermediates: readonly Certificate[]
   readonly subjectProfile?: SubjectProfile
   readonly ocspNonce: 'required' | 'optional'
+  /** False of one that a file names: how it writes subjects, and its other terms, are not known. */
+  readonly areTermsKnown: boolean
 }
 
 /** Whom the instance believes, as far as that is known here. */
@@ -40,7 +42,7 @@ export function approvedBy(snapshot: Snapshot, where: string): Approved {
     authorities: snapshot.authorities.flatMap(({ name, certificates, ...terms }) => {
       const [root, ...intermediates] = certificates.map(read)
       const { ocspNonce = 'required', ...rest } = terms
-      return root ? [{ name, root, intermediates, ...rest, ocspNonce }] : []
+      return root ? [{ name, root, intermediates, ...rest, ocspNonce, areTermsKnown: true }] : []
     }),
     owners,
   }
@@ -59,9 +61,13 @@ export function approvedByFile(pem: string, file: string): Approved {
   const intermediates = certificates.filter((certificate) => !isRoot(certificate))
   return {
     source: `the file ${file}`,
-    authorities: certificates
-      .filter(isRoot)
-      .map((root) => ({ name: root.subject, root, intermediates, ocspNonce: 'required' as const })),
+    authorities: certificates.filter(isRoot).map((root) => ({
+      name: root.subject,
+      root,
+      intermediates,
+      ocspNonce: 'optional' as const,
+      areTermsKnown: false,
+    })),
     owners: undefined,
   }
 }

@@ -1,7 +1,7 @@
 import type { Certificate } from '../../pki/certificate.ts'
 import { linkSignatureFault } from '../../pki/path.ts'
 import type { Approved, ApprovedAuthority } from './approved.ts'
-import { wrong, type Finding, type LinkFacts, type Shown } from './explanation.ts'
+import { attention, wrong, type Finding, type LinkFacts, type Shown } from './explanation.ts'
 import { timeLeft } from './words.ts'
 
 export interface Chain {
@@ -126,17 +126,18 @@ function endFindings(
   approved: Approved,
 ): Finding[] {
   if (authority !== undefined) return []
+  const isKnown = approved.source !== undefined
   if (!isSelfIssued(last)) {
     const [url] = last.caIssuersUrls
     const place = url === undefined ? '' : `; it is at ${url}`
     return [
-      wrong(
+      (isKnown ? wrong : attention)(
         `The chain breaks off: ${last.issuer}, the issuer of ${last.subject}, is not at hand.`,
         `Put the issuer's certificate behind this one in the file${place}, or name it with --ca.`,
       ),
     ]
   }
-  if (approved.source === undefined) return []
+  if (!isKnown) return []
   return [
     wrong(
       `The chain ends at ${last.subject}, which is not approved by ${approved.source}.`,

@@ -71,20 +71,21 @@ function explainWhose(
   }
   const what = `It names nobody by ${name}: ${fault}.`
   const remedy =
-    'Ask for a certificate with the identity in its subject, or correct the profile of its authority: spean authority add … --profile FILE.'
-  // An HTTPS certificate of a service outside needs no identity of the instance.
-  if (authority === undefined) {
-    const unknown = source === undefined ? [] : [what]
-    return { facts: { profile: name }, findings: [], unknown }
+    'Ask for a certificate with the identity in its subject, or correct the profile of its authority: spean authority add … --subject-profile FILE.'
+  // Of an authority whose terms are not known this may be right.
+  if (authority?.areTermsKnown !== true) {
+    const asked =
+      source === undefined ? [] : [`Whose it is: ${what} Its authority may write it otherwise.`]
+    return { facts: { profile: name }, findings: [], unknown: asked }
   }
   return { facts: { profile: name }, findings: [wrong(what, remedy)], unknown: [] }
 }
 
 function profileName(authority: ApprovedAuthority | undefined): string {
   if (authority?.subjectProfile) return `the subject profile of ${authority.name}`
-  return authority
+  return authority?.areTermsKnown
     ? `our own subject profile, which ${authority.name} has`
-    : 'our own subject profile, for want of an approved authority'
+    : 'our own subject profile, for want of a better one'
 }
 
 async function explainRevocation(

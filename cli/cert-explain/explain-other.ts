@@ -1,12 +1,14 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { ContentInfo, SignedData } from '@peculiar/asn1-cms'
-import { BasicOCSPResponse, OCSPResponse } from '@peculiar/asn1-ocsp'
-import { TimeStampResp, TSTInfo } from '@peculiar/asn1-tsp'
+import { TimeStampReq, TimeStampResp, TSTInfo } from '@peculiar/asn1-tsp'
 import { parseCrl, verifyCrl } from '../../pki/crl.ts'
 import { parseCsr } from '../../pki/csr.ts'
+import { DerError } from '../../pki/der.ts'
 import { formatIdentity, OWN_PROFILE } from '../../pki/identity.ts'
 import { keyFault } from '../../pki/keys.ts'
+import { parseOcspRequest } from '../../pki/ocsp-request.ts'
+import { readOcspStatements, type OcspStatement } from '../../pki/ocsp-verify.ts'
 import { readSubject } from '../../pki/subject-profile.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Approved } from './approved.ts'
@@ -41,6 +43,10 @@ export function explainOther(material: Other, context: Context): Part {
           'Take the certificate out: openssl pkcs12 -in FILE -nokeys -clcerts, and explain that.',
         ),
       ])
+    case 'an OCSP request':
+      return part({ about: parseOcspRequest(material.der).certIds.map(({ serial }) => serial) })
+    case 'a time-stamp request':
+      return explainQuery(material.der)
     case 'an OCSP answer':
       return explainOcsp(material.der, context.at)
     default:
@@ -87,7 +93,7 @@ function explainList({ der }: Other, { approved, at }: Context): Part {
     number: number?.toString(),
     issued: `${thisUpdate.toISOString()}: ${duration(at.getTime() - thisUpdate.getTime())} old`,
     until: nextUpdate.toISOString(),
-    revoked: `${entries.size} certificates`,
+    revoked: entries.size === 1 ? '1 certificate' : `${entries.size} certificates`,
   }
   const known = approved.authorities
     .flatMap(({ root, intermediates }) => [root, ...intermediates])
@@ -160,54 +166,50 @@ function modeFindings({ mode }: Context): Finding[] {
   ]
 }
 
-const OCSP_STATUS = [
-  'successful',
-  'malformedRequest',
-  'internalError',
-  'tryLater',
-  '',
-  'sigRequired',
-  'unauthorized',
-]
+const unknownSerial = (serial: string): Finding =>
+  wrong(
+    `Its authority does not know the serial number ${serial}.`,
+    'See that the certificate is of this authority, and that the responder has its newest list.',
+  )
 
 function explainOcsp(der: Buffer, at: Date): Part {
-  const { responseStatus, responseBytes } = AsnConvert.parse(der, OCSPResponse)
-  const status = OCSP_STATUS[responseStatus] ?? String(responseStatus)
-  if (responseBytes === undefined) {
-    return part({ status }, [wrong(`The responder refused: ${status}.`, 'See its log for why.')])
+  let statements: readonly OcspStatement[]
+  try {
+    statements = readOcspStatements(der)
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error
+    const remedy = 'Ask the responder again; when it answers with an error, see its log for why.'
+    return part({}, [wrong(`It says nothing: ${error.message}.`, remedy)])
   }
-  const { tbsResponseData } = AsnConvert.parse(responseBytes.response.buffer, BasicOCSPResponse)
-  const answers = tbsResponseData.responses.map(
-    ({ certID, certStatus, thisUpdate, nextUpdate }) => ({
-      serial: Buffer.from(certID.serialNumber)
-        .toString('hex')
-        .replace(/^0+(?=.)/, ''),
-      state: certStatus.revoked
-        ? `revoked at ${certStatus.revoked.revocationTime.toISOString()}`
-        : certStatus.good === undefined
-          ? 'unknown'
-          : 'good',
-      thisUpdate,
-      nextUpdate,
-    }),
-  )
-  const over = answers.flatMap(({ nextUpdate }) =>
-    nextUpdate && nextUpdate < at ? [stale('The answer', nextUpdate, at)] : [],
-  )
   return part(
     {
-      status,
-      produced: `${tbsResponseData.producedAt.toISOString()}: ${duration(at.getTime() - tbsResponseData.producedAt.getTime())} ago`,
-      about: answers.map(({ serial, state }) => `${serial}: ${state}`),
-      holds: answers.map(
-        (a) => `${a.thisUpdate.toISOString()} to ${a.nextUpdate?.toISOString() ?? 'no end'}`,
+      about: statements.map(({ serial, status, revokedAt, reason }) =>
+        [serial, status, revokedAt?.toISOString(), reason].filter(Boolean).join(' '),
       ),
+      holds: statements.map(
+        ({ thisUpdate, nextUpdate }) =>
+          `${thisUpdate.toISOString()} to ${nextUpdate.toISOString()}`,
+      ),
+      age: statements.map(({ thisUpdate }) => duration(at.getTime() - thisUpdate.getTime())),
     },
-    over,
+    statements.flatMap(({ serial, status, nextUpdate }) => [
+      ...(nextUpdate < at ? [stale('The answer', nextUpdate, at)] : []),
+      ...(status === 'unknown' ? [unknownSerial(serial)] : []),
+    ]),
     [
       'Whether it is genuine: explain the certificate itself, and its responder is asked and verified.',
     ],
   )
+}
+
+function explainQuery(der: Buffer): Part {
+  const { messageImprint, reqPolicy, nonce } = AsnConvert.parse(der, TimeStampReq)
+  return part({
+    hash: messageImprint.hashAlgorithm.algorithm,
+    imprint: Buffer.from(messageImprint.hashedMessage.buffer).toString('hex'),
+    policy: reqPolicy,
+    nonce: nonce && Buffer.from(nonce).toString('hex'),
+  })
 }
 
 function explainTimeStamp({ der, kind }: Other, { at }: Context): Part {

@@ -1,10 +1,14 @@
 import { CertificateError, parseCertificate, type Certificate } from '../../pki/certificate.ts'
-import { DerError, parseDer } from '../../pki/der.ts'
+import { DerError, parseDer, TAG } from '../../pki/der.ts'
+import { parseOcspRequest } from '../../pki/ocsp-request.ts'
 import { parseCertsOnly } from '../../pki/pkcs7.ts'
 import { pemLabels } from '../../pki/pem.ts'
 import { recogniseDer, recogniseLabel, type Recognised } from '../../pki/recognise.ts'
 
-export type MaterialKind = Recognised | 'a time-stamp token' | 'a time-stamp answer'
+export type MaterialKind = Recognised | MessageKind
+
+type MessageKind =
+  'a time-stamp token' | 'a time-stamp answer' | 'a time-stamp request' | 'an OCSP request'
 
 /** What a file holds, by its bytes; nothing in it is verified. */
 export type Material =
@@ -75,11 +79,11 @@ const base64 = (body: string): Buffer =>
   Buffer.from(body.replace(/^[A-Za-z-]+:.*$/gm, ''), 'base64')
 
 function readDer(der: Buffer): Material {
-  const kind = recogniseDer(der) ?? recogniseTimeStamp(der)
+  const kind = recogniseDer(der) ?? recogniseMessage(der)
   if (kind === 'a certificate')
     return { form: 'certificates', certificates: [parseCertificate(der)] }
   if (kind === 'a bundle of certificates (PKCS#7)') {
-    if (recogniseTimeStamp(der) !== undefined)
+    if (recogniseMessage(der) !== undefined)
       return { form: 'other', kind: 'a time-stamp token', der }
     return { form: 'certificates', certificates: parseCertsOnly(der), what: kind }
   }
@@ -98,15 +102,24 @@ function readDer(der: Buffer): Material {
 
 const TST_INFO = Buffer.from('060b2a864886f70d0109100104', 'hex') // id-ct-TSTInfo, RFC 3161 §2.4.2
 
-/** A token is SignedData whose content is a TSTInfo; an answer has a status, and perhaps a token, in it. */
-function recogniseTimeStamp(der: Buffer): MaterialKind | undefined {
+/** Messages of RFC 3161 and RFC 6960: a token is SignedData, an answer has a status and perhaps a token. */
+function recogniseMessage(der: Buffer): MessageKind | undefined {
   try {
     const { children } = parseDer(der)
     const [first, second] = children
-    if (first?.tag === 0x06) return der.includes(TST_INFO) ? 'a time-stamp token' : undefined
-    const isStatus = first?.tag === 0x30 && first.children[0]?.tag === 0x02 && children.length <= 2
-    const isToken = second === undefined || second.encoded.includes(TST_INFO)
-    return isStatus && isToken ? 'a time-stamp answer' : undefined
+    if (first?.tag === TAG.oid) return der.includes(TST_INFO) ? 'a time-stamp token' : undefined
+    // TimeStampReq begins with version and MessageImprint (RFC 3161 §2.4.1)
+    if (first?.tag === TAG.integer) {
+      const imprint = second?.children.map(({ tag }) => tag).join()
+      return imprint === `${TAG.sequence},${TAG.octetString}` ? 'a time-stamp request' : undefined
+    }
+    const isStatus = first?.tag === TAG.sequence && first.children[0]?.tag === TAG.integer
+    if (isStatus && children.length <= 2) {
+      const isToken = second === undefined || second.encoded.includes(TST_INFO)
+      return isToken ? 'a time-stamp answer' : undefined
+    }
+    parseOcspRequest(der)
+    return 'an OCSP request'
   } catch (error) {
     if (error instanceof DerError) return undefined
     throw error

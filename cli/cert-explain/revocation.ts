@@ -40,7 +40,8 @@ export async function askRevocation(question: RevocationQuestion): Promise<Revoc
   const facts = answers.map(({ fact }) => fact)
   const findings = [
     ...answers.flatMap((answer) => answer.findings),
-    ...facts.flatMap((fact) => revokedFinding(fact, question.at)),
+    // Responder and list say the same: once is enough.
+    ...facts.flatMap((fact) => revokedFinding(fact, question.at)).slice(0, 1),
   ]
   if (facts.length === 0) {
     findings.push(

@@ -41,7 +41,7 @@ export async function readServer(target: ServerTarget): Promise<ServerAnswer> {
     ca: [],
     // Whatever it can do: it is looked at, nothing is sent to it.
     minVersion: 'TLSv1',
-    ciphers: 'DEFAULT:aNULL@SECLEVEL=0',
+    ciphers: 'ALL:@SECLEVEL=0',
     ...(cert === undefined ? {} : { cert, key }),
   })
   let staple: Buffer | undefined

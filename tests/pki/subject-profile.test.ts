@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { createCsr, parseCsr } from '../../pki/csr.ts'
 import { parseDer } from '../../pki/der.ts'
 import { formatName } from '../../pki/distinguished-name.ts'
 import { OWN_PROFILE, subjectOf } from '../../pki/identity.ts'
+import { generateKey } from '../../pki/keys.ts'
 import {
   readIdentityBy,
   readSubject,
@@ -72,6 +74,15 @@ describe('a subject for a request', () => {
       true,
     )
     expect(readIdentityBy(subject, profile('fi'))).toEqual({ ...MOI, gateway: 'G' })
+  })
+
+  it('stands in the request as it is', async () => {
+    const identity = { ...MOI, gateway: 'GW1' }
+    const subject = subjectBy(identity, profile('camdx'), [{ type: '2.5.4.6', value: 'KH' }])
+    const { pem } = await createCsr({ identity, subject, key: await generateKey('P-256') })
+    const request = parseCsr(pem)
+    expect(request.subject).toBe('CN=MOI,O=KH/GW1/GOV,C=KH')
+    expect(readIdentityBy(request.subjectDer, profile('camdx'))).toEqual(identity)
   })
 
   it.each([

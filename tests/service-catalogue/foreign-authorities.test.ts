@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Certificate } from '../../pki/certificate.ts'
 import { encodeName } from '../../pki/distinguished-name.ts'
@@ -266,4 +268,14 @@ describe('a subject profile is refused', () => {
     })
     expect(body.detail?.split('; ')).toHaveLength(4)
   })
+})
+
+it('the profiles that the documentation shows are accepted', async () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/foreign-authorities.md'), 'utf8')
+  const profiles = [...page.matchAll(/```json\n([\s\S]*?)```/g)].map((match) => match[1]!)
+  expect(profiles.length).toBe(4)
+  for (const profile of profiles) {
+    const { status, body } = await approve(JSON.parse(profile))
+    expect([body.detail, status]).toEqual([undefined, 200])
+  }
 })

@@ -1,9 +1,11 @@
-/** An authority of a country, made and run by the openssl command alone: nothing of ours is in it. */
+/** An authority of a country, made and run by the openssl command alone: of ours is the web server for its list. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createServer } from 'node:http'
 import { promisify } from 'node:util'
+import { listen } from '../../runtime/lifecycle.ts'
 import { freePort } from './http.ts'
 
 const run = promisify(execFile)
@@ -36,7 +38,7 @@ export interface OpensslAuthority extends AsyncDisposable {
   /** Revokes it; the responder reads its list anew. */
   revoke(certificate: OpensslCertificate, reason: string): Promise<void>
   /** A CRL of the intermediate, PEM. */
-  crl(): Promise<string>
+  crl(): string
   /** A token for `data`, and a certificate for time-stamping only that signed it, both made anew. */
   timeStamp(data: string): Promise<{ readonly response: Buffer; readonly pem: string }>
 }
@@ -124,7 +126,9 @@ export async function startOpensslAuthority(dir: string): Promise<OpensslAuthori
     void (await run('openssl', args))
   const port = await freePort()
   const ocspUrl = `http://127.0.0.1:${port}`
-  const crlUrl = `http://127.0.0.1:${await freePort()}/intermediate.crl`
+  const web = createServer((_request, response) => response.end(readFileSync(at('crl.der'))))
+  const { port: webPort } = resources.use(await listen(web, 0))
+  const crlUrl = `http://127.0.0.1:${webPort}/intermediate.crl`
   const text = CONFIG(dir, ocspUrl, crlUrl)
   mkdirSync(at('issued'), { recursive: true })
   writeFileSync(at('openssl.cnf'), text)
@@ -193,6 +197,18 @@ export async function startOpensslAuthority(dir: string): Promise<OpensslAuthori
   })
   await ready(responder)
 
+  // It looks whether its list has changed after a question, for the next one.
+  const refresh = (): Promise<void> =>
+    openssl(
+      ...['ocsp', '-url', ocspUrl, '-noverify', '-respout', at('refresh.ors')],
+      ...['-issuer', at('intermediate.pem'), '-cert', at('ocsp.pem')],
+    )
+  const makeList = async (): Promise<void> => {
+    const config = ['-config', at('openssl.cnf')]
+    await openssl('ca', ...config, '-gencrl', '-out', at('crl.pem'))
+    await openssl('crl', '-in', at('crl.pem'), '-outform', 'DER', '-out', at('crl.der'))
+  }
+  await makeList()
   const read = (name: string): string => readFileSync(at(name), 'utf8')
   const owned = resources.move()
   return {
@@ -202,6 +218,7 @@ export async function startOpensslAuthority(dir: string): Promise<OpensslAuthori
     issue: async (name, subject, purpose, key) => {
       await request(name, subject, key)
       await sign(name, section(text, 'leaf') + section(text, purpose))
+      await refresh()
       const pem = read(`${name}.pem`)
       writeFileSync(at(`${name}.chain.pem`), pem + read('intermediate.pem'))
       const files = { certificateFile: at(`${name}.chain.pem`), keyFile: at(`${name}.key`) }
@@ -210,11 +227,10 @@ export async function startOpensslAuthority(dir: string): Promise<OpensslAuthori
     revoke: async ({ certificateFile }, reason) => {
       const revoke = ['-revoke', certificateFile, '-crl_reason', reason]
       await openssl('ca', '-config', at('openssl.cnf'), ...revoke)
+      await makeList()
+      await refresh()
     },
-    crl: async () => {
-      await openssl('ca', '-config', at('openssl.cnf'), '-gencrl', '-out', at('crl.pem'))
-      return read('crl.pem')
-    },
+    crl: () => read('crl.pem'),
     timeStamp: async (data) => {
       writeFileSync(at('data'), data)
       await openssl('ts', '-query', '-data', at('data'), '-sha256', '-cert', '-out', at('data.tsq'))
