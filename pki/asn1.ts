@@ -13,21 +13,26 @@ export function encodeAsn(value: object): Buffer {
   return Buffer.from(AsnConvert.serialize(value))
 }
 
+/** The library reads some hundred kilobytes a second: what it reads must be small, whoever wrote it. */
+const LIMITS = { maxBytes: 16 * 1024, maxNodes: 2_000 }
+
 /**
  * Reads a value of one of the library's classes. Our own reader goes first, because the library takes BER; and
  * what was read must encode to the same bytes, because the library passes over fields it does not know.
  *
- * @throws DerError
+ * @throws DerError, also for more than 16 KiB or 2000 values.
  */
 export function decodeAsn<T extends object>(der: Uint8Array, type: new () => T): T {
-  parseDer(der)
+  parseDer(der, LIMITS)
   let value: T
+  let again: Buffer
   try {
     value = AsnConvert.parse(toArrayBuffer(der), type)
+    again = encodeAsn(value) // which also throws for what was read without complaint
   } catch (cause) {
     throw new DerError('the value is not of the structure it should be', { cause })
   }
-  if (!encodeAsn(value).equals(der)) throw new DerError('the value holds more than its structure')
+  if (!again.equals(der)) throw new DerError('the value holds more than its structure')
   return value
 }
 

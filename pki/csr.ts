@@ -101,8 +101,8 @@ function readCsr(der: Buffer): CertificateRequest {
   const { certificationRequestInfo: info } = decodeAsn(der, CertificationRequest)
   if (info.version !== 0) throw new DerError('the version is not 1') // RFC 2986 §4.1
   const publicKey = readSubjectKey(info.subjectPKInfo)
-  verifyProof(der, publicKey)
   const attributes = readAttributes(info.attributes)
+  verifyProof(der, publicKey)
   const subjectDer = encodeAsn(info.subject)
   return {
     subject: formatName(parseDer(subjectDer)),

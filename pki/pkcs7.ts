@@ -1,8 +1,18 @@
 import { CMSVersion, ContentInfo, EncapsulatedContentInfo } from '@peculiar/asn1-cms'
 import { AsnProp, AsnPropTypes } from '@peculiar/asn1-schema'
-import { decodeAsn, encodeAsn, sortedSet, toArrayBuffer } from './asn1.ts'
+import { encodeAsn, sortedSet, toArrayBuffer } from './asn1.ts'
 import { CertificateError, parseCertificate, type Certificate } from './certificate.ts'
-import { DerError } from './der.ts'
+import {
+  contextTag,
+  DerError,
+  fieldsOf,
+  itemsOf,
+  onlyChild,
+  parseDer,
+  TAG,
+  type DerNode,
+} from './der.ts'
+import { readOid, readSmallInteger } from './der-values.ts'
 import { OID } from './oids.ts'
 import { recogniseDer } from './recognise.ts'
 
@@ -14,18 +24,15 @@ class CertificateBag {
   version: number = CMSVersion.v1
   digestAlgorithms: ArrayBuffer[] = []
   encapContentInfo = new EncapsulatedContentInfo({ eContentType: OID.data })
-  certificates?: ArrayBuffer[]
-  crls?: ArrayBuffer[]
+  certificates: ArrayBuffer[] = []
   signerInfos: ArrayBuffer[] = []
 }
-const any = { type: AsnPropTypes.Any, repeated: 'set' } as const
+const setOfAny = { type: AsnPropTypes.Any, repeated: 'set' } as const
 AsnProp({ type: AsnPropTypes.Integer })(CertificateBag.prototype, 'version')
-AsnProp(any)(CertificateBag.prototype, 'digestAlgorithms')
+AsnProp(setOfAny)(CertificateBag.prototype, 'digestAlgorithms')
 AsnProp({ type: EncapsulatedContentInfo })(CertificateBag.prototype, 'encapContentInfo')
-const optional = { ...any, implicit: true, optional: true } as const
-AsnProp({ ...optional, context: 0 })(CertificateBag.prototype, 'certificates')
-AsnProp({ ...optional, context: 1 })(CertificateBag.prototype, 'crls')
-AsnProp(any)(CertificateBag.prototype, 'signerInfos')
+AsnProp({ ...setOfAny, implicit: true, context: 0 })(CertificateBag.prototype, 'certificates')
+AsnProp(setOfAny)(CertificateBag.prototype, 'signerInfos')
 
 /**
  * Writes certificates as SignedData without signers (RFC 5652 §5.2), the certs-only message of EST (RFC 7030
@@ -40,6 +47,7 @@ export function createCertsOnly(certificates: readonly Certificate[]): Buffer {
 }
 
 const MAX_CERTIFICATES = 64
+const [CONTEXT_0, CONTEXT_1] = [contextTag(0, 'constructed'), contextTag(1, 'constructed')]
 
 /**
  * Reads the certificates of a certs-only message; nothing in them is verified.
@@ -48,7 +56,7 @@ const MAX_CERTIFICATES = 64
  */
 export function parseCertsOnly(der: Uint8Array): Certificate[] {
   try {
-    return readBag(der).map((certificate) => parseCertificate(Buffer.from(certificate)))
+    return readBag(der).map(({ encoded }) => parseCertificate(encoded))
   } catch (cause) {
     if (!(cause instanceof DerError)) throw cause
     const what = recogniseDer(der)
@@ -59,20 +67,26 @@ export function parseCertsOnly(der: Uint8Array): Certificate[] {
   }
 }
 
-function readBag(der: Uint8Array): ArrayBuffer[] {
-  const { contentType, content } = decodeAsn(der, ContentInfo)
-  if (contentType !== OID.signedData) throw new DerError(`its content is ${contentType}`)
-  const bag = decodeAsn(new Uint8Array(content), CertificateBag)
-  const { certificates = [], encapContentInfo, signerInfos } = bag
-  if (encapContentInfo.eContent !== undefined || signerInfos.length > 0) {
+/** By our own reader: the library takes a second for a bundle of the size allowed here. */
+function readBag(der: Uint8Array): readonly DerNode[] {
+  const info = fieldsOf(parseDer(der))
+  if (readOid(info.next()) !== OID.signedData) throw new DerError('its content is not signed data')
+  const bag = fieldsOf(onlyChild(info.next(CONTEXT_0)))
+  info.end()
+  readSmallInteger(bag.next())
+  itemsOf(bag.next(), TAG.set) // digest algorithms
+  const content = fieldsOf(bag.next())
+  readOid(content.next())
+  const certificates = bag.optional(CONTEXT_0)?.children ?? []
+  bag.optional(CONTEXT_1) // revocation lists
+  const signers = itemsOf(bag.next(), TAG.set)
+  bag.end()
+  if (content.optional(CONTEXT_0) !== undefined || signers.length > 0) {
     throw new DerError('it is a signed message and not only certificates')
   }
+  content.end()
   if (certificates.length === 0 || certificates.length > MAX_CERTIFICATES) {
     throw new DerError(`it holds ${certificates.length} certificates`)
-  }
-  // The library reads NULL as null, whatever its types say.
-  if (!certificates.every((certificate) => certificate instanceof ArrayBuffer)) {
-    throw new DerError('it holds something else than certificates')
   }
   return certificates
 }

@@ -1,0 +1,71 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CertID } from '@peculiar/asn1-ocsp'
+import { decodeAsn } from '../../pki/asn1.ts'
+import { parseCertificate, parseCertificates } from '../../pki/certificate.ts'
+import { parseCrl, verifyCrl } from '../../pki/crl.ts'
+import { parseCsr } from '../../pki/csr.ts'
+import { DerError } from '../../pki/der.ts'
+import { parseOcspRequest } from '../../pki/ocsp-request.ts'
+import { verifyOcspResponse } from '../../pki/ocsp-verify.ts'
+import { verifyPath } from '../../pki/path.ts'
+import { parseCertsOnly } from '../../pki/pkcs7.ts'
+import { recogniseDer } from '../../pki/recognise.ts'
+
+/** A reader of what anybody may have written: it ends in a value or in an error with a code. */
+export interface Decoder {
+  /** Files that it accepts, or nearly; what is tried begins with them. */
+  readonly seeds: readonly Buffer[]
+  readonly decode: (bytes: Buffer) => void
+}
+
+export type Decoders = Readonly<Record<string, Decoder>>
+
+const SEEDS = join(import.meta.dirname, 'seeds')
+const seed = (file: string): Buffer => readFileSync(join(SEEDS, file))
+const seedsOf = (pattern: string): Buffer[] =>
+  globSync(pattern, { cwd: SEEDS }).toSorted().map(seed)
+
+const [issuing, leaf] = ['certificate-issuing.der', 'certificate-leaf.der'].map((file) =>
+  parseCertificate(seed(file)),
+) as [ReturnType<typeof parseCertificate>, ReturnType<typeof parseCertificate>]
+const at = new Date(leaf.notBefore.getTime() + 60 * 60_000)
+
+/** Every decoder of bytes that others write. A new one gets a row here, and seeds in `seeds/`. */
+export const DECODERS: Decoders = {
+  certificate: { seeds: seedsOf('certificate-*.der'), decode: decodeCertificate },
+  csr: { seeds: seedsOf('csr-*.der'), decode: parseCsr },
+  'ocsp-request': { seeds: seedsOf('ocsp-request-*.der'), decode: decodeOcspRequest },
+  'ocsp-response': {
+    seeds: seedsOf('ocsp-response-*.der'),
+    decode: (bytes) => verifyOcspResponse(bytes, { certificate: leaf, issuer: issuing, at }),
+  },
+  crl: {
+    seeds: seedsOf('crl-*.der'),
+    decode: (bytes) => verifyCrl(parseCrl(bytes), issuing, at),
+  },
+  pkcs7: { seeds: seedsOf('pkcs7-*.der'), decode: parseCertsOnly },
+  pem: {
+    seeds: [leaf, issuing].map(({ pem }) => Buffer.from(pem)),
+    decode: (bytes) => parseCertificates(bytes.toString('latin1')),
+  },
+  recognise: { seeds: seedsOf('*.der'), decode: recogniseDer },
+}
+
+function decodeCertificate(bytes: Buffer): void {
+  const certificate = parseCertificate(bytes)
+  const path = { anchors: [issuing], intermediates: [certificate], at }
+  verifyPath(certificate, { ...path, purpose: 'authentication' })
+}
+
+/** What was read is written again in the answer: a responder must be able to. */
+function decodeOcspRequest(bytes: Buffer): void {
+  for (const { encoded } of parseOcspRequest(bytes).certIds) {
+    try {
+      decodeAsn(encoded, CertID)
+    } catch (cause) {
+      if (cause instanceof DerError) throw new TypeError('a CertID cannot be repeated', { cause })
+      throw cause
+    }
+  }
+}
