@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
 import { profileOf, show } from '../context.ts'
 import { printRecord, printTable } from '../output.ts'
+import { addExportP12Command } from './ca-export-p12.ts'
 import { addCaCodeCommands } from './ca-code.ts'
 import { addCaIssueCommand } from './ca-issue.ts'
 import { addCaRequestCommands } from './ca-request.ts'
@@ -30,6 +31,7 @@ export function addCaCommands(program: Command): void {
   addCaCodeCommands(ca)
   addCaRequestCommands(ca)
   addJournal(ca)
+  addExportP12Command(ca)
 }
 
 function addStatus(ca: Command): void {

@@ -36,6 +36,6 @@ async function describe(program: string, words: readonly string[]): Promise<stri
 
 function subcommands(help: string): string[] {
   const [, list = ''] = help.split('\nCommands:\n')
-  const names = [...list.matchAll(/^ {2}([a-z][a-z-]*)/gm)].map((match) => match[1]!)
+  const names = [...list.matchAll(/^ {2}([a-z][a-z0-9-]*)/gm)].map((match) => match[1]!)
   return names.filter((name) => name !== 'help')
 }
