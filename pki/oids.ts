@@ -44,7 +44,6 @@ export const OID = {
   ocspBasic: '1.3.6.1.5.5.7.48.1.1',
   ocspNonce: '1.3.6.1.5.5.7.48.1.2',
   ocspNoCheck: '1.3.6.1.5.5.7.48.1.5',
-  // RFC 5480 §2.1.1
   ecPublicKey: '1.2.840.10045.2.1',
   // RFC 8017 appendix A.2, RFC 5758 §3, RFC 8410 §3
   sha1: '1.3.14.3.2.26',
@@ -59,12 +58,12 @@ export const OID = {
   ecdsaWithSha384: '1.2.840.10045.4.3.3',
   ecdsaWithSha512: '1.2.840.10045.4.3.4',
   ed25519: '1.3.101.112',
-  // RFC 5480 §2.1.1
   // RFC 8018 appendix A.4, RFC 7914 §7: encrypted keys
   pbes2: '1.2.840.113549.1.5.13',
   scrypt: '1.3.6.1.4.1.11591.4.11',
   aes256Cbc: '2.16.840.1.101.3.4.1.42',
   // RFC 7292 appendix D, RFC 2985 §5.5: what a PKCS#12 file is made of
+  pkcs7Data: '1.2.840.113549.1.7.1',
   shroudedKeyBag: '1.2.840.113549.1.12.10.1.2',
   certBag: '1.2.840.113549.1.12.10.1.3',
   x509Certificate: '1.2.840.113549.1.9.22.1',

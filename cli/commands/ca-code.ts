@@ -74,7 +74,8 @@ function addAdd(code: Command): void {
     .option('--expires <duration>', 'how long it is good: 12h, 7d', '7d')
     .option('--note <text>', 'for whom, for the list of codes')
     .action(async (options: AddOptions, own: Command) => {
-      const { instance, authority } = profileOf(own)
+      const profile = profileOf(own)
+      const { instance } = profile
       const { note, expires, gateway: gateways = [] } = options
       const body = {
         orders: ordersOf(options, instance),
@@ -82,7 +83,7 @@ function addAdd(code: Command): void {
         ...(note === undefined ? {} : { note }),
       }
       const ask = (api: ApiClient) => api.call<Made>('POST', '/admin/codes', body)
-      await show(own, authority(), ask, ({ code: text, ...rest }) => {
+      await show(own, profile.authority(), ask, ({ code: text, ...rest }) => {
         printRecord({ code: text, ...rest })
         if (gateways.length === 0) return
         console.log(`\nTo be run where the gateway is:\n\n  ${enrolLine(rest.estUrl, text)}`)

@@ -34,7 +34,8 @@ export function addCaIssueCommand(ca: Command): void {
     .option('--enrolment <name>', 'certificates of one enrolment may renew each other: a gateway')
     .option('--out <file>', 'certificate and that of its issuer, PEM; else standard output')
     .action(async (kindText: string, idText: string, options: IssueOptions, own: Command) => {
-      const { instance, authority } = profileOf(own)
+      const profile = profileOf(own)
+      const { instance } = profile
       const { days, out, name: subjectAltNames, enrolment } = options
       const kind = readKind(kindText)
       const identity = readIdentity(kind, idText, instance)
@@ -52,7 +53,7 @@ export function addCaIssueCommand(ca: Command): void {
           '/admin/certificates',
           body,
         )
-      await show(own, authority(), ask, ({ certificate, chain, serial }) => {
+      await show(own, profile.authority(), ask, ({ certificate, chain, serial }) => {
         // A server sends its own certificate and those between it and the root (RFC 8446 §4.4.2).
         const [issuer = ''] = /-----BEGIN[^]*?-----END CERTIFICATE-----\n/.exec(chain) ?? []
         if (out === undefined) process.stdout.write(certificate + issuer)

@@ -1,8 +1,7 @@
 import { oid, sequence, setOf } from '../der-writer.ts'
 import { OID } from '../oids.ts'
 
-const EC_PUBLIC_KEY = '1.2.840.10045.2.1' // RFC 5480 §2.1.1
-const SECP256R1 = '1.2.840.10045.3.1.7'
+const SECP256R1 = '1.2.840.10045.3.1.7' // RFC 5480 §2.1.1.1
 const SECP384R1 = '1.3.132.0.34'
 
 /**
@@ -12,7 +11,7 @@ const SECP384R1 = '1.3.132.0.34'
  */
 export function csrAttributes(): Buffer {
   return sequence(
-    attribute(EC_PUBLIC_KEY, SECP256R1, SECP384R1),
+    attribute(OID.ecPublicKey, SECP256R1, SECP384R1),
     oid(OID.ecdsaWithSha256),
     attribute(OID.extensionRequest, OID.subjectAltName),
   )

@@ -33,7 +33,8 @@ export interface AuthorityDeps {
   readonly renewalCheckMs?: number
 }
 
-const CHECK_MS = 60_000
+/** A certificate of the ports is renewed at a third of its life: so often is often enough, however short it is. */
+const checkMs = (lifetimeMs: number): number => Math.min(60_000, lifetimeMs / 10)
 
 /**
  * Opens the authority and serves its three ports until disposed.
@@ -111,7 +112,9 @@ export async function startAuthority(
     estServer.setSecureContext({ ...tls.options(), ca: authority.chain })
   }
   const checks = { authority, logger, renewTls, clock }
-  resources.use(startUpkeep(checks, deps.renewalCheckMs ?? CHECK_MS))
+  resources.use(
+    startUpkeep(checks, deps.renewalCheckMs ?? checkMs(parseDuration(config.lifetimes.server))),
+  )
 
   const owned = resources.move()
   return {

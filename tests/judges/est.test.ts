@@ -256,6 +256,41 @@ describe('a stock EST client', () => {
     }
   })
 
+  it('is refused odd keys and extensions that nobody granted, by openssl', async () => {
+    const client = await start()
+    const { file, enrol } = client
+    const code = client.code([SIGNING])
+    const key = async (name: string, ...args: string[]): Promise<void> => {
+      const made = await openssl('genpkey', ...args, '-out', file(`${name}.pem`))
+      expect(made.exitCode, made.output).toBe(0)
+    }
+    await key('weak', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:1024')
+    await key('curve', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:secp256k1')
+    await key('p521', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-521')
+    await key('fine', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256')
+    for (const [name, from, expected, extra] of [
+      ['weak', 'weak', 'enrolment.key-refused', []],
+      ['curve', 'curve', 'enrolment.key-refused', []],
+      ['p521', 'p521', 'enrolment.key-refused', []],
+      ['ca', 'fine', 'enrolment.extension-refused', ['-addext', 'basicConstraints=CA:TRUE']],
+      ['eku', 'fine', 'enrolment.extension-refused', ['-addext', 'extendedKeyUsage=serverAuth']],
+    ] as const) {
+      const made = await openssl(
+        ['req', '-new', '-utf8', '-key', file(`${from}.pem`), '-subj', SIGNING_SUBJECT, ...extra],
+        ['-outform', 'DER', '-out', file(`${name}.der`)],
+      )
+      expect(made.exitCode, made.output).toBe(0)
+      writeFileSync(file(`${name}.b64`), readFileSync(file(`${name}.der`)).toString('base64'))
+      const { body } = await enrol(name, code)
+      expect(JSON.parse(body)).toMatchObject({ code: expected, status: 400 })
+    }
+    writeFileSync(file('huge.b64'), 'A'.repeat(100_000))
+    expect(JSON.parse((await enrol('huge', code)).body)).toMatchObject({ status: 413 })
+    // None of it has spent the code.
+    await client.request('sign', SIGNING_SUBJECT)
+    expect((await enrol('sign', code)).status).toBe(200)
+  })
+
   it('does not renew what is revoked', async () => {
     const client = await start()
     const code = client.code([AUTHENTICATION])
