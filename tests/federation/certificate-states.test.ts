@@ -1,3 +1,5 @@
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import { request } from 'node:https'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { CERTIFICATE_STATES_PATH } from '../../protocol/certificate-states.ts'
 import type { Problem } from '../../protocol/problem.ts'
@@ -135,6 +137,38 @@ describe('gateways whose answers are fresh for long', () => {
       const answer = await post(body)
       expect.soft(codeOf(answer), String(body).slice(0, 60)).toBe(code)
     }
+    expect((await f.call(PATH)).status).toBe(200)
+  })
+
+  it('refuse in words what has no end, and hold nothing open for what breaks off', async () => {
+    const { cert, key } = f.client.authentication
+    const begin = (): ClientRequest =>
+      request({
+        port: f.provider.running.ports.peers,
+        host: '127.0.0.1',
+        method: 'POST',
+        path: CERTIFICATE_STATES_PATH,
+        agent: false,
+        cert,
+        key,
+        rejectUnauthorized: false,
+      })
+    const endless = begin()
+    const refusal = new Promise<string>((resolve) => {
+      endless.once('response', (response: IncomingMessage) => {
+        void response
+          .setEncoding('utf8')
+          .toArray()
+          .then((parts) => resolve(parts.join('')))
+      })
+    })
+    for (let i = 0; i < 20; i += 1) endless.write('x'.repeat(100_000))
+    expect(await refusal).toContain('"code":"request.body-too-large"')
+    endless.on('error', () => undefined).destroy()
+    const broken = begin().on('error', () => undefined)
+    broken.write('{"states":')
+    await new Promise((done) => setTimeout(done, 100))
+    broken.destroy()
     expect((await f.call(PATH)).status).toBe(200)
   })
 
