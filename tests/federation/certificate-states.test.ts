@@ -220,19 +220,22 @@ describe('a certificate that is revoked while traffic runs', () => {
   })
   afterEach(() => f[Symbol.asyncDispose]())
 
-  /** Until it is refused; resolves with the refusal and how long that took. */
+  /** Until it is refused; resolves with the refusal and when the last that passed was begun. */
   const untilRefused = async (
     attempt: () => Promise<Answer>,
-  ): Promise<{ text: string; ms: number }> => {
-    const begun = performance.now()
+  ): Promise<{ text: string; passedMs: number }> => {
+    const first = performance.now()
+    let passedMs = 0
     for (;;) {
+      const begunMs = performance.now() - first
       const { status, body } = await attempt()
-      const ms = performance.now() - begun
-      if (status !== 200) return { text: body.toString('utf8'), ms }
-      expect(ms).toBeLessThan(15_000)
+      if (status !== 200) return { text: body.toString('utf8'), passedMs }
+      passedMs = begunMs
+      expect(passedMs).toBeLessThan(30_000)
     }
   }
-  const FRESH_MS = 2000 + 1500 // and what the calls themselves take, two cores shared with others
+  /** The freshness, and what an answer takes that was under way when the certificate was revoked. */
+  const FRESH_MS = 2000 + 500
 
   it.each(['authentication', 'signing'] as const)(
     'is refused by the provider within the freshness period: %s, of a caller that hands over its last good answer',
@@ -242,10 +245,10 @@ describe('a certificate that is revoked while traffic runs', () => {
       const { certificate } = f.client[use]
       await f.client.running[Symbol.asyncDispose]()
       f.authority.authority.revoke(certificate.serial, 'keyCompromise')
-      const { text, ms } = await untilRefused(() => sendToPeer(f))
+      const { text, passedMs } = await untilRefused(() => sendToPeer(f))
       expect(text).toContain('"code":"certificate.revoked"')
       expect(text).toMatch(new RegExp(`${certificate.serial}.*was revoked at 2.*keyCompromise`))
-      expect(ms).toBeLessThan(FRESH_MS)
+      expect(passedMs).toBeLessThan(FRESH_MS)
       await f.client.restart().catch(() => undefined)
     },
   )
@@ -257,12 +260,12 @@ describe('a certificate that is revoked while traffic runs', () => {
       fake.behave = (request, response) => fake.answer(request, response)
       expect((await f.call(fake.path)).status).toBe(200)
       f.authority.authority.revoke(fake[use].certificate.serial, 'superseded')
-      const { text, ms } = await untilRefused(() => f.call(fake.path))
+      const { text, passedMs } = await untilRefused(() => f.call(fake.path))
       expect(text).toContain('The client gateway refused (certificate.revoked)')
       expect(text).toMatch(
         new RegExp(`${fake[use].certificate.serial}.*was revoked at 2.*superseded`),
       )
-      expect(ms).toBeLessThan(FRESH_MS)
+      expect(passedMs).toBeLessThan(FRESH_MS)
     },
   )
 
