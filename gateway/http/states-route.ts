@@ -5,11 +5,10 @@ import {
   formatCertificateStates,
   parseCertificateStates,
 } from '../../protocol/certificate-states.ts'
-import { ExchangeError } from '../../protocol/errors.ts'
+import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { toProblem, type Problem } from '../../protocol/problem.ts'
 import { newExchangeId } from '../../runtime/exchange-id.ts'
-import { BodyTooLongError, readAtMost } from '../../runtime/http-body.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { CatalogueView, GatewayEntry } from '../catalogue-view.ts'
 import type { ProviderGateway } from '../ports.ts'
@@ -106,26 +105,26 @@ async function listedGateway(
   )
 }
 
-async function receive(request: IncomingMessage): Promise<Buffer> {
-  const length = Number(request.headers['content-length'] ?? 0)
-  if (length > LIMITS.certificateStatesBytes) throw tooLarge()
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    late.reject(new ExchangeError('request.timeout', 'the states did not arrive in time'))
-  }, BODY_MS)
-  try {
-    return await Promise.race([readAtMost(request, LIMITS.certificateStatesBytes), late.promise])
-  } catch (error) {
-    if (error instanceof BodyTooLongError) throw tooLarge()
-    if (error instanceof ExchangeError) throw error
-    throw new ExchangeError('request.body-incomplete', 'the states broke off', { cause: error })
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-const tooLarge = (): ExchangeError =>
-  new ExchangeError(
-    'request.body-too-large',
-    `certificate states take ${LIMITS.certificateStatesBytes} bytes at most`,
+/** Unlike an iterator, it leaves the connection open when it gives up: the refusal goes out over it. */
+function receive(request: IncomingMessage): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  const chunks: Buffer[] = []
+  let size = 0
+  const fail = (code: ErrorCode, detail: string): void => reject(new ExchangeError(code, detail))
+  const timer = setTimeout(
+    () => fail('request.timeout', 'the states did not arrive in time'),
+    BODY_MS,
   )
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (size <= LIMITS.certificateStatesBytes) chunks.push(chunk)
+    else {
+      const most = LIMITS.certificateStatesBytes
+      fail('request.body-too-large', `certificate states take ${most} bytes at most`)
+    }
+  })
+  request.once('end', () => resolve(Buffer.concat(chunks)))
+  request.once('close', () => fail('request.body-incomplete', 'the states broke off'))
+  request.once('error', () => fail('request.body-incomplete', 'the states broke off'))
+  return promise.finally(() => clearTimeout(timer))
+}

@@ -29,6 +29,8 @@ const TICK_MS = 1000
 export function createPeers(options: Options): Peers & AsyncDisposable {
   const { handover } = options
   const pools = new Map<string, PeerPool>()
+  /** With exchanges under way. */
+  const retired = new Set<PeerPool>()
 
   // A gateway whose registration changed is another one, with connections of its own.
   const keyOf = ({ id, address, certificates }: GatewayEntry): string =>
@@ -42,7 +44,8 @@ export function createPeers(options: Options): Peers & AsyncDisposable {
   const retire = (peer: PeerPool): void => {
     const key = keyOf(peer.gateway)
     if (pools.get(key) === peer) pools.delete(key)
-    retirePool(peer)
+    retired.add(peer)
+    retirePool(peer, () => retired.delete(peer))
   }
   const sweep = setInterval(() => {
     for (const peer of pools.values()) {
@@ -60,7 +63,7 @@ export function createPeers(options: Options): Peers & AsyncDisposable {
   ): Promise<PeerPool> => {
     const peer = poolOf(gateway)
     usePool(peer, scope)
-    if ((await endBadConnections(peer, options)) === 'good' && !peer.isRetired) return peer
+    if ((await endBadConnections(peer, options)) === 'good' && !peer.onClosed) return peer
     retire(peer)
     const next = poolOf(gateway)
     usePool(next, scope)
@@ -77,7 +80,7 @@ export function createPeers(options: Options): Peers & AsyncDisposable {
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(sweep)
-      await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()))
+      await Promise.all([...pools.values(), ...retired].map(({ pool }) => pool.destroy()))
     },
   }
 }

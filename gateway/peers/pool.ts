@@ -31,8 +31,8 @@ export interface PeerPool extends SlottedPool {
   /** Exchanges under way. */
   uses: number
   usedAt: number
-  /** Takes no new exchange; closed with the last one under way. */
-  isRetired: boolean
+  /** Takes no new exchange; is closed, and says so, with the last one under way. */
+  onClosed?: () => void
 }
 
 /** Connections to one gateway as the snapshot has it: mTLS 1.3, pinned to its certificates. */
@@ -68,7 +68,7 @@ export function openPool(gateway: GatewayEntry, options: PoolOptions): PeerPool 
     }),
   })
   const slots = createSlots(options.connections, options.connectMs)
-  const usage = { uses: 0, usedAt: performance.now(), isRetired: false }
+  const usage = { uses: 0, usedAt: performance.now() }
   return { gateway, pool, slots, open, ...usage }
 }
 
@@ -78,15 +78,18 @@ export function usePool(peer: PeerPool, scope: AsyncDisposableStack): void {
   scope.defer(() => {
     peer.uses -= 1
     peer.usedAt = performance.now()
-    if (peer.isRetired && peer.uses === 0) void peer.pool.close()
+    if (peer.uses === 0) closeRetired(peer)
   })
 }
 
 /** Gives a pool no new exchange; those under way are not cut off. */
-export function retirePool(peer: PeerPool): void {
-  if (peer.isRetired) return
-  peer.isRetired = true
-  if (peer.uses === 0) void peer.pool.close()
+export function retirePool(peer: PeerPool, onClosed: () => void): void {
+  peer.onClosed ??= onClosed
+  if (peer.uses === 0) closeRetired(peer)
+}
+
+function closeRetired({ pool, onClosed }: PeerPool): void {
+  if (onClosed && !pool.closed) void pool.close().then(onClosed)
 }
 
 /** The certificate is not one to have a connection with: what runs over it now is cut off. */

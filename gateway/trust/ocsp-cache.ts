@@ -1,3 +1,4 @@
+import type { Certificate } from '../../pki/certificate.ts'
 import { verifyOcspResponse } from '../../pki/ocsp-verify.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
@@ -16,7 +17,10 @@ import {
 import { createOcspClient } from './ocsp-client.ts'
 import { announce, type Outage } from './outage-notices.ts'
 
-interface Followed extends OcspQuestion {
+interface Followed {
+  readonly certificate: Certificate
+  /** As the newest snapshot has it. */
+  question: OcspQuestion
   /** Of this gateway: its answers are fetched ahead, to be handed over. */
   own: boolean
   answer?: Answer
@@ -104,10 +108,14 @@ export function openOcspCache(options: Options): OcspCache {
   const entryFor = (question: OcspQuestion): Followed => {
     const { thumbprint } = question.certificate
     const known = followed.get(thumbprint)
-    if (known) return known
+    if (known) {
+      known.question = question
+      return known
+    }
     const answer = files.read(question, clock())
     const entry: Followed = {
-      ...question,
+      certificate: question.certificate,
+      question,
       own: false,
       seenAt: clock(),
       ...(answer ? { answer } : {}),
@@ -128,7 +136,7 @@ export function openOcspCache(options: Options): OcspCache {
 
   const fetchNow = (entry: Followed): Promise<void> => {
     entry.fetching ??= client
-      .ask(entry)
+      .ask(entry.question)
       .then((answer) => {
         entry.fetchedAt = clock()
         recover(entry)

@@ -5,6 +5,7 @@ import {
   type CertificateState,
 } from '../../protocol/certificate-states.ts'
 import { LIMITS } from '../../protocol/limits.ts'
+import { expand, outcome, readVectors, type VectorText } from './support.ts'
 
 const state = (byte: number, bytes = 10): CertificateState => ({
   thumbprint: Buffer.alloc(32, byte).toString('base64url'),
@@ -13,7 +14,22 @@ const state = (byte: number, bytes = 10): CertificateState => ({
 const parse = (text: string): CertificateState[] => parseCertificateStates(Buffer.from(text))
 const malformed = expect.objectContaining({ code: 'request.malformed' }) as Error
 
+interface Vector {
+  readonly comment: string
+  readonly body: VectorText
+  readonly thumbprints?: string[]
+  readonly code?: string
+}
+
 describe('certificate states', () => {
+  it.each(readVectors<Vector[]>('certificate-states'))(
+    'by vector: $comment',
+    ({ body, thumbprints, code }) => {
+      const read = outcome(() => parse(expand(body)).map(({ thumbprint }) => thumbprint))
+      expect(read).toEqual(code === undefined ? { value: thumbprints } : { code })
+    },
+  )
+
   it('are read as they were written, and members that are not known are passed over', () => {
     const states = [state(1), state(2), state(3, 3000)]
     expect(parse(formatCertificateStates(states))).toEqual(states)
