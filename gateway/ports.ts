@@ -36,14 +36,21 @@ export interface InformationSystems {
 }
 
 export interface Signer {
-  /** Whether this gateway can sign in a member's name so that others believe it at `at`. */
-  canSign(member: string, catalogue: CatalogueView, at: Date): boolean
+  /** Whether this gateway has any key of a member. */
+  holdsKeyOf(member: string): boolean
   /**
-   * Signs in the name of a member.
+   * Checks that this gateway can sign in a member's name so that others believe it at `at`.
    *
-   * @throws ExchangeError `client.not-served` when this gateway has no key of that member.
+   * @throws ExchangeError `gateway.certificate-inactive`, `gateway.certificate-unsuitable`.
    */
-  sign(member: string, manifest: Manifest, at: Date): string
+  verifySuitable(member: string, catalogue: CatalogueView, at: Date): void
+  /**
+   * Signs in the name of a member, with a certificate that `catalogue` lists.
+   *
+   * @throws ExchangeError `client.not-served` when this gateway has no key of that member, and those of
+   *   `verifySuitable`; KeyError when the key cannot be used now.
+   */
+  sign(member: string, manifest: Manifest, catalogue: CatalogueView, at: Date): Promise<string>
 }
 
 export interface ExchangeLog {

@@ -1,5 +1,6 @@
 /** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
 import { readGatewayId } from '../protocol/identifiers.ts'
+import type { Certificate } from '../pki/certificate.ts'
 import { API_SERVER, createApi, limitApiServer, type Route } from '../runtime/admin-api.ts'
 import { systemClock, type Clock } from '../runtime/clock.ts'
 import { listen } from '../runtime/lifecycle.ts'
@@ -11,13 +12,16 @@ import { openSettings } from './access/settings.ts'
 import { createBodies } from './bodies.ts'
 import { openSnapshotClient } from './catalogue/snapshot-client.ts'
 import { readAnchor, type GatewayConfig } from './config.ts'
+import { readConfigured } from './credentials/configured.ts'
+import { createCredentials } from './credentials/credentials.ts'
+import { openCredentialStore } from './credentials/store.ts'
+import { createServerTls, toTls } from './credentials/tls.ts'
 import { createExchangeLog } from './exchange-log/log.ts'
 import { openSqliteLogStore } from './exchange-log/store-sqlite.ts'
 import { createSettingsRoutes } from './http/admin-routes.ts'
 import { createClientServer } from './http/client-server.ts'
 import { createLogRoutes } from './http/log-routes.ts'
 import { createPeerServer } from './http/peer-server.ts'
-import { readIdentity } from './identity.ts'
 import { createPeers } from './peers/peers.ts'
 import type { ClientGateway, ProviderGateway } from './ports.ts'
 import { createReplayGuard, REPLAY_WINDOW_MS } from './replay/guard.ts'
@@ -46,13 +50,22 @@ export async function startGateway(
   await using resources = new AsyncDisposableStack()
   const { stateDir, timeouts, connections } = config
   const id = readGatewayId(config.gatewayId)
-  const own = readIdentity(config)
-  const tls = { cert: own.tlsCertificate, key: own.tlsKey }
-  if (own.certificate.subjectAltNames.length === 0) {
+  const configured = await readConfigured(config)
+  if (
+    configured.some(
+      ({ kind, certificate }) =>
+        kind === 'authentication' && certificate.subjectAltNames.length === 0,
+    )
+  ) {
     logger.warn(
       'authentication.certificateFile names no host: clients of the HTTPS ports will refuse it',
     )
   }
+  const credentialStore = await openCredentialStore({
+    dir: `${stateDir}/credentials`,
+    configured,
+    logger,
+  })
 
   const store = resources.use(
     await openSqliteLogStore(`${stateDir}/exchange-log.db`, {
@@ -78,8 +91,19 @@ export async function startGateway(
     }),
   )
   const trust = createTrust({ snapshot: () => catalogue.newest, ocsp })
-  const ownCertificates = [own.certificate, ...own.signing.map(({ certificate }) => certificate)]
-  catalogue.subscribe((snapshot) => trust.prefetch(snapshot, ownCertificates, clock()))
+  const ownCertificates = (): Certificate[] =>
+    credentialStore.all().map(({ certificate }) => certificate)
+  const credentials = createCredentials({
+    gatewayId: config.gatewayId,
+    store: credentialStore,
+    revokedAt: (certificate) => ocsp.revokedAt(certificate),
+    clock,
+  })
+  catalogue.subscribe((snapshot) => {
+    trust.prefetch(snapshot, ownCertificates(), clock())
+    credentials.noteSnapshot(snapshot)
+  })
+  const tls = resources.use(createServerTls({ credentials, clock, logger }))
 
   const spool = createSpool({
     dir: `${stateDir}/spool`,
@@ -92,8 +116,7 @@ export async function startGateway(
     totalMs: timeouts.requestMs,
   })
   const outgoing = {
-    certificate: own.tlsCertificate,
-    privateKey: own.tlsKey,
+    own: () => toTls(credentials.authentication(clock())),
     trust,
     clock,
     connections,
@@ -111,7 +134,7 @@ export async function startGateway(
     catalogue,
     trust,
     bodies,
-    signer: createSigner(own.signing),
+    signer: createSigner(credentials),
     log: createExchangeLog(store, logger),
     begin: (incoming) => createStepRunner(incoming, logger),
     informationSystems: settings,
@@ -140,8 +163,7 @@ export async function startGateway(
   const peerServer = createPeerServer({ ...port, tls })
   ports.peers = resources.use(await listen(peerServer, config.peers.port, config.peers.host)).port
   const adminToken = ensureToken(`${stateDir}/admin.token`)
-  const status = (): object =>
-    gatewayStatus({ config, catalogue, ocsp, own: ownCertificates, clock })
+  const status = (): object => gatewayStatus({ config, catalogue, ocsp, credentials, clock })
   const routes = [
     ...createSettingsRoutes({
       settings,
@@ -153,8 +175,11 @@ export async function startGateway(
     ...createLogRoutes(store),
   ]
   const api = createApi({ routes, token: adminToken, origin: 'client-gateway', logger })
-  const adminTls = { ...tls, minVersion: 'TLSv1.2' } as const
-  const adminServer = limitApiServer(createServer({ ...API_SERVER, ...adminTls }, api))
+  const versions = { minVersion: 'TLSv1.2' } as const
+  const { cert, key } = tls.current
+  const adminServer = createServer({ ...API_SERVER, cert, key, ...versions }, api)
+  tls.follow(adminServer, versions)
+  limitApiServer(adminServer)
   ports.admin = resources.use(await listen(adminServer, config.admin.port, config.admin.host)).port
 
   const open = resources.move()

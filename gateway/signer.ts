@@ -1,42 +1,38 @@
-import type { KeyObject } from 'node:crypto'
 import { ExchangeError } from '../protocol/errors.ts'
-import { algorithmOf, signJws } from '../protocol/jws.ts'
+import { algorithmOf, joinJws, jwsSigningInput, type SignatureAlgorithm } from '../protocol/jws.ts'
 import { manifestText } from '../protocol/manifest.ts'
-import type { Certificate } from '../pki/certificate.ts'
+import type { SignatureScheme } from '../pki/signing-key.ts'
+import type { Credentials } from './credentials/credentials.ts'
 import type { Signer } from './ports.ts'
 
-export interface SigningKey {
-  /** `INSTANCE/CLASS/MEMBER`. */
-  readonly member: string
-  readonly privateKey: KeyObject
-  readonly certificate: Certificate
+const SCHEMES: Readonly<Record<SignatureAlgorithm, SignatureScheme>> = {
+  ES256: { hash: 'sha256', ecdsaForm: 'jose' },
+  PS256: { hash: 'sha256', padding: 'pss' },
+  RS256: { hash: 'sha256' },
+  EdDSA: { hash: null },
 }
 
-/** Signs with keys held in this process (protocol/README.md §5.2). */
-export function createSigner(keys: readonly SigningKey[]): Signer {
-  const byMember = new Map(keys.map((key) => [key.member, key]))
+/** Signs with the credentials that are in force (protocol/README.md §5.2). */
+export function createSigner(credentials: Pick<Credentials, 'holdsKeyOf' | 'signing'>): Signer {
   return {
-    canSign: (member, catalogue, at) => {
-      const certificate = byMember.get(member)?.certificate
-      if (certificate === undefined) return false
-      const current = at >= certificate.notBefore && at <= certificate.notAfter
-      return current && catalogue.signingCertificate(member, certificate.thumbprint) !== undefined
-    },
-    sign: (member, manifest, at) => {
-      const key = byMember.get(member)
-      if (key === undefined) {
+    holdsKeyOf: (member) => credentials.holdsKeyOf(member),
+    verifySuitable: (member, catalogue, at) => void credentials.signing(member, catalogue, at),
+    sign: async (member, manifest, catalogue, at) => {
+      if (!credentials.holdsKeyOf(member)) {
         throw new ExchangeError(
           'client.not-served',
           `this gateway holds no signing key of ${member}`,
         )
       }
+      const { key, certificate } = credentials.signing(member, catalogue, at)
       const header = {
-        alg: algorithmOf(key.privateKey),
+        alg: algorithmOf(key.publicKey),
         iat: Math.floor(at.getTime() / 1000),
         kid: member,
-        'x5t#S256': key.certificate.thumbprint,
+        'x5t#S256': certificate.thumbprint,
       }
-      return signJws(header, manifestText(manifest), key.privateKey)
+      const input = jwsSigningInput(header, manifestText(manifest))
+      return joinJws(input, await key.sign(Buffer.from(input, 'ascii'), SCHEMES[header.alg]))
     },
   }
 }

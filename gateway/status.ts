@@ -1,7 +1,7 @@
-import type { Certificate } from '../pki/certificate.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
+import type { Credentials } from './credentials/credentials.ts'
 import type { OcspCache } from './trust/ocsp-cache.ts'
 
 /** What an operator asks first: does it work, since when not, and what will end next. */
@@ -9,10 +9,10 @@ export function gatewayStatus(deps: {
   readonly config: GatewayConfig
   readonly catalogue: SnapshotClient
   readonly ocsp: OcspCache
-  readonly own: readonly Certificate[]
+  readonly credentials: Credentials
   readonly clock: Clock
 }): object {
-  const { config, catalogue, ocsp, own, clock } = deps
+  const { config, catalogue, ocsp, credentials, clock } = deps
   const { newest, health } = catalogue
   return {
     program: 'gateway',
@@ -25,11 +25,7 @@ export function gatewayStatus(deps: {
       expiresAt: newest.expiresAt,
     },
     catalogue: health,
-    certificates: own.map(({ subject, thumbprint, notAfter }) => ({
-      subject,
-      thumbprint,
-      notAfter,
-    })),
+    certificates: credentials.describe(clock()),
     ocsp: ocsp.health(),
     memoryBytes: process.memoryUsage.rss(),
     uptimeSeconds: Math.round(process.uptime()),

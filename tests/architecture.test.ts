@@ -19,7 +19,7 @@ const KNOWN_ONLY_BY: [thing: RegExp, by: RegExp][] = [
   [/^pki\/authority\//, /^(pki\/authority|examples)\//],
   // The composition root of each program is its server.ts; main.ts runs it.
   [/-(sqlite|postgres|redis)\.ts$/, /^gateway\/server\.ts$/],
-  [/^gateway\/(access|catalogue|peers|replay|services|trust)\//, /^gateway\//],
+  [/^gateway\/(access|catalogue|credentials|peers|renewal|replay|services|trust)\//, /^gateway\//],
   [/^gateway\/steps\//, /^gateway\/(exchange\.ts|steps\/)/],
 ]
 /** Steps know ports, the protocol and certificates; never how a port is implemented. */

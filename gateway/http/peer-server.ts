@@ -6,13 +6,14 @@ import { LIMITS } from '../../protocol/limits.ts'
 import { parseRequestManifest } from '../../protocol/manifest.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { refuseUnread, serveExchange } from '../exchange.ts'
+import type { ServerTls } from '../credentials/tls.ts'
 import type { ProviderGateway } from '../ports.ts'
 import { serveExchanges, serverLimits } from './exchange-server.ts'
 
 interface Options {
   readonly gw: ProviderGateway
   readonly logger: Logger
-  readonly tls: { readonly cert: string; readonly key: string }
+  readonly tls: ServerTls
   /** Longest time in which a whole request must arrive. */
   readonly requestMs: number
   readonly idleMs: number
@@ -22,13 +23,15 @@ interface Options {
 /** The port for other gateways: mTLS 1.3, a signed request in, a signed answer out (§6). */
 export function createPeerServer(options: Options): Server {
   const { gw, logger, tls, requestMs, idleMs, maxConnections } = options
+  const { cert, key } = tls.current
+  const versions = { minVersion: 'TLSv1.3' } as const
   const server = createServer({
     ...serverLimits({ requestMs, maxHeaderBytes: LIMITS.wireHeaderBytes }),
-    ...tls,
-    minVersion: 'TLSv1.3',
+    ...{ cert, key, ...versions },
     requestCert: true,
     rejectUnauthorized: false, // authenticate-peer decides, and says why
   })
+  tls.follow(server, versions)
   server.on('tlsClientError', (error) =>
     logger.info({ err: error.message }, 'TLS handshake failed'),
   )

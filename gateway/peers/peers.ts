@@ -9,6 +9,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import { readAtMost } from '../../runtime/http-body.ts'
 import type { Reply } from '../exchange-state.ts'
 import type { GatewayEntry } from '../catalogue-view.ts'
+import type { OwnTls } from '../credentials/tls.ts'
 import type { OutgoingRequest, Peers, Trust } from '../ports.ts'
 import {
   httpFailure,
@@ -20,9 +21,8 @@ import { createSlots } from '../outgoing/slots.ts'
 import { tlsConnector } from '../outgoing/tls-connector.ts'
 
 interface Options {
-  /** Our authentication certificate and key, PEM. */
-  readonly certificate: string
-  readonly privateKey: string
+  /** What we show now: each new certificate gets connections of its own. */
+  readonly own: () => OwnTls
   readonly trust: Trust
   readonly clock: Clock
   readonly connectMs: number
@@ -47,9 +47,11 @@ export function createPeers(options: Options): Peers & AsyncDisposable {
   const pools = new Map<string, PeerPool>()
 
   const poolOf = (gateway: GatewayEntry): PeerPool => {
-    // A gateway whose registration changed is another one, with connections of its own.
-    const key = [gateway.id, gateway.address, ...gateway.certificates.keys()].join(' ')
-    const pool = pools.get(key) ?? openPool(gateway, options)
+    const own = options.own()
+    // A gateway whose registration changed is another one, with connections of its own; so are we.
+    const parts = [gateway.id, gateway.address, own.thumbprint, ...gateway.certificates.keys()]
+    const key = parts.join(' ')
+    const pool = pools.get(key) ?? openPool(gateway, own, options)
     pools.set(key, pool)
     return pool
   }
@@ -101,7 +103,7 @@ async function endBadConnections({ open }: PeerPool, { trust, clock }: Options):
   }
 }
 
-function openPool(gateway: GatewayEntry, options: Options): PeerPool {
+function openPool(gateway: GatewayEntry, own: OwnTls, options: Options): PeerPool {
   const open: PeerPool['open'] = new Map()
   const pool = new Pool(gateway.address, {
     connections: options.connections,
@@ -113,8 +115,8 @@ function openPool(gateway: GatewayEntry, options: Options): PeerPool {
     allowH2: false,
     connect: tlsConnector({
       connectMs: options.connectMs,
-      certificate: options.certificate,
-      privateKey: options.privateKey,
+      certificate: own.cert,
+      privateKey: own.key,
       // The snapshot says which certificate; no name in it matters (protocol/README.md §6.2).
       verify: async ({ certificate, socket }) => {
         await options.trust.verify(certificate, 'authentication', options.clock())

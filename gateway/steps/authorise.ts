@@ -10,8 +10,8 @@ import type { ProviderGateway } from '../ports.ts'
  * Decides whether the client may make this call: by default it may not (protocol/README.md §6.3).
  * The decision is made on the path that the service gets, byte for byte.
  *
- * @throws ExchangeError `provider.unknown`, `provider.signer-missing`, `service.unknown`, `access.denied`,
- *   `access.path-ambiguous`.
+ * @throws ExchangeError `provider.unknown`, `provider.signer-missing`, `gateway.certificate-inactive`,
+ *   `gateway.certificate-unsuitable`, `service.unknown`, `access.denied`, `access.path-ambiguous`.
  */
 export function authorise(
   fresh: Fresh,
@@ -27,12 +27,14 @@ export function authorise(
     )
   }
   // An answer that nobody would believe is not worth the call.
-  if (!signer.canSign(memberOf(provider), catalogue, clock())) {
+  const member = memberOf(provider)
+  if (!signer.holdsKeyOf(member)) {
     throw new ExchangeError(
       'provider.signer-missing',
-      `gateway ${formatId(id)} has no registered signing certificate of ${memberOf(provider)} that is valid now`,
+      `gateway ${formatId(id)} has no signing key of ${member}`,
     )
   }
+  signer.verifySuitable(member, catalogue, clock())
   if (isMetadataService(code)) return { ...fresh, grant: undefined }
   const service = formatId(target.service)
   if (catalogue.service(target.service) === undefined) {

@@ -9,12 +9,14 @@ import type { ClientGateway } from '../ports.ts'
 /**
  * Makes and signs the request's manifest in the name of the client's member (protocol/README.md §5).
  *
- * @throws ExchangeError `client.not-served` without a key of that member, `request.headers-too-large`.
+ * @throws ExchangeError `client.not-served` without a key of that member, `gateway.certificate-inactive`
+ *   and `gateway.certificate-unsuitable` without a certificate that may be used, `request.headers-too-large`.
  */
-export function signRequest(
+export async function signRequest(
   complete: Complete,
   { id, signer, clock }: ClientGateway,
-): RequestSigned {
+): Promise<RequestSigned> {
+  const { catalogue } = complete
   const { userId, issue, representedParty, purpose } = complete.call
   const request: RequestManifest = {
     version: 1,
@@ -29,13 +31,13 @@ export function signRequest(
     bodyDigest: complete.body.digest,
     bodySize: complete.body.size,
     gateway: formatId(id),
-    snapshot: complete.catalogue.number,
+    snapshot: catalogue.number,
     ...(userId === undefined ? {} : { userId }),
     ...(issue === undefined ? {} : { issue }),
     ...(representedParty === undefined ? {} : { representedParty }),
     ...(purpose === undefined ? {} : { purpose }),
   }
-  const requestJws = signer.sign(memberOf(complete.client), request, clock())
+  const requestJws = await signer.sign(memberOf(complete.client), request, catalogue, clock())
   if (requestJws.length > LIMITS.manifestBytes) {
     throw new ExchangeError(
       'request.headers-too-large',

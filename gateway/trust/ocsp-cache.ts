@@ -43,6 +43,8 @@ export interface OcspCache extends AsyncDisposable {
   check(certificate: Certificate, issuer: Certificate, at: Date): Promise<void>
   /** Keeps the states of these certificates fresh from now on. */
   follow(pairs: readonly { certificate: Certificate; issuer: Certificate }[]): void
+  /** Since when a certificate is revoked, as far as is known without asking. */
+  revokedAt(certificate: Certificate): Date | undefined
   health(): OcspHealth[]
 }
 
@@ -149,6 +151,10 @@ export function openOcspCache(options: {
         if (over || (idle && !current.has(thumbprint))) followed.delete(thumbprint)
       }
       for (const { certificate, issuer } of pairs) entryFor(certificate, issuer)
+    },
+    revokedAt: ({ thumbprint }) => {
+      const state = followed.get(thumbprint)?.state
+      return state?.status === 'revoked' ? (state.revokedAt ?? state.thisUpdate) : undefined
     },
     health: () =>
       [...followed.values()].map(({ certificate, state, fetchedAt, fault }) => ({

@@ -3,6 +3,7 @@ import type { Fresh, Grant } from '../../gateway/exchange-state.ts'
 import type { ProviderGateway } from '../../gateway/ports.ts'
 import { authorise } from '../../gateway/steps/authorise.ts'
 import { readClientId } from '../../protocol/identifiers.ts'
+import { ExchangeError } from '../../protocol/errors.ts'
 import type { Endpoint } from '../../protocol/snapshot.ts'
 import { parseTarget } from '../../protocol/target.ts'
 import { NOW } from '../pki/support.ts'
@@ -155,11 +156,17 @@ describe('authorise', () => {
 
   it('refuses before the call when it could not sign the answer', () => {
     const { signer } = pair.provider.gw
-    const gw = { ...pair.provider.gw, signer: { ...signer, canSign: () => false } }
-    for (const code of ['echo', 'listMethods']) {
-      expect(() =>
-        grantFor([grant('g', CLIENT)], { service: `${REGISTRY}/POP/${code}` }, gw),
-      ).toThrow(refused('provider.signer-missing'))
+    const verifySuitable = (): never => {
+      throw new ExchangeError('gateway.certificate-inactive', 'not registered')
+    }
+    for (const [spoilt, code] of [
+      [{ ...signer, holdsKeyOf: () => false }, 'provider.signer-missing'],
+      [{ ...signer, verifySuitable }, 'gateway.certificate-inactive'],
+    ] as const) {
+      const gw = { ...pair.provider.gw, signer: spoilt }
+      for (const service of ['echo', 'listMethods'].map((name) => `${REGISTRY}/POP/${name}`)) {
+        expect(() => grantFor([grant('g', CLIENT)], { service }, gw)).toThrow(refused(code))
+      }
     }
   })
 

@@ -4,7 +4,7 @@ import type { Asked, Received } from '../../gateway/exchange-state.ts'
 import type { ClientGateway, ExchangeLog, ProviderGateway } from '../../gateway/ports.ts'
 import { createSigner } from '../../gateway/signer.ts'
 import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
-import { CLIENT, ID, pairOfGateways, SERVICE, type Pair } from './support.ts'
+import { credentialsOf, CLIENT, ID, pairOfGateways, SERVICE, type Pair } from './support.ts'
 
 let pair: Pair
 beforeEach(async () => {
@@ -98,7 +98,11 @@ const CLIENT_ROWS: ClientRow[] = [
       gw: { bodies: { ...bodies, ofRequest: refuse('request.body-too-large') } },
     }),
   ],
-  ['sign-request', 'client.not-served', () => ({ gw: { signer: createSigner([]) } })],
+  [
+    'sign-request',
+    'client.not-served',
+    () => ({ gw: { signer: createSigner(credentialsOf([])) } }),
+  ],
   ['record-request', 'log.unavailable', ({ log }) => ({ gw: { log: failingOn('request', log) } })],
   [
     'send-to-provider',
@@ -199,7 +203,9 @@ const PROVIDER_ROWS: ProviderRow[] = [
     'sign-response',
     'client.not-served',
     ({ signer }) => ({
-      gw: { signer: { ...signer, sign: (...order) => createSigner([]).sign(...order) } },
+      gw: {
+        signer: { ...signer, sign: (...order) => createSigner(credentialsOf([])).sign(...order) },
+      },
     }),
   ],
   [

@@ -14,11 +14,18 @@ import type {
   StepRunner,
 } from '../../gateway/ports.ts'
 import { createReplayGuard } from '../../gateway/replay/guard.ts'
-import { createSigner, type SigningKey } from '../../gateway/signer.ts'
+import {
+  createCredential,
+  isOfSlot,
+  type Credential,
+} from '../../gateway/credentials/credential.ts'
+import { createCredentials, type Credentials } from '../../gateway/credentials/credentials.ts'
+import { createSigner } from '../../gateway/signer.ts'
 import { createStepRunner } from '../../gateway/step-runner.ts'
 import { subjectOf } from '../../pki/identity.ts'
 import { generateKey } from '../../pki/keys.ts'
 import { toRawHeaders } from '../../protocol/header-block.ts'
+import type { SigningKey } from '../../pki/signing-key.ts'
 import { readGatewayId } from '../../protocol/identifiers.ts'
 import type { Snapshot } from '../../protocol/snapshot.ts'
 import { createLogger } from '../../runtime/logger.ts'
@@ -45,7 +52,7 @@ export interface Pair {
   readonly authority: TestAuthority
   readonly snapshot: Snapshot
   readonly view: IndexedSnapshot
-  readonly keys: Record<'bank' | 'registry', SigningKey>
+  readonly keys: Record<'bank' | 'registry', Credential>
   readonly client: Side<ClientGateway>
   readonly provider: Side<ProviderGateway>
   /** Requests that left the client's gateway. */
@@ -91,7 +98,7 @@ export async function pairOfGateways(): Promise<Pair> {
   const provider = sideOf<ProviderGateway>({
     ...common,
     id: readGatewayId(`${REGISTRY}/REG-1`),
-    signer: createSigner([registry]),
+    signer: createSigner(credentialsOf([registry])),
     replayGuard: createReplayGuard([], NOW),
     accessRules: {
       grantsFor: (service, [subject = '']) => [
@@ -114,7 +121,7 @@ export async function pairOfGateways(): Promise<Pair> {
   const client = sideOf<ClientGateway>({
     ...common,
     id: readGatewayId(`${BANK}/BANK-1`),
-    signer: createSigner([bank]),
+    signer: createSigner(credentialsOf([bank])),
     informationSystems: { isRegistered: () => false },
     peers: {
       send: async (_gateway, message): Promise<Reply> => {
@@ -166,16 +173,40 @@ export function textBody(text: string): SpooledBody {
   return { ...EMPTY_BODY, size: bytes.length, digest, bytes, open: () => Readable.from([bytes]) }
 }
 
+/** Credentials without files. */
+export function credentialsOf(all: readonly Credential[]): Credentials {
+  return createCredentials({
+    gatewayId: `${BANK}/BANK-1`,
+    store: { all: () => all, of: (slot) => all.filter((one) => isOfSlot(one, slot)) },
+    revokedAt: () => undefined,
+    clock: () => NOW,
+  })
+}
+
+export function credentialOf(
+  member: string,
+  key: SigningKey,
+  { pem }: Credential['certificate'],
+): Credential {
+  const parts = { kind: 'signing', owner: member, key, keyReference: '', chain: pem } as const
+  return createCredential(parts)!
+}
+
 async function signingKey(
   authority: TestAuthority,
   memberClass: string,
   member: string,
-): Promise<SigningKey> {
+): Promise<Credential> {
   const key = await generateKey('P-256')
   const subject = subjectOf({ instance: 'KH-TEST', memberClass, member })
   const { publicKey } = key
-  const certificate = await authority.issue({ profile: 'signing', publicKey, subject })
-  return { member: `KH-TEST/${memberClass}/${member}`, privateKey: key.privateKey, certificate }
+  const certificate = await authority.issue({
+    at: new Date(NOW.getTime() - 3_600_000),
+    profile: 'signing',
+    publicKey,
+    subject,
+  })
+  return credentialOf(`KH-TEST/${memberClass}/${member}`, key, certificate)
 }
 
 async function gatewayCertificate(
@@ -183,7 +214,7 @@ async function gatewayCertificate(
   memberClass: string,
   member: string,
   gateway: string,
-): Promise<SigningKey['certificate']> {
+): Promise<Credential['certificate']> {
   const { publicKey } = await generateKey('P-256')
   const subject = subjectOf({ instance: 'KH-TEST', memberClass, member, gateway })
   return authority.issue({ profile: 'authentication', publicKey, subject })
@@ -192,13 +223,13 @@ async function gatewayCertificate(
 function snapshotOf(
   { root, issuing }: TestAuthority,
   own: {
-    bank: SigningKey
-    registry: SigningKey
-    bankGateway: SigningKey['certificate']
-    registryGateway: SigningKey['certificate']
+    bank: Credential
+    registry: Credential
+    bankGateway: Credential['certificate']
+    registryGateway: Credential['certificate']
   },
 ): Snapshot {
-  const base64 = ({ der }: SigningKey['certificate']): string => der.toString('base64')
+  const base64 = ({ der }: Credential['certificate']): string => der.toString('base64')
   return {
     version: 1,
     instance: 'KH-TEST',

@@ -20,6 +20,7 @@ function ocspOf(refused?: Certificate): OcspCache & { checked: unknown[]; follow
       if (question[0] === refused) throw new ExchangeError('certificate.revoked', 'revoked')
     },
     follow: (pairs) => void followed.push(...pairs),
+    revokedAt: () => undefined,
     health: () => [],
     [Symbol.asyncDispose]: async () => {},
   }

@@ -67,7 +67,7 @@ describe('a gateway', () => {
     const path = `/admin/members/GOV/REG/certificates/${thumbprint}`
     await f.catalogueAdmin.call('DELETE', path)
     await f.settled()
-    await refused(f, `/r1/${REGISTRY}/echo`, 'provider.signer-missing', 'provider')
+    await refused(f, `/r1/${REGISTRY}/echo`, 'gateway.certificate-inactive', 'provider')
   })
 
   it('whose certificate was renewed with overlap is called on when the old one has expired', async () => {
