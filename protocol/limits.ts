@@ -14,6 +14,8 @@ export const LIMITS = {
   problemBytes: 65_536,
   /** A signed snapshot. */
   snapshotBytes: 67_108_864,
+  /** A gateway's registration at the catalogue, a compact JWS. */
+  registrationBytes: 65_536,
   /** Furthest that the time of a signature may be from the receiver's clock, either way, in seconds. */
   signatureAgeSeconds: 300,
 } as const
