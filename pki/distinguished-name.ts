@@ -1,5 +1,11 @@
+import {
+  AttributeTypeAndValue,
+  AttributeValue,
+  Name,
+  RelativeDistinguishedName,
+} from '@peculiar/asn1-x509'
+import { encodeAsn } from './asn1.ts'
 import { fieldsOf, itemsOf, TAG, type DerNode } from './der.ts'
-import { oid, printableString, sequence, setOf, utf8String } from './der-writer.ts'
 import { readOid, readText } from './der-values.ts'
 import { ATTRIBUTE_NAMES, OID } from './oids.ts'
 
@@ -12,15 +18,17 @@ export interface NameAttribute {
 
 /** Encodes a Name of single-valued RDNs in the given order, as UTF8String: any script fits. */
 export function encodeName(attributes: readonly NameAttribute[]): Buffer {
-  return sequence(
-    ...attributes.map(({ type, value }) => setOf(sequence(oid(type), encodeValue(type, value)))),
-  )
+  const rdns = attributes.map(({ type, value }) => {
+    const attribute = new AttributeTypeAndValue({ type, value: attributeValue(type, value) })
+    return new RelativeDistinguishedName([attribute])
+  })
+  return encodeAsn(new Name(rdns))
 }
 
-function encodeValue(type: string, value: string): Buffer {
+function attributeValue(type: string, value: string): AttributeValue {
   // X520SerialNumber is a PrintableString (RFC 5280 appendix A.1); a code in another script is not.
   const isPrintable = type === OID.serialNumber && /^[A-Za-z0-9 '()+,./:=?-]+$/.test(value)
-  return isPrintable ? printableString(value) : utf8String(value)
+  return new AttributeValue(isPrintable ? { printableString: value } : { utf8String: value })
 }
 
 interface ReadAttribute {

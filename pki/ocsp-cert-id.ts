@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
+import { CertID } from '@peculiar/asn1-ocsp'
+import { OctetString } from '@peculiar/asn1-schema'
+import { AlgorithmIdentifier, type Extension } from '@peculiar/asn1-x509'
+import { encodeAsn, encodeOctetString, extension, toArrayBuffer, unsignedInteger } from './asn1.ts'
 import { formatSerial, type Certificate } from './certificate.ts'
 import { DerError, fieldsOf, parseDer, TAG, type DerNode } from './der.ts'
-import { integer, nullValue, octetString, oid, sequence } from './der-writer.ts'
 import { readIntegerBytes, readOctetString, readOid } from './der-values.ts'
 import { OID } from './oids.ts'
 
@@ -32,13 +35,19 @@ export function certIdOf(
   const digest = (bytes: Buffer): Buffer => createHash(hash).update(bytes).digest()
   const issuerNameHash = digest(issuer.subjectDer)
   const issuerKeyHash = digest(issuer.publicKeyBits)
-  const encoded = sequence(
-    sequence(oid(HASHES[hash].oid), nullValue()),
-    octetString(issuerNameHash),
-    octetString(issuerKeyHash),
-    integer(Buffer.from(serial.length % 2 === 0 ? serial : `0${serial}`, 'hex')),
-  )
+  const certId = new CertID({
+    hashAlgorithm: new AlgorithmIdentifier({ algorithm: HASHES[hash].oid, parameters: null }),
+    issuerNameHash: new OctetString(toArrayBuffer(issuerNameHash)),
+    issuerKeyHash: new OctetString(toArrayBuffer(issuerKeyHash)),
+    serialNumber: unsignedInteger(serialBytes(serial)),
+  })
+  const encoded = encodeAsn(certId)
   return { hash, issuerNameHash, issuerKeyHash, serial, encoded }
+}
+
+/** The bytes behind `serial` of a certificate. */
+export function serialBytes(serial: string): Buffer {
+  return Buffer.from(serial.length % 2 === 0 ? serial : `0${serial}`, 'hex')
 }
 
 /** @throws DerError, also for a hash other than SHA-1 and SHA-256. */
@@ -67,6 +76,11 @@ export function isIssuedBy(id: OcspCertId, issuer: Certificate): boolean {
     id.issuerNameHash.equals(digest(issuer.subjectDer)) &&
     id.issuerKeyHash.equals(digest(issuer.publicKeyBits))
   )
+}
+
+/** RFC 9654 §2.1: the nonce is an OCTET STRING inside that of the extension. */
+export function nonceExtension(nonce: Uint8Array): Extension {
+  return extension(OID.ocspNonce, encodeOctetString(nonce))
 }
 
 /** RFC 9654 §2.1: from 1 to 128 bytes, in an OCTET STRING of its own. @throws DerError */

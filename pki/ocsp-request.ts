@@ -1,11 +1,12 @@
+import { CertID, OCSPRequest, Request, TBSRequest } from '@peculiar/asn1-ocsp'
+import { decodeAsn, encodeAsn } from './asn1.ts'
 import type { Certificate } from './certificate.ts'
 import { contextTag, DerError, fieldsOf, itemsOf, onlyChild, parseDer, TAG } from './der.ts'
-import { octetString, sequence, tagged } from './der-writer.ts'
 import { readSmallInteger } from './der-values.ts'
 import { readTaggedExtensions, type Extension } from './extensions.ts'
-import { extension } from './issue.ts'
 import {
   certIdOf,
+  nonceExtension,
   readCertId,
   readNonce,
   type CertIdHash,
@@ -24,11 +25,12 @@ export function createOcspRequest(
   options: { readonly nonce?: Buffer; readonly hash?: CertIdHash } = {},
 ): Buffer {
   const { encoded } = certIdOf(certificate, issuer, options.hash)
-  const extensions =
-    options.nonce === undefined
-      ? []
-      : [tagged(2, sequence(extension(OID.ocspNonce, octetString(options.nonce))))]
-  return sequence(sequence(sequence(sequence(encoded)), ...extensions))
+  const { nonce } = options
+  const tbsRequest = new TBSRequest({
+    requestList: [new Request({ reqCert: decodeAsn(encoded, CertID) })],
+    ...(nonce === undefined ? {} : { requestExtensions: [nonceExtension(nonce)] }),
+  })
+  return encodeAsn(new OCSPRequest({ tbsRequest }))
 }
 
 export interface OcspRequest {

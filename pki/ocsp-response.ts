@@ -1,20 +1,23 @@
 import { createHash } from 'node:crypto'
-import type { Certificate } from './certificate.ts'
 import {
-  bitString,
-  enumerated,
-  generalizedTime,
-  octetString,
-  oid,
-  sequence,
-  tagged,
-  taggedPrimitive,
-} from './der-writer.ts'
-import { extension } from './issue.ts'
-import type { OcspCertId } from './ocsp-cert-id.ts'
+  CertID,
+  CertStatus,
+  KeyHash,
+  OCSPResponse,
+  ResponderID,
+  ResponseBytes,
+  ResponseData,
+  RevokedInfo,
+  SingleResponse,
+} from '@peculiar/asn1-ocsp'
+import { OctetString } from '@peculiar/asn1-schema'
+import { CRLReason } from '@peculiar/asn1-x509'
+import { decodeAsn, encodeAsn, toArrayBuffer, wholeSeconds } from './asn1.ts'
+import type { Certificate } from './certificate.ts'
+import { nonceExtension, type OcspCertId } from './ocsp-cert-id.ts'
 import { OID } from './oids.ts'
 import { REVOCATION_REASONS, type RevocationReason } from './revocation-reason.ts'
-import { algorithmFor, signBytes } from './signature-algorithms.ts'
+import { signAsn } from './signed-structure.ts'
 import type { SigningKey } from './signing-key.ts'
 
 /** What the responder says about one certificate (RFC 6960 §2.2). */
@@ -37,7 +40,7 @@ export const OCSP_RESPONSE_STATUS = {
 export function createOcspError(
   status: 'malformedRequest' | 'internalError' | 'unauthorized',
 ): Buffer {
-  return sequence(enumerated(OCSP_RESPONSE_STATUS[status]))
+  return encodeAsn(new OCSPResponse({ responseStatus: OCSP_RESPONSE_STATUS[status] }))
 }
 
 /** Writes and signs an answer (RFC 6960 §4.2.1) with the responder's certificate in it. */
@@ -51,44 +54,41 @@ export async function createOcspResponse(response: {
   /** How long the answer may be relied on. */
   readonly validityMs: number
 }): Promise<Buffer> {
-  const { at, nonce, responderCertificate, responderKey } = response
-  const nextUpdate = new Date(at.getTime() + response.validityMs)
+  const { nonce, responderCertificate, responderKey } = response
+  const at = wholeSeconds(response.at)
+  const nextUpdate = wholeSeconds(new Date(response.at.getTime() + response.validityMs))
   const keyHash = createHash('sha1').update(responderCertificate.publicKeyBits).digest()
-  const data = sequence(
-    tagged(2, octetString(keyHash)), // responderID byKey
-    generalizedTime(at),
-    sequence(
-      ...response.entries.map((entry) =>
-        sequence(
-          entry.certId.encoded,
-          encodeStatus(entry),
-          generalizedTime(at),
-          tagged(0, generalizedTime(nextUpdate)),
-        ),
-      ),
+  const data = new ResponseData({
+    responderID: new ResponderID({ byKey: new KeyHash(toArrayBuffer(keyHash)) }),
+    producedAt: at,
+    responses: response.entries.map(
+      (entry) =>
+        new SingleResponse({
+          certID: decodeAsn(entry.certId.encoded, CertID), // an answer repeats it byte by byte
+          certStatus: certStatus(entry),
+          thisUpdate: at,
+          nextUpdate,
+        }),
     ),
-    ...(nonce === undefined
-      ? []
-      : [tagged(1, sequence(extension(OID.ocspNonce, octetString(nonce))))]),
-  )
-  const basic = sequence(
-    data,
-    algorithmFor(responderKey),
-    bitString(await signBytes(data, responderKey)),
-    tagged(0, sequence(responderCertificate.der)),
-  )
-  return sequence(
-    enumerated(OCSP_RESPONSE_STATUS.successful),
-    tagged(0, sequence(oid(OID.ocspBasic), octetString(basic))),
+    ...(nonce === undefined ? {} : { responseExtensions: [nonceExtension(nonce)] }),
+  })
+  const basic = await signAsn(encodeAsn(data), responderKey, [responderCertificate.der])
+  const responseBytes = new ResponseBytes({
+    responseType: OID.ocspBasic,
+    response: new OctetString(toArrayBuffer(basic)),
+  })
+  return encodeAsn(
+    new OCSPResponse({ responseStatus: OCSP_RESPONSE_STATUS.successful, responseBytes }),
   )
 }
 
-function encodeStatus(entry: OcspEntry): Buffer {
-  if (entry.status !== 'revoked') {
-    return taggedPrimitive(entry.status === 'good' ? 0 : 2, Buffer.alloc(0))
-  }
-  const time = generalizedTime(entry.revokedAt)
+function certStatus(entry: OcspEntry): CertStatus {
+  if (entry.status !== 'revoked') return new CertStatus({ [entry.status]: null })
   const number = REVOCATION_REASONS[entry.reason]
-  // RFC 5280 §5.3.1: rather absent than unspecified
-  return number === 0 ? tagged(1, time) : tagged(1, time, tagged(0, enumerated(number)))
+  const revoked = new RevokedInfo({
+    revocationTime: wholeSeconds(entry.revokedAt),
+    // RFC 5280 §5.3.1: rather absent than unspecified
+    ...(number === 0 ? {} : { revocationReason: new CRLReason(number) }),
+  })
+  return new CertStatus({ revoked })
 }

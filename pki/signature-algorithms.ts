@@ -1,6 +1,7 @@
 import { verify, type KeyObject } from 'node:crypto'
+import { AlgorithmIdentifier } from '@peculiar/asn1-x509'
+import { encodeAsn } from './asn1.ts'
 import { fieldsOf, TAG, type DerFields, type DerNode } from './der.ts'
-import { nullValue, oid, sequence } from './der-writer.ts'
 import { readBitStringBytes, readOid } from './der-values.ts'
 import { keyFault } from './keys.ts'
 import { OID } from './oids.ts'
@@ -25,10 +26,17 @@ const ALGORITHMS: readonly SignatureAlgorithm[] = [
 ]
 
 /** AlgorithmIdentifier to use with a key of ours: ECDSA with the hash of its curve, or RSA PKCS#1. */
-export function algorithmFor({ publicKey }: SigningKey): Buffer {
-  const { oid: id, keyType } = preferredAlgorithm(publicKey)
+export function algorithmIdentifier({
+  publicKey,
+}: Pick<SigningKey, 'publicKey'>): AlgorithmIdentifier {
+  const { oid: algorithm, keyType } = preferredAlgorithm(publicKey)
   // Parameters are NULL for RSA (RFC 8017 appendix A.2.4), absent for others (RFC 5758 §3.2).
-  return keyType === 'rsa' ? sequence(oid(id), nullValue()) : sequence(oid(id))
+  return new AlgorithmIdentifier({ algorithm, ...(keyType === 'rsa' ? { parameters: null } : {}) })
+}
+
+/** The same as DER. */
+export function algorithmFor(key: Pick<SigningKey, 'publicKey'>): Buffer {
+  return encodeAsn(algorithmIdentifier(key))
 }
 
 /** Signs by the algorithm that {@link algorithmFor} names. @throws KeyError */

@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6, SocketAddress } from 'node:net'
+import { GeneralName, GeneralNames } from '@peculiar/asn1-x509'
+import { encodeAsn } from './asn1.ts'
 import { contextTag, DerError, itemsOf, type DerNode } from './der.ts'
-import { sequence, taggedPrimitive } from './der-writer.ts'
 
 const DNS_NAME = contextTag(2, 'primitive')
 const IP_ADDRESS = contextTag(7, 'primitive')
@@ -16,14 +17,12 @@ export function isAltName(name: string): boolean {
 
 /** GeneralNames (RFC 5280 §4.2.1.6) of DNS names and IP addresses in text form. */
 export function encodeAltNames(names: readonly string[]): Buffer {
-  return sequence(
-    ...names.map((name) => {
-      const address = isIPv4(name) ? ipv4Bytes(name) : isIPv6(name) ? ipv6Bytes(name) : undefined
-      return address === undefined
-        ? taggedPrimitive(2, Buffer.from(name, 'latin1'))
-        : taggedPrimitive(7, address)
-    }),
-  )
+  const generalNames = names.map((name) => {
+    if (isIPv4(name)) return new GeneralName({ iPAddress: name })
+    if (isIPv6(name)) return new GeneralName({ iPAddress: canonicalIPv6(name) })
+    return new GeneralName({ dNSName: name })
+  })
+  return encodeAsn(new GeneralNames(generalNames))
 }
 
 /** DNS names and IP addresses; names of other kinds are passed over. @throws DerError */
@@ -38,20 +37,9 @@ export function readAltNames(node: DerNode): string[] {
   })
 }
 
-function ipv4Bytes(address: string): Buffer {
-  return Buffer.from(address.split('.').map(Number))
-}
-
-function ipv6Bytes(address: string): Buffer {
-  // The URL parser writes the canonical form: hexadecimal groups only, at most one '::'.
-  const canonical = new URL(`http://[${address.replace(/%.*/, '')}]/`).hostname.slice(1, -1)
-  const [head = '', tail] = canonical.split('::')
-  const groups = (text: string): number[] =>
-    text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16))
-  const before = groups(head)
-  const after = groups(tail ?? '')
-  const zeros = Array.from({ length: 8 - before.length - after.length }, () => 0)
-  return Buffer.from([...before, ...zeros, ...after].flatMap((g) => [g >> 8, g & 0xff]))
+/** The library reads neither zones nor dotted tails; the URL parser writes hexadecimal groups only. */
+function canonicalIPv6(address: string): string {
+  return new URL(`http://[${address.replace(/%.*/, '')}]/`).hostname.slice(1, -1)
 }
 
 function formatAddress(bytes: Buffer): string {
