@@ -9,6 +9,7 @@ import {
 } from './extensions.ts'
 import { readIdentity, type CertificateIdentity } from './identity.ts'
 import { readPem, toPem } from './pem.ts'
+import { pemFault, recogniseDer } from './recognise.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
 import { readSigned, type SignedBytes } from './signature-algorithms.ts'
 
@@ -64,8 +65,7 @@ export function parseCertificate(input: string | Uint8Array): Certificate {
     certificate = readCertificate(der, thumbprint)
   } catch (cause) {
     if (!(cause instanceof DerError)) throw cause
-    const { code, message } = cause
-    throw new CertificateError(`this is not a certificate: ${message}`, { code, cause })
+    throw notCertificate(der, cause)
   }
   if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value!)
   cache.set(thumbprint, certificate)
@@ -83,10 +83,18 @@ export function parseCertificates(pem: string): Certificate[] {
 
 function fromPem(text: string): Buffer {
   const blocks = readPem('CERTIFICATE', text)
-  if (blocks.length !== 1) {
-    throw new CertificateError(`the text holds ${blocks.length} certificates instead of one`)
-  }
+  if (blocks.length !== 1) throw new CertificateError(pemFault('CERTIFICATE', text))
   return blocks[0]!
+}
+
+/** Another structure in place of a certificate is named; anything else is told by what is wrong in it. */
+function notCertificate(der: Buffer, cause: DerError): CertificateError {
+  const what = recogniseDer(der)
+  if (what !== undefined && what !== 'a certificate') {
+    return new CertificateError(`this is not a certificate, it is ${what}`, { cause })
+  }
+  const { code, message } = cause
+  return new CertificateError(`this is not a certificate: ${message}`, { code, cause })
 }
 
 const EXPLICIT_VERSION = contextTag(0, 'constructed')
@@ -142,6 +150,11 @@ export function formatSerial(integer: Uint8Array): string {
   return Buffer.from(integer)
     .toString('hex')
     .replace(/^0+(?=.)/, '')
+}
+
+/** The bytes behind `serial` of a certificate. */
+export function serialBytes(serial: string): Buffer {
+  return Buffer.from(serial.length % 2 === 0 ? serial : `0${serial}`, 'hex')
 }
 
 /** Reads SubjectPublicKeyInfo (RFC 5280 §4.1.2.7). @throws DerError */

@@ -1,27 +1,35 @@
 import type { KeyObject } from 'node:crypto'
+import { Attributes, CertificationRequest, CertificationRequestInfo } from '@peculiar/asn1-csr'
+import { Attribute, Extensions, Name, SubjectPublicKeyInfo } from '@peculiar/asn1-x509'
+import { decodeAsn, encodeAsn, extension, toArrayBuffer } from './asn1.ts'
 import { CertificateError, readPublicKey } from './certificate.ts'
-import { contextTag, DerError, fieldsOf, itemsOf, parseDer, TAG, type DerNode } from './der.ts'
-import { bitString, integer, octetString, oid, sequence, setOf, tagged } from './der-writer.ts'
-import { readOid, readSmallInteger } from './der-values.ts'
+import { DerError, parseDer } from './der.ts'
+import { readText } from './der-values.ts'
 import { formatName } from './distinguished-name.ts'
 import { readExtensionList } from './extensions.ts'
 import { readIdentity, subjectOf, type CertificateIdentity } from './identity.ts'
 import { exportSpki } from './keys.ts'
 import { OID } from './oids.ts'
 import { readPem, toPem } from './pem.ts'
-import { algorithmFor, readSigned, signatureFault, signBytes } from './signature-algorithms.ts'
+import { pemFault, recogniseDer } from './recognise.ts'
+import { readSigned, signatureFault } from './signature-algorithms.ts'
+import { signAsn } from './signed-structure.ts'
 import type { SigningKey } from './signing-key.ts'
-import { encodeAltNames, readAltNames } from './subject-alt-name.ts'
+import { encodeAltNames, isAltNameKind, readAltNames } from './subject-alt-name.ts'
+import { subjectKeyFault } from './subject-key.ts'
 
 /** A PKCS#10 request (RFC 2986) whose sender has proved to hold the private key. */
 export interface CertificateRequest {
   /** Text of RFC 4514. */
   readonly subject: string
+  readonly subjectDer: Buffer
   /** Undefined when the subject does not follow our profile. */
   readonly identity: CertificateIdentity | undefined
   readonly publicKey: KeyObject
   /** DNS names and IP addresses that are asked for. */
   readonly subjectAltNames: readonly string[]
+  /** RFC 2985 §5.4.1. */
+  readonly challengePassword?: string
 }
 
 /**
@@ -35,37 +43,44 @@ export async function createCsr(request: {
   readonly subjectAltNames?: readonly string[]
 }): Promise<{ der: Buffer; pem: string }> {
   const { key, subjectAltNames = [] } = request
-  const info = sequence(
-    integer(0),
-    subjectOf(request.identity),
-    exportSpki(key.publicKey),
-    tagged(0, ...(subjectAltNames.length === 0 ? [] : [extensionRequest(subjectAltNames)])),
-  )
-  const signature = bitString(await signBytes(info, key))
-  const der = sequence(info, algorithmFor(key), signature)
+  const info = new CertificationRequestInfo({
+    subject: decodeAsn(subjectOf(request.identity), Name),
+    subjectPKInfo: decodeAsn(exportSpki(key.publicKey), SubjectPublicKeyInfo),
+    attributes: new Attributes(
+      subjectAltNames.length === 0 ? [] : [extensionRequest(subjectAltNames)],
+    ),
+  })
+  const der = await signAsn(encodeAsn(info), key)
   return { der, pem: toPem('CERTIFICATE REQUEST', der) }
 }
 
 /** RFC 2985 §5.4.2 */
-function extensionRequest(names: readonly string[]): Buffer {
-  const altNames = sequence(oid(OID.subjectAltName), octetString(encodeAltNames(names)))
-  return sequence(oid(OID.extensionRequest), setOf(sequence(altNames)))
+function extensionRequest(names: readonly string[]): Attribute {
+  const extensions = new Extensions([extension(OID.subjectAltName, encodeAltNames(names))])
+  return new Attribute({
+    type: OID.extensionRequest,
+    values: [toArrayBuffer(encodeAsn(extensions))],
+  })
 }
 
 /**
  * Reads a request from PEM or DER and verifies its signature: the proof that the sender holds the
- * key. Whether the key is strong enough is included, whether the names are the sender's is not.
+ * key. Whether the key may be certified is included, whether the names are the sender's is not.
  *
- * @throws CertificateError
+ * @throws CertificateError `encoding.*` for bytes that are no request, `enrolment.key-refused`,
+ * `enrolment.proof-invalid`, and `enrolment.extension-refused` for anything but DNS names and IP addresses.
  */
 export function parseCsr(input: string | Uint8Array): CertificateRequest {
   const der = typeof input === 'string' ? fromPem(input) : Buffer.from(input)
   try {
-    return readCsr(parseDer(der))
+    return readCsr(der)
   } catch (cause) {
     if (!(cause instanceof DerError)) throw cause
     const { code, message } = cause
-    throw new CertificateError(`this is not a certificate request: ${message}`, { code, cause })
+    const what = recogniseDer(der)
+    const isOther = what !== undefined && what !== 'a certificate request (PKCS#10)'
+    const reason = isOther ? `it is ${what}` : message
+    throw new CertificateError(`this is not a certificate request: ${reason}`, { code, cause })
   }
 }
 
@@ -73,39 +88,93 @@ function fromPem(text: string): Buffer {
   // Older tools write NEW CERTIFICATE REQUEST (RFC 7468 §7).
   const blocks = readPem('CERTIFICATE REQUEST', text.replaceAll('NEW CERTIFICATE', 'CERTIFICATE'))
   if (blocks.length !== 1) {
-    throw new CertificateError(`the text holds ${blocks.length} requests instead of one`)
+    const code = 'encoding.malformed'
+    throw new CertificateError(pemFault('CERTIFICATE REQUEST', text), { code })
   }
   return blocks[0]!
 }
 
-function readCsr(node: DerNode): CertificateRequest {
-  const { toBeSigned, ...signedBytes } = readSigned(node)
-  const fields = fieldsOf(toBeSigned)
-  if (readSmallInteger(fields.next(TAG.integer)) !== 0) throw new DerError('the version is not 1')
-  const subject = fields.next(TAG.sequence)
-  const { publicKey } = readPublicKey(fields.next(TAG.sequence))
-  const attributes = fields.optional(contextTag(0, 'constructed'))
-  fields.end()
-  const fault = signatureFault(signedBytes, publicKey)
-  if (fault !== undefined) throw new CertificateError(`the request is not accepted: ${fault}`)
+function readCsr(der: Buffer): CertificateRequest {
+  const { certificationRequestInfo: info } = decodeAsn(der, CertificationRequest)
+  if (info.version !== 0) throw new DerError('the version is not 1') // RFC 2986 §4.1
+  const publicKey = readSubjectKey(info.subjectPKInfo)
+  verifyProof(der, publicKey)
+  const attributes = readAttributes(info.attributes)
+  const subjectDer = encodeAsn(info.subject)
   return {
-    subject: formatName(subject),
-    identity: readIdentity(subject.encoded),
+    subject: formatName(parseDer(subjectDer)),
+    subjectDer,
+    identity: readIdentity(subjectDer),
     publicKey,
-    subjectAltNames: attributes === undefined ? [] : readRequestedNames(attributes),
+    ...attributes,
   }
 }
 
-function readRequestedNames(attributes: DerNode): string[] {
-  return attributes.children.flatMap((attribute) => {
-    const fields = fieldsOf(attribute)
-    const id = readOid(fields.next(TAG.oid))
-    const values = itemsOf(fields.next(TAG.set), TAG.set)
-    fields.end()
-    if (id !== OID.extensionRequest) return []
-    return values.flatMap((value) => {
-      const names = readExtensionList(value).get(OID.subjectAltName)
-      return names === undefined ? [] : readAltNames(parseDer(names.value))
-    })
-  })
+function readSubjectKey(spki: SubjectPublicKeyInfo): KeyObject {
+  let key: KeyObject
+  try {
+    key = readPublicKey(parseDer(encodeAsn(spki))).publicKey
+  } catch (cause) {
+    // The structure was read already: what is left is a type, a curve or a point that OpenSSL refuses.
+    if (cause instanceof DerError) refuseKey(cause.message)
+    throw cause
+  }
+  const fault = subjectKeyFault(key)
+  return fault === undefined ? key : refuseKey(fault)
+}
+
+function refuseKey(reason: string): never {
+  const code = 'enrolment.key-refused'
+  throw new CertificateError(`the key of the request is not accepted: ${reason}`, { code })
+}
+
+function verifyProof(der: Buffer, publicKey: KeyObject): void {
+  const fault = signatureFault(readSigned(parseDer(der)), publicKey)
+  if (fault === undefined) return
+  const code = 'enrolment.proof-invalid'
+  throw new CertificateError(`the request does not prove that its key is held: ${fault}`, { code })
+}
+
+/** Attributes other than these two ask for nothing and are passed over. */
+function readAttributes(
+  attributes: Attributes,
+): Pick<CertificateRequest, 'subjectAltNames' | 'challengePassword'> {
+  const requested = onlyValue(attributes, OID.extensionRequest)
+  const password = onlyValue(attributes, OID.challengePassword)
+  const challengePassword = password && readText(parseDer(password))
+  return {
+    subjectAltNames: requested === undefined ? [] : readRequestedNames(requested),
+    ...(challengePassword === undefined ? {} : { challengePassword }),
+  }
+}
+
+/** Both attributes are SINGLE VALUE (RFC 2985 §5.4). */
+function onlyValue(attributes: Attributes, type: string): Buffer | undefined {
+  const values = attributes.filter((attribute) => attribute.type === type)
+  if (values.length === 0) return undefined
+  const [value, ...more] = values.flatMap((attribute) => attribute.values)
+  // The library reads NULL as null, whatever its types say.
+  if (!(value instanceof ArrayBuffer) || more.length > 0) {
+    throw new DerError(`the attribute ${type} has not exactly one value`)
+  }
+  return Buffer.from(value)
+}
+
+function readRequestedNames(extensions: Buffer): string[] {
+  const { [OID.subjectAltName]: names, ...others } = Object.fromEntries(
+    readExtensionList(parseDer(extensions)),
+  )
+  const [other] = Object.keys(others)
+  if (other !== undefined) refuseExtension(`it asks for the extension ${other}`)
+  if (names === undefined) return []
+  const node = parseDer(names.value)
+  if (!node.children.every(isAltNameKind)) {
+    refuseExtension('it asks for a name that is neither a DNS name nor an IP address')
+  }
+  return readAltNames(node)
+}
+
+function refuseExtension(reason: string): never {
+  const code = 'enrolment.extension-refused'
+  throw new CertificateError(`the request is not accepted: ${reason}`, { code })
 }

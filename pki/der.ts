@@ -49,22 +49,29 @@ export function contextTag(number: number, form: 'primitive' | 'constructed'): n
   return (form === 'constructed' ? 0xa0 : 0x80) | number
 }
 
-const MAX_BYTES = 512 * 1024
+/** How much is read before the reader gives up. */
+export interface DerLimits {
+  readonly maxBytes: number
+  readonly maxNodes: number
+}
+
 const MAX_DEPTH = 24
-const MAX_NODES = 20_000
+const DEFAULT_LIMITS: DerLimits = { maxBytes: 512 * 1024, maxNodes: 20_000 }
 
 /**
  * Reads exactly one value and everything inside it.
  *
+ * @param limits 512 KiB and 20 000 values unless a structure is known to be larger.
  * @throws DerError for indefinite or padded lengths, lengths beyond the value around it, padded
- * integers, booleans other than 00 and FF, bytes behind the value, and input over 512 KiB, 24
- * levels or 20 000 values.
+ * integers, booleans other than 00 and FF, bytes behind the value, and input over the limits or over
+ * 24 levels.
  */
-export function parseDer(bytes: Uint8Array): DerNode {
-  if (bytes.length > MAX_BYTES)
-    throw new DerError(`more than ${MAX_BYTES} bytes`, { code: 'encoding.too-large' })
+export function parseDer(bytes: Uint8Array, limits: DerLimits = DEFAULT_LIMITS): DerNode {
+  if (bytes.length > limits.maxBytes) {
+    throw new DerError(`more than ${limits.maxBytes} bytes`, { code: 'encoding.too-large' })
+  }
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  const node = readValue(buffer, 0, { depth: 0, count: { nodes: 0 } })
+  const node = readValue(buffer, 0, { depth: 0, count: { nodes: 0, ...limits } })
   if (node.encoded.length !== buffer.length)
     throw new DerError('bytes follow the value', { code: 'encoding.trailing-bytes' })
   return node
@@ -72,14 +79,16 @@ export function parseDer(bytes: Uint8Array): DerNode {
 
 interface Budget {
   readonly depth: number
-  readonly count: { nodes: number }
+  readonly count: { nodes: number; readonly maxNodes: number }
 }
 
 function readValue(bytes: Buffer, start: number, budget: Budget): DerNode {
   if (budget.depth > MAX_DEPTH)
     throw new DerError(`more than ${MAX_DEPTH} levels`, { code: 'encoding.too-deep' })
-  if (++budget.count.nodes > MAX_NODES)
-    throw new DerError(`more than ${MAX_NODES} values`, { code: 'encoding.too-large' })
+  if (++budget.count.nodes > budget.count.maxNodes) {
+    const message = `more than ${budget.count.maxNodes} values`
+    throw new DerError(message, { code: 'encoding.too-large' })
+  }
   const tag = bytes[start]
   if (tag === undefined)
     throw new DerError('a value is cut off before its tag', { code: 'encoding.truncated' })

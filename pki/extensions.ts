@@ -118,7 +118,7 @@ function readKeyUsage(node: DerNode): ReadonlySet<KeyUsage> {
 }
 
 /** The keyIdentifier of RFC 5280 §4.2.1.1; issuer and serial number in it are passed over. */
-function readAuthorityKeyId(node: DerNode): Buffer | undefined {
+export function readAuthorityKeyId(node: DerNode): Buffer | undefined {
   return itemsOf(node).find(({ tag }) => tag === contextTag(0, 'primitive'))?.content
 }
 

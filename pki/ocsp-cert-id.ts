@@ -3,7 +3,7 @@ import { CertID } from '@peculiar/asn1-ocsp'
 import { OctetString } from '@peculiar/asn1-schema'
 import { AlgorithmIdentifier, type Extension } from '@peculiar/asn1-x509'
 import { encodeAsn, encodeOctetString, extension, toArrayBuffer, unsignedInteger } from './asn1.ts'
-import { formatSerial, type Certificate } from './certificate.ts'
+import { formatSerial, serialBytes, type Certificate } from './certificate.ts'
 import { DerError, fieldsOf, parseDer, TAG, type DerNode } from './der.ts'
 import { readIntegerBytes, readOctetString, readOid } from './der-values.ts'
 import { OID } from './oids.ts'
@@ -43,11 +43,6 @@ export function certIdOf(
   })
   const encoded = encodeAsn(certId)
   return { hash, issuerNameHash, issuerKeyHash, serial, encoded }
-}
-
-/** The bytes behind `serial` of a certificate. */
-export function serialBytes(serial: string): Buffer {
-  return Buffer.from(serial.length % 2 === 0 ? serial : `0${serial}`, 'hex')
 }
 
 /** @throws DerError, also for a hash other than SHA-1 and SHA-256. */

@@ -1,6 +1,6 @@
 /** Textual encodings of RFC 7468. */
 
-export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST'
+export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'X509 CRL' | 'PKCS7'
 
 export function toPem(label: PemLabel, der: Uint8Array): string {
   const lines = Buffer.from(der)
@@ -14,8 +14,13 @@ export function toPem(label: PemLabel, der: Uint8Array): string {
  * block that is not base64.
  */
 export function readPem(label: PemLabel, text: string): Buffer[] {
-  const block = /-----BEGIN ([A-Z ]{1,64})-----([A-Za-z0-9+/=\s]*)-----END \1-----/g
+  const block = /-----BEGIN ([A-Z0-9 ]{1,64})-----([A-Za-z0-9+/=\s]*)-----END \1-----/g
   return [...text.matchAll(block)]
     .filter(([, found]) => found === label)
     .map(([, , body = '']) => Buffer.from(body, 'base64'))
+}
+
+/** Labels of the blocks in a text, in order. */
+export function pemLabels(text: string): string[] {
+  return [...text.matchAll(/-----BEGIN ([A-Z0-9 ]{1,64})-----/g)].map(([, label = '']) => label)
 }

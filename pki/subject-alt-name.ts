@@ -25,6 +25,11 @@ export function encodeAltNames(names: readonly string[]): Buffer {
   return encodeAsn(new GeneralNames(generalNames))
 }
 
+/** True for a GeneralName that readAltNames reads. */
+export function isAltNameKind({ tag }: DerNode): boolean {
+  return tag === IP_ADDRESS || tag === DNS_NAME
+}
+
 /** DNS names and IP addresses; names of other kinds are passed over. @throws DerError */
 export function readAltNames(node: DerNode): string[] {
   return itemsOf(node).flatMap(({ tag, content }) => {
