@@ -4,6 +4,7 @@ import { LIMITS } from '../protocol/limits.ts'
 import { fromProblem } from '../protocol/problem.ts'
 import { readAtMost } from '../runtime/http-body.ts'
 import { CertificateError, type Certificate } from './certificate.ts'
+import { parseCsr } from './csr.ts'
 import { linkSignatureFault } from './path.ts'
 import { parseCertsOnly } from './pkcs7.ts'
 
@@ -87,9 +88,12 @@ export function createEstClient({ url, rootCertificates, tls }: Options): EstCli
     const answer = await call(name, csr, code)
     if (answer.statusCode === 202) return { retryAfterMs: retryAfterMs(answer.headers) }
     if (answer.statusCode !== 200) throw refusal(url, answer)
-    const [leaf, ...rest] = readCertificates(url, answer)
-    if (leaf === undefined) throw unavailable(url, 'answered without a certificate')
-    return chainOf(leaf, [...rest, ...(await cacerts()).certificates])
+    const answered = readCertificates(url, answer)
+    // A certs-only message is a set (RFC 5652 §5.1): the certificate is the one with our key.
+    const { publicKey } = parseCsr(csr)
+    const leaf = answered.find((one) => one.publicKey.equals(publicKey))
+    if (leaf === undefined) throw unavailable(url, 'answered with a certificate for another key')
+    return chainOf(leaf, [...answered, ...(await cacerts()).certificates])
   }
   return {
     cacerts,

@@ -28,6 +28,7 @@ const PUBLIC = new Set([
   'catalogue GET /status',
   'catalogue GET /snapshot',
   'catalogue GET /descriptions/:digest',
+  'catalogue POST /registrations', // signed by who sends it
   'authority GET /status',
 ])
 
