@@ -14,6 +14,8 @@ export interface GatewayConfig {
   authentication: { keyFile: string; certificateFile: string }
   /** A signing key and certificate for each member that this gateway speaks for. */
   signing: { member: string; keyFile: string; certificateFile: string }[]
+  /** Where certificates are renewed, by EST (RFC 7030): `https://HOST:PORT`. Left out, nothing renews them. */
+  enrolment?: { url: string }
   /** Ports for information systems. `httpPort` believes `X-Road-Client`; 0 leaves a port closed. */
   informationSystems: { host: string; httpPort: number; httpsPort: number }
   /** Port for other gateways. */
@@ -85,6 +87,13 @@ export const gatewayConfigSchema: JSONSchemaType<GatewayConfig> = {
           certificateFile: file,
         },
       },
+    },
+    enrolment: {
+      type: 'object',
+      nullable: true,
+      additionalProperties: false,
+      required: ['url'],
+      properties: { url: { type: 'string', pattern: '^https://[^/?#@]+$' } },
     },
     informationSystems: {
       type: 'object',

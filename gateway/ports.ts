@@ -18,6 +18,14 @@ export interface Catalogue {
    * @throws ExchangeError `catalogue.unavailable`, or `catalogue.expired` with how long ago.
    */
   current(at: Date): CatalogueView
+  /**
+   * The newest verified snapshot; when it is older than `number`, which another gateway has named, the
+   * catalogue is asked first. Waits two seconds at most, and comes back with what there is.
+   *
+   * @param number set by the peer, possibly before its signature is checked: a false one costs that wait.
+   * @throws ExchangeError as `current` does.
+   */
+  atLeast(number: number, at: Date): Promise<CatalogueView>
 }
 
 export interface Trust {

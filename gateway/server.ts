@@ -5,6 +5,7 @@ import { API_SERVER, createApi, limitApiServer, type Route } from '../runtime/ad
 import { systemClock, type Clock } from '../runtime/clock.ts'
 import { listen } from '../runtime/lifecycle.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { createMetrics } from '../runtime/metrics.ts'
 import { ensureToken } from '../runtime/private-file.ts'
 import { createSpool } from '../runtime/spool.ts'
 import { createServer } from 'node:https'
@@ -21,9 +22,11 @@ import { openSqliteLogStore } from './exchange-log/store-sqlite.ts'
 import { createSettingsRoutes } from './http/admin-routes.ts'
 import { createClientServer } from './http/client-server.ts'
 import { createLogRoutes } from './http/log-routes.ts'
+import { createMetricsRoutes } from './http/metrics-routes.ts'
 import { createPeerServer } from './http/peer-server.ts'
 import { createPeers } from './peers/peers.ts'
 import type { ClientGateway, ProviderGateway } from './ports.ts'
+import { startCredentialUpkeep } from './renewal/upkeep.ts'
 import { createReplayGuard, REPLAY_WINDOW_MS } from './replay/guard.ts'
 import { createHttpServices } from './services/http-service.ts'
 import { createServices } from './services/services.ts'
@@ -50,6 +53,7 @@ export async function startGateway(
   await using resources = new AsyncDisposableStack()
   const { stateDir, timeouts, connections } = config
   const id = readGatewayId(config.gatewayId)
+  const anchor = readAnchor(config.anchorFile)
   const configured = await readConfigured(config)
   if (
     configured.some(
@@ -83,7 +87,7 @@ export async function startGateway(
   )
   const catalogue = resources.use(
     await openSnapshotClient({
-      anchor: readAnchor(config.anchorFile),
+      anchor,
       dir: `${stateDir}/catalogue`,
       pollSeconds: config.catalogueWaitSeconds,
       clock,
@@ -104,6 +108,24 @@ export async function startGateway(
     credentials.noteSnapshot(snapshot)
   })
   const tls = resources.use(createServerTls({ credentials, clock, logger }))
+
+  const metrics = createMetrics('spean_gateway_')
+  const upkeep = resources.use(
+    startCredentialUpkeep({
+      config,
+      anchor,
+      store: credentialStore,
+      credentials,
+      catalogue,
+      onInstalled: () => {
+        const { newest } = catalogue
+        if (newest) trust.prefetch(newest, ownCertificates(), clock())
+      },
+      metrics,
+      clock,
+      logger,
+    }),
+  )
 
   const spool = createSpool({
     dir: `${stateDir}/spool`,
@@ -163,7 +185,8 @@ export async function startGateway(
   const peerServer = createPeerServer({ ...port, tls })
   ports.peers = resources.use(await listen(peerServer, config.peers.port, config.peers.host)).port
   const adminToken = ensureToken(`${stateDir}/admin.token`)
-  const status = (): object => gatewayStatus({ config, catalogue, ocsp, credentials, clock })
+  const status = (): object =>
+    gatewayStatus({ config, catalogue, ocsp, credentials, upkeep, clock })
   const routes = [
     ...createSettingsRoutes({
       settings,
@@ -173,6 +196,7 @@ export async function startGateway(
       status,
     }),
     ...createLogRoutes(store),
+    ...createMetricsRoutes(metrics),
   ]
   const api = createApi({ routes, token: adminToken, origin: 'client-gateway', logger })
   const versions = { minVersion: 'TLSv1.2' } as const

@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
 import type { Credentials } from './credentials/credentials.ts'
+import type { CredentialUpkeep } from './renewal/upkeep.ts'
 import type { OcspCache } from './trust/ocsp-cache.ts'
 
 /** What an operator asks first: does it work, since when not, and what will end next. */
@@ -10,9 +11,10 @@ export function gatewayStatus(deps: {
   readonly catalogue: SnapshotClient
   readonly ocsp: OcspCache
   readonly credentials: Credentials
+  readonly upkeep: CredentialUpkeep
   readonly clock: Clock
 }): object {
-  const { config, catalogue, ocsp, credentials, clock } = deps
+  const { config, catalogue, ocsp, credentials, upkeep, clock } = deps
   const { newest, health } = catalogue
   return {
     program: 'gateway',
@@ -26,6 +28,7 @@ export function gatewayStatus(deps: {
     },
     catalogue: health,
     certificates: credentials.describe(clock()),
+    ...upkeep.describe(),
     ocsp: ocsp.health(),
     memoryBytes: process.memoryUsage.rss(),
     uptimeSeconds: Math.round(process.uptime()),

@@ -45,6 +45,9 @@ export interface CredentialStore {
    * @throws ConfigError when the certificate is not one of this key and slot; nothing is kept.
    */
   install(pending: Pending, certificates: readonly Certificate[]): Promise<Credential>
+  /** Whether the catalogue was told of it; those of the configuration are registered by whoever made them. */
+  isRegistered(credential: Credential): boolean
+  setRegistered(credential: Credential): void
   /** Forgets a request that will never be granted, and its key. */
   discard(pending: Pending): void
   /** Removes what ended long ago; the files of the configuration stay. */
@@ -58,6 +61,8 @@ interface Kept extends CredentialSlot {
   readonly keyReference?: string
   readonly csr: string
   readonly chain?: string
+  /** Absent: the catalogue was not told of it yet. */
+  readonly registered?: true
 }
 
 const WEEK_MS = 7 * 86_400_000
@@ -116,6 +121,9 @@ export async function openCredentialStore(options: {
     }
   }
 
+  const idOf = (credential: Credential): string | undefined =>
+    [...renewed].find(([, one]) => one === credential)?.[0]
+
   let newestFirst: readonly Credential[] = []
   const sort = (): void => {
     newestFirst = [...configured, ...renewed.values()].sort(
@@ -148,6 +156,14 @@ export async function openCredentialStore(options: {
       renewed.set(id, credential)
       sort()
       return credential
+    },
+    isRegistered: (credential) => {
+      const id = idOf(credential)
+      return id === undefined || kept.get(id)?.registered === true
+    },
+    setRegistered: (credential) => {
+      const id = idOf(credential)
+      if (id !== undefined) write(id, { ...kept.get(id)!, registered: true })
     },
     discard: ({ id }) => remove(id),
     removeEnded: (at) => {

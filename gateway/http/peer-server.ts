@@ -6,6 +6,7 @@ import { LIMITS } from '../../protocol/limits.ts'
 import { parseRequestManifest } from '../../protocol/manifest.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { refuseUnread, serveExchange } from '../exchange.ts'
+import type { Received } from '../exchange-state.ts'
 import type { ServerTls } from '../credentials/tls.ts'
 import type { ProviderGateway } from '../ports.ts'
 import { serveExchanges, serverLimits } from './exchange-server.ts'
@@ -42,9 +43,7 @@ export function createPeerServer(options: Options): Server {
     idleMs,
     maxConnections,
     run: async (incoming, request) => {
-      const claimed = claimedExchangeId(request)
-      const received =
-        claimed === undefined ? incoming : { ...incoming, claimedExchangeId: claimed }
+      const received = { ...incoming, ...claims(request) }
       const { answer, responseJws } = await serveExchange(received, gw)
       return { answer, added: [[MANIFEST_HEADER, responseJws]] }
     },
@@ -58,13 +57,14 @@ export function createPeerServer(options: Options): Server {
   })
 }
 
-/** What the caller calls the exchange. Unverified: authenticate-peer decides what it is worth. */
-function claimedExchangeId(request: IncomingMessage): string | undefined {
+/** What the caller says of the exchange. Unverified: authenticate-peer decides what it is worth. */
+function claims(request: IncomingMessage): Pick<Received, 'claimedExchangeId' | 'claimedSnapshot'> {
   const jws = request.headers[MANIFEST_HEADER]
-  if (typeof jws !== 'string' || jws.length > LIMITS.manifestBytes) return undefined
+  if (typeof jws !== 'string' || jws.length > LIMITS.manifestBytes) return {}
   try {
-    return parseRequestManifest(parseJws(jws).payload).exchangeId
+    const { exchangeId, snapshot } = parseRequestManifest(parseJws(jws).payload)
+    return { claimedExchangeId: exchangeId, claimedSnapshot: snapshot }
   } catch {
-    return undefined
+    return {}
   }
 }

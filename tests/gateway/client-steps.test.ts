@@ -77,7 +77,7 @@ describe('identify-client', () => {
       asked.push(at)
       throw new ExchangeError('catalogue.expired', 'over')
     }
-    gw = { ...gw, catalogue: { current } }
+    gw = { ...gw, catalogue: { ...gw.catalogue, current } }
     await expect(identify({})).rejects.toMatchObject({ code: 'catalogue.expired' })
     expect(asked).toEqual([NOW])
   })

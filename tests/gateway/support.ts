@@ -79,7 +79,12 @@ export async function pairOfGateways(): Promise<Pair> {
   const spool = createSpool({ dir: tmpdir(), memoryBytes: MAX_BYTES, maxStoredBytes: 0 })
   const bodies = createBodies(spool, { maxBytes: MAX_BYTES, idleMs: 5000, totalMs: 5000 })
   const trust = { verify: async () => {} }
-  const common = { clock: () => NOW, catalogue: { current: () => view }, trust, bodies }
+  const common = {
+    clock: () => NOW,
+    catalogue: { current: () => view, atLeast: async () => view },
+    trust,
+    bodies,
+  }
   const scope = new AsyncDisposableStack()
   const sent: OutgoingRequest[] = []
   const called: string[] = []

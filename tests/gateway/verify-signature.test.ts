@@ -141,6 +141,7 @@ describe('verify-signature', () => {
     const rawHeaders = [...good.rawHeaders.slice(0, -1), jws]
     await refused({ ...good, rawHeaders }, 'manifest.signer-unknown')
     const catalogue = { ...pair.view, signingCertificate: () => undefined }
+    gw = { ...gw, catalogue: { ...gw.catalogue, atLeast: async () => catalogue } }
     await refused({ ...good, catalogue }, 'manifest.signer-unknown')
   })
 
