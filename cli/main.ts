@@ -4,6 +4,7 @@ import { errorEntry, ExchangeError } from '../protocol/errors.ts'
 import { ApiError } from '../runtime/api-client.ts'
 import { ConfigError } from '../runtime/config.ts'
 import { addAdapterCommands } from './commands/adapter.ts'
+import { addCaCommands } from './commands/ca.ts'
 import { addCatalogueCommands } from './commands/catalogue.ts'
 import { addGatewayCommands } from './commands/gateway.ts'
 import { addLogCommands } from './commands/log.ts'
@@ -21,6 +22,7 @@ addLogCommands(program)
 addCatalogueCommands(program)
 addGatewayCommands(program)
 addAdapterCommands(program)
+addCaCommands(program)
 
 try {
   await program.parseAsync()

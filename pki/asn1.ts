@@ -1,5 +1,10 @@
 /** The library's ASN.1 codec, held to DER where it leaves something open (docs/decisions/0010-pki-encoding.md). */
-import { AsnConvert, AsnIntegerBigIntConverter, OctetString } from '@peculiar/asn1-schema'
+import {
+  AsnConvert,
+  AsnIntegerBigIntConverter,
+  AsnNullConverter,
+  OctetString,
+} from '@peculiar/asn1-schema'
 import { Extension } from '@peculiar/asn1-x509'
 import { DerError, parseDer } from './der.ts'
 
@@ -41,6 +46,10 @@ export function unsignedInteger(bytes: Uint8Array): ArrayBuffer {
 /** DER of an INTEGER of any size. */
 export function encodeInteger(value: number | bigint): Buffer {
   return encodeAsn(AsnIntegerBigIntConverter.toASN(BigInt(value)))
+}
+
+export function encodeNull(): Buffer {
+  return encodeAsn(AsnNullConverter.toASN(null))
 }
 
 export function encodeOctetString(bytes: Uint8Array): Buffer {

@@ -13,14 +13,12 @@ import { pemFault, recogniseDer } from './recognise.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
 import { readSigned, type SignedBytes } from './signature-algorithms.ts'
 
-/** An X.509 certificate (RFC 5280 §4.1), read once; nothing in it is verified yet. */
-export interface Certificate extends CertificateExtensions, SignedBytes {
-  readonly der: Buffer
-  readonly pem: string
-  /** base64url of SHA-256 over the DER: `x5t#S256` of RFC 7515 §4.1.8. */
-  readonly thumbprint: string
+/** What the signature of a certificate is over (RFC 5280 §4.1.2). */
+export interface ToBeSigned extends CertificateExtensions {
+  readonly version: number
   /** Lower-case hex of the INTEGER, without leading zeros. */
   readonly serial: string
+  readonly algorithmDer: Buffer
   /** Text of RFC 4514, one line. */
   readonly subject: string
   readonly issuer: string
@@ -31,6 +29,17 @@ export interface Certificate extends CertificateExtensions, SignedBytes {
   readonly publicKey: KeyObject
   /** Content of the subject's key bits: what OCSP and key identifiers hash. */
   readonly publicKeyBits: Buffer
+  /** For each extension, by object identifier, whether it is critical. */
+  readonly criticality: ReadonlyMap<string, boolean>
+}
+
+/** An X.509 certificate (RFC 5280 §4.1), read once; nothing in it is verified yet. */
+export interface Certificate
+  extends Omit<ToBeSigned, 'version' | 'algorithmDer' | 'criticality'>, SignedBytes {
+  readonly der: Buffer
+  readonly pem: string
+  /** base64url of SHA-256 over the DER: `x5t#S256` of RFC 7515 §4.1.8. */
+  readonly thumbprint: string
   /** Undefined when the subject does not follow our profile. */
   readonly identity: CertificateIdentity | undefined
 }
@@ -104,15 +113,33 @@ const EXPLICIT_EXTENSIONS = contextTag(3, 'constructed')
 
 function readCertificate(der: Buffer, thumbprint: string): Certificate {
   const { toBeSigned, ...signedBytes } = readSigned(parseDer(der))
-  const fields = fieldsOf(toBeSigned)
-  const version = fields.optional(EXPLICIT_VERSION)
-  const versionNumber = version === undefined ? 1 : readSmallInteger(onlyChild(version)) + 1
-  const serial = readIntegerBytes(fields.next(TAG.integer))
-  const innerAlgorithm = fields.next(TAG.sequence)
+  const { version: _, algorithmDer, criticality: __, ...fields } = readToBeSigned(toBeSigned)
   // RFC 5280 §4.1.1.2: the algorithm inside the signature must be the one outside of it
-  if (!innerAlgorithm.encoded.equals(signedBytes.algorithm.encoded)) {
+  if (!algorithmDer.equals(signedBytes.algorithm.encoded)) {
     throw new DerError('the two signature algorithms differ')
   }
+  return {
+    ...signedBytes,
+    der,
+    pem: toPem('CERTIFICATE', der),
+    thumbprint,
+    ...fields,
+    identity: readIdentity(fields.subjectDer),
+  }
+}
+
+/** Reads the part of a certificate that is signed, before it is. @throws DerError */
+export function parseToBeSigned(der: Uint8Array): ToBeSigned {
+  return readToBeSigned(parseDer(der))
+}
+
+function readToBeSigned(toBeSigned: DerNode): ToBeSigned {
+  const fields = fieldsOf(toBeSigned)
+  const explicitVersion = fields.optional(EXPLICIT_VERSION)
+  const version =
+    explicitVersion === undefined ? 1 : readSmallInteger(onlyChild(explicitVersion)) + 1
+  const serial = readIntegerBytes(fields.next(TAG.integer))
+  const algorithm = fields.next(TAG.sequence)
   const issuer = fields.next(TAG.sequence)
   const validity = fieldsOf(fields.next(TAG.sequence))
   const notBefore = readTime(validity.next())
@@ -122,17 +149,16 @@ function readCertificate(der: Buffer, thumbprint: string): Certificate {
   const key = readPublicKey(fields.next(TAG.sequence))
   fields.optional(ISSUER_UNIQUE_ID)
   fields.optional(SUBJECT_UNIQUE_ID)
-  const extensions = fields.optional(EXPLICIT_EXTENSIONS)
+  const tagged = fields.optional(EXPLICIT_EXTENSIONS)
   fields.end()
-  if (extensions !== undefined && versionNumber !== 3) {
+  if (tagged !== undefined && version !== 3) {
     throw new DerError('only version 3 has extensions') // RFC 5280 §4.1.2.9
   }
+  const extensions = readTaggedExtensions(tagged)
   return {
-    ...signedBytes,
-    der,
-    pem: toPem('CERTIFICATE', der),
-    thumbprint,
+    version,
     serial: formatSerial(serial),
+    algorithmDer: algorithm.encoded,
     subject: formatName(subject),
     issuer: formatName(issuer),
     subjectDer: subject.encoded,
@@ -140,8 +166,8 @@ function readCertificate(der: Buffer, thumbprint: string): Certificate {
     notBefore,
     notAfter,
     ...key,
-    identity: readIdentity(subject.encoded),
-    ...readCertificateExtensions(readTaggedExtensions(extensions)),
+    ...readCertificateExtensions(extensions),
+    criticality: new Map([...extensions.values()].map(({ id, critical }) => [id, critical])),
   }
 }
 

@@ -1,7 +1,5 @@
 import {
-  AuthorityKeyIdentifier,
   CRLReason,
-  KeyIdentifier,
   Name,
   RevokedCertificate,
   TBSCertList,
@@ -14,7 +12,6 @@ import {
   encodeAsn,
   encodeInteger,
   extension,
-  toArrayBuffer,
   unsignedInteger,
   wholeSeconds,
 } from './asn1.ts'
@@ -28,8 +25,7 @@ import {
   readTaggedExtensions,
   type Extension,
 } from './extensions.ts'
-import type { Issuer } from './issue.ts'
-import { keyIdentifier } from './key-identifier.ts'
+import type { Issuer } from './issue-request.ts'
 import { OID } from './oids.ts'
 import { readPem } from './pem.ts'
 import { pemFault, recogniseDer } from './recognise.ts'
@@ -41,6 +37,7 @@ import {
   type SignedBytes,
 } from './signature-algorithms.ts'
 import { signAsn } from './signed-structure.ts'
+import { authorityKeyId } from './to-be-signed.ts'
 
 export interface RevokedEntry {
   readonly revokedAt: Date
@@ -78,7 +75,7 @@ export async function createCrl(list: {
     // §5.1.2.6: the list must be absent when it is empty
     ...(list.entries.length === 0 ? {} : { revokedCertificates: list.entries.map(revoked) }),
     crlExtensions: [
-      extension(OID.authorityKeyIdentifier, authorityKeyId(list.issuer)), // §5.2.1
+      authorityKeyId(certificate), // §5.2.1
       extension(OID.cRLNumber, encodeInteger(list.number)), // §5.2.3
     ],
   })
@@ -98,11 +95,6 @@ function revoked({ serial, revokedAt, reason }: CrlEntry): RevokedCertificate {
 
 function reasonCode(reason: RevocationReason): LibraryExtension {
   return extension(OID.reasonCode, new CRLReason(REVOCATION_REASONS[reason]))
-}
-
-function authorityKeyId({ certificate }: Issuer): AuthorityKeyIdentifier {
-  const keyId = certificate.subjectKeyId ?? keyIdentifier(certificate.publicKey)
-  return new AuthorityKeyIdentifier({ keyIdentifier: new KeyIdentifier(toArrayBuffer(keyId)) })
 }
 
 /** A certificate revocation list (RFC 5280 §5.1), read once; nothing in it is verified yet. */

@@ -37,11 +37,18 @@ export interface CertificateExtensions {
   readonly subjectAltNames: readonly string[]
   readonly ocspUrls: readonly string[]
   readonly caIssuersUrls: readonly string[]
+  readonly crlUrls: readonly string[]
+  /** Object identifiers of the policies it was issued by; nothing here asks for one. */
+  readonly policies: readonly string[]
   readonly subjectKeyId: Buffer | undefined
   readonly authorityKeyId: Buffer | undefined
+  /** Whether {@link extendedKeyUsage} is critical, as RFC 3161 §2.3 asks of time-stamping. */
+  readonly extendedKeyUsageIsCritical: boolean
   /** Critical extensions that this program does not process: reason to refuse (RFC 5280 §4.2). */
   readonly unknownCritical: readonly string[]
 }
+
+const CONSTRUCTED_0 = contextTag(0, 'constructed')
 
 /** Understood in full by the readers below, or without effect on a path that asks for no policy. */
 const PROCESSED: readonly string[] = [
@@ -60,8 +67,13 @@ export interface Extension {
 
 /** Reads `Extensions` (RFC 5280 §4.1). @throws DerError, also when one is repeated (§4.2). */
 export function readExtensionList(node: DerNode): Map<string, Extension> {
+  return readImplicitExtensions(node, TAG.sequence)
+}
+
+/** The same under an implicit tag, as in time-stamps (RFC 3161 §2.4). @throws DerError */
+export function readImplicitExtensions(node: DerNode, tag = node.tag): Map<string, Extension> {
   const extensions = new Map<string, Extension>()
-  for (const item of itemsOf(node)) {
+  for (const item of itemsOf(node, tag)) {
     const fields = fieldsOf(item)
     const id = readOid(fields.next(TAG.oid))
     const critical = fields.optional(TAG.boolean)
@@ -93,8 +105,11 @@ export function readCertificateExtensions(
     subjectAltNames: read(OID.subjectAltName, readAltNames) ?? [],
     ocspUrls: urls(OID.adOcsp),
     caIssuersUrls: urls(OID.adCaIssuers),
+    crlUrls: read(OID.cRLDistributionPoints, readDistributionPoints) ?? [],
+    policies: read(OID.certificatePolicies, readPolicies) ?? [],
     subjectKeyId: read(OID.subjectKeyIdentifier, readOctetString),
     authorityKeyId: read(OID.authorityKeyIdentifier, readAuthorityKeyId),
+    extendedKeyUsageIsCritical: extensions.get(OID.extKeyUsage)?.critical ?? false,
     unknownCritical: [...extensions.values()]
       .filter(({ id, critical }) => critical && !PROCESSED.includes(id))
       .map(({ id }) => id),
@@ -131,6 +146,28 @@ function readInfoAccess(node: DerNode): { method: string; url: string }[] {
     fields.end()
     if (location.tag !== contextTag(6, 'primitive')) return []
     return { method, url: location.content.toString('latin1') }
+  })
+}
+
+/** The URLs of RFC 5280 §4.2.1.13; names of other kinds are passed over. */
+function readDistributionPoints(node: DerNode): string[] {
+  return itemsOf(node).flatMap((point) =>
+    itemsOf(point)
+      .filter(({ tag }) => tag === CONSTRUCTED_0) // distributionPoint
+      .flatMap(({ children }) => children.filter(({ tag }) => tag === CONSTRUCTED_0)) // fullName
+      .flatMap(({ children }) => children.filter(({ tag }) => tag === contextTag(6, 'primitive')))
+      .map(({ content }) => content.toString('latin1')),
+  )
+}
+
+/** RFC 5280 §4.2.1.4; qualifiers are passed over. */
+function readPolicies(node: DerNode): string[] {
+  return itemsOf(node).map((policy) => {
+    const fields = fieldsOf(policy)
+    const id = readOid(fields.next(TAG.oid))
+    fields.optional(TAG.sequence)
+    fields.end()
+    return id
   })
 }
 

@@ -1,8 +1,11 @@
 import { createPrivateKey, generateKeyPair, type KeyObject } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { ConfigError } from '../runtime/config.ts'
 import { readPrivateFile, writePrivateFile } from '../runtime/private-file.ts'
+import { encryptPrivateKey } from './key-encryption.ts'
+import { openPkcs11Key } from './pkcs11-key.ts'
+import { isPkcs11Uri, nameOfKey, parsePkcs11Uri } from './pkcs11-uri.ts'
 import { memorySigningKey, type SigningKey } from './signing-key.ts'
 
 export type KeyKind = 'P-256' | 'P-384' | 'RSA-2048' | 'RSA-3072' | 'RSA-4096'
@@ -27,32 +30,127 @@ export async function generateKey(kind: KeyKind): Promise<KeyPair> {
   return pairOf(privateKey)
 }
 
+export interface KeyFileOptions {
+  /** What the file is encrypted with; undefined: it is not. */
+  readonly passphrase?: string | undefined
+}
+
 /**
- * Reads a private key from a PEM file (PKCS#8, RFC 5958).
+ * Reads a private key from a PEM file (PKCS#8, RFC 5958), encrypted or not. A file that is not encrypted though
+ * there is a passphrase is replaced, as a whole, by an encrypted one: what is configured is so from the first
+ * start on. The disk may still hold the old bytes.
  *
- * @throws ConfigError when the file is missing, readable by others than its owner, or holds no key.
+ * @throws ConfigError when the file is missing, readable by others than its owner, holds no key, or does not go
+ * with the passphrase.
  */
-export function openKeyFile(file: string): KeyPair {
+export function openKeyFile(file: string, { passphrase }: KeyFileOptions = {}): KeyPair {
   const pem = readPrivateFile(file)
+  const isEncrypted = pem.includes('ENCRYPTED')
+  if (isEncrypted && passphrase === undefined) {
+    throw new ConfigError(`${file}: is encrypted; configure its passphrase`)
+  }
+  const privateKey = readPrivateKey(file, pem, isEncrypted ? passphrase : undefined)
+  if (!isEncrypted && passphrase !== undefined) encryptInPlace(file, pem, privateKey, passphrase)
+  return pairOf(privateKey)
+}
+
+function readPrivateKey(file: string, pem: string, passphrase: string | undefined): KeyObject {
   try {
-    return pairOf(createPrivateKey({ key: pem, format: 'pem' }))
+    const secret = passphrase === undefined ? {} : { passphrase }
+    return createPrivateKey({ key: pem, format: 'pem', ...secret })
   } catch (cause) {
-    throw new ConfigError(`${file}: holds no private key in PEM form without a passphrase`, {
+    throw new ConfigError(
+      passphrase === undefined
+        ? `${file}: holds no private key in PEM form`
+        : `${file}: does not open with the configured passphrase; check it, or restore the file`,
+      { cause },
+    )
+  }
+}
+
+function encryptInPlace(
+  file: string,
+  pem: string,
+  privateKey: KeyObject,
+  passphrase: string,
+): void {
+  const byHand = `encrypt it yourself: openssl pkcs8 -topk8 -scrypt -in ${file} -out NEW`
+  if (/-----BEGIN (?!EC PARAMETERS|[A-Z ]*PRIVATE KEY)/.test(pem)) {
+    throw new ConfigError(`${file}: is not encrypted and holds more than the key; ${byHand}`)
+  }
+  try {
+    // The file itself, not a link to it: the plain key must not stay behind the link.
+    writePrivateFile(realpathSync(file), encryptPrivateKey(privateKey, passphrase))
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new ConfigError(`${file}: is not encrypted and cannot be replaced (${code}); ${byHand}`, {
       cause,
     })
   }
 }
 
 /**
- * The key in `file`, which is made at the first start, readable by its owner only.
+ * The key in `file`, which is made at the first start, readable by its owner only and encrypted when there is
+ * a passphrase.
  *
  * @throws ConfigError as openKeyFile does.
  */
-export async function ensureKeyFile(file: string, kind: KeyKind): Promise<KeyPair> {
-  if (existsSync(file)) return openKeyFile(file)
+export async function ensureKeyFile(
+  file: string,
+  kind: KeyKind,
+  options: KeyFileOptions = {},
+): Promise<KeyPair> {
+  if (existsSync(file)) return openKeyFile(file, options)
   const pair = await generateKey(kind)
-  writePrivateFile(file, pair.privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  const { passphrase } = options
+  writePrivateFile(
+    file,
+    passphrase === undefined
+      ? pair.privateKey.export({ type: 'pkcs8', format: 'pem' })
+      : encryptPrivateKey(pair.privateKey, passphrase),
+  )
   return pair
+}
+
+/**
+ * Opens the key that a configuration names: a PEM file, or a key in a PKCS#11 token by its URI (RFC 7512). What
+ * is opened is closed by disposing of it.
+ *
+ * @throws ConfigError when it cannot be opened or is of a kind that is not accepted.
+ */
+export async function openSigningKey(
+  reference: string,
+  options: KeyFileOptions = {},
+): Promise<SigningKey & AsyncDisposable> {
+  const key = isPkcs11Uri(reference)
+    ? await openPkcs11Key(parsePkcs11Uri(reference))
+    : { ...openKeyFile(reference, options), [Symbol.asyncDispose]: () => Promise.resolve() }
+  const fault = keyFault(key.publicKey)
+  if (fault === undefined) return key
+  await key[Symbol.asyncDispose]()
+  throw new ConfigError(`${nameOfKey(reference)}: ${fault}`)
+}
+
+/**
+ * The passphrase of the keys on disk: the content of `file` without the line end behind it, or else the value
+ * of the environment variable `env`; undefined when neither is there.
+ *
+ * @throws ConfigError when the file is named but missing, or readable by others than its owner, and when the
+ * passphrase is empty or has several lines.
+ */
+export function readPassphrase(source: {
+  readonly file?: string | undefined
+  readonly env: string
+}): string | undefined {
+  const { file, env } = source
+  const text = file === undefined ? process.env[env] : readPrivateFile(file)
+  if (text === undefined) return undefined
+  const passphrase = text.replace(/\r?\n$/, '')
+  const name = file ?? `environment variable ${env}`
+  if (passphrase === '') throw new ConfigError(`${name}: the passphrase is empty`)
+  // Whoever sees two lines in a file cannot know which of them counts.
+  if (/[\r\n]/.test(passphrase)) throw new ConfigError(`${name}: a passphrase is one line`)
+  return passphrase
 }
 
 /** SubjectPublicKeyInfo (RFC 5280 §4.1.2.7). */

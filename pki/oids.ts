@@ -26,6 +26,13 @@ export const OID = {
   clientAuth: '1.3.6.1.5.5.7.3.2',
   timeStamping: '1.3.6.1.5.5.7.3.8',
   ocspSigning: '1.3.6.1.5.5.7.3.9',
+  // RFC 3161 §2.4.2
+  tstInfo: '1.2.840.113549.1.9.16.1.4',
+  // RFC 5652 §11; RFC 2634 §5.4, RFC 5035 §3: attributes of what is signed
+  contentType: '1.2.840.113549.1.9.3',
+  messageDigest: '1.2.840.113549.1.9.4',
+  signingCertificate: '1.2.840.113549.1.9.16.2.12',
+  signingCertificateV2: '1.2.840.113549.1.9.16.2.47',
   // RFC 2985 §5.4
   challengePassword: '1.2.840.113549.1.9.7',
   extensionRequest: '1.2.840.113549.1.9.14',
@@ -39,6 +46,9 @@ export const OID = {
   // RFC 8017 appendix A.2, RFC 5758 §3, RFC 8410 §3
   sha1: '1.3.14.3.2.26',
   sha256: '2.16.840.1.101.3.4.2.1',
+  sha384: '2.16.840.1.101.3.4.2.2',
+  sha512: '2.16.840.1.101.3.4.2.3',
+  rsaEncryption: '1.2.840.113549.1.1.1',
   sha256WithRsa: '1.2.840.113549.1.1.11',
   sha384WithRsa: '1.2.840.113549.1.1.12',
   sha512WithRsa: '1.2.840.113549.1.1.13',
@@ -46,6 +56,12 @@ export const OID = {
   ecdsaWithSha384: '1.2.840.10045.4.3.3',
   ecdsaWithSha512: '1.2.840.10045.4.3.4',
   ed25519: '1.3.101.112',
+  // RFC 5480 §2.1.1
+  ecPublicKey: '1.2.840.10045.2.1',
+  // RFC 8018 appendix A.4, RFC 7914 §7: encrypted keys
+  pbes2: '1.2.840.113549.1.5.13',
+  scrypt: '1.3.6.1.4.1.11591.4.11',
+  aes256Cbc: '2.16.840.1.101.3.4.1.42',
 } as const
 
 /** Short names of RFC 4514 §3 and RFC 4519, for the text of a name. */

@@ -1,7 +1,6 @@
 import { ExchangeError } from '../protocol/errors.ts'
 import type { Certificate } from './certificate.ts'
-import type { CertificateKind } from './identity.ts'
-import { purposeFault } from './purpose.ts'
+import { purposeFault, type Purpose } from './purpose.ts'
 import { signatureFault } from './signature-algorithms.ts'
 
 export interface PathOptions {
@@ -11,7 +10,7 @@ export interface PathOptions {
   readonly intermediates: readonly Certificate[]
   /** The time as of which everything must be valid. */
   readonly at: Date
-  readonly purpose: CertificateKind
+  readonly purpose: Purpose
 }
 
 /** Certificates in a path, leaf and anchor included. */
@@ -24,28 +23,55 @@ const MAX_LINKS = 64
  * revocation, which is asked for by OCSP.
  *
  * @returns the path, leaf first, anchor last.
- * @throws ExchangeError `certificate.expired` when a certificate of the path is outside of its
- * validity, `certificate.untrusted` for everything else.
+ * @throws ExchangeError `certificate.expired` or `certificate.not-yet-valid` when a certificate of the path
+ * is outside of its validity, `certificate.issuer-missing` when the authority that issued the
+ * leaf is not at hand, `certificate.untrusted` for everything else.
  */
 export function verifyPath(certificate: Certificate, options: PathOptions): Certificate[] {
   const fault = validityFault(certificate, options.at) ?? leafFault(certificate, options.purpose)
   if (fault !== undefined) throw fault
-  const search: Search = { ...options, links: 0, fault: undefined }
+  const search: Search = { ...options, links: 0, fault: undefined, end: undefined }
   const path = climb([certificate], search)
   if (path !== undefined) return path
-  throw search.fault ?? untrusted(certificate, 'no approved authority issued it')
+  if (search.fault !== undefined) throw search.fault
+  if (search.end !== undefined) throw brokenPath(search.end, search)
+  throw untrusted(certificate, 'no approved authority issued it')
+}
+
+/**
+ * Why nothing at hand issued `end`. Who shows a certificate shows the authorities below the root with it: when
+ * those end at an authority, its root is not approved; when there is none, the one that issued the leaf is missing,
+ * and it may well stand below an approved root.
+ */
+function brokenPath(end: Certificate, { anchors, intermediates }: Search): ExchangeError {
+  const isSelfIssued = end.subjectDer.equals(end.issuerDer)
+  if (isSelfIssued || end.isCa) return untrusted(end, 'no approved authority issued it')
+  const hasName = [...anchors, ...intermediates].some(isNamedIssuerOf(end))
+  if (hasName) return untrusted(end, 'the authority at hand of that name has another key')
+  return new ExchangeError(
+    'certificate.issuer-missing',
+    `the certificate of ${end.subject} leads to no approved authority: the certificate of its issuer ${end.issuer}${keyIdText(end)} is missing`,
+  )
+}
+
+function keyIdText({ authorityKeyId }: Certificate): string {
+  return authorityKeyId === undefined ? '' : ` (key id ${authorityKeyId.toString('hex')})`
 }
 
 interface Search extends PathOptions {
   links: number
   /** The first reason why a link did not hold: nearest to the leaf, so nearest to the question. */
   fault: ExchangeError | undefined
+  /** Where the first path that was climbed found no issuer. */
+  end: Certificate | undefined
 }
 
 function climb(path: readonly Certificate[], search: Search): Certificate[] | undefined {
   const child = path.at(-1)!
-  for (const issuer of issuersOf(child, search)) {
-    if (path.includes(issuer) || path.length >= MAX_PATH || ++search.links > MAX_LINKS) continue
+  const issuers = issuersOf(child, search).filter((issuer) => !path.includes(issuer))
+  if (issuers.length === 0) search.end ??= child
+  for (const issuer of issuers) {
+    if (path.length >= MAX_PATH || ++search.links > MAX_LINKS) continue
     const fault = linkFault(path, issuer, search.at)
     if (fault !== undefined) {
       search.fault ??= fault
@@ -60,12 +86,20 @@ function climb(path: readonly Certificate[], search: Search): Certificate[] | un
 
 /** Candidates by name (RFC 5280 §6.1.3 a 4, compared as bytes) and key identifier, anchors first. */
 function issuersOf(child: Certificate, { anchors, intermediates }: Search): Certificate[] {
+  const isNamed = isNamedIssuerOf(child)
   return [...anchors, ...intermediates].filter(
-    ({ subjectDer, subjectKeyId }) =>
-      subjectDer.equals(child.issuerDer) &&
-      (!subjectKeyId || !child.authorityKeyId || subjectKeyId.equals(child.authorityKeyId)),
+    (candidate) =>
+      isNamed(candidate) &&
+      (!candidate.subjectKeyId ||
+        !child.authorityKeyId ||
+        candidate.subjectKeyId.equals(child.authorityKeyId)),
   )
 }
+
+const isNamedIssuerOf =
+  ({ issuerDer }: Certificate) =>
+  ({ subjectDer }: Certificate): boolean =>
+    subjectDer.equals(issuerDer)
 
 /** What is wrong with `issuer` as the issuer of the last certificate in `path`. */
 function linkFault(
@@ -93,7 +127,7 @@ function linkFault(
   return undefined
 }
 
-function leafFault(leaf: Certificate, purpose: CertificateKind): ExchangeError | undefined {
+function leafFault(leaf: Certificate, purpose: Purpose): ExchangeError | undefined {
   const reason = criticalFault(leaf) ?? purposeFault(leaf, purpose)
   return reason === undefined ? undefined : untrusted(leaf, reason)
 }
@@ -103,14 +137,20 @@ function criticalFault({ unknownCritical: [id] }: Certificate): string | undefin
   return id && `its critical extension ${id} is not understood here`
 }
 
-/** §6.1.3 a 2 */
+/** §6.1.3 a 2; both ends of the validity are in it (§4.1.2.5) */
 function validityFault(certificate: Certificate, at: Date): ExchangeError | undefined {
   const { notBefore, notAfter, subject } = certificate
   if (at >= notBefore && at <= notAfter) return undefined
-  return new ExchangeError(
-    'certificate.expired',
-    `the certificate of ${subject} is valid from ${notBefore.toISOString()} to ${notAfter.toISOString()}, and the time is ${at.toISOString()}`,
-  )
+  const [from, until, time] = [notBefore, notAfter, at].map((instant) => instant.toISOString())
+  return at < notBefore
+    ? new ExchangeError(
+        'certificate.not-yet-valid',
+        `the certificate of ${subject} is valid from ${from} on, and the time is ${time}`,
+      )
+    : new ExchangeError(
+        'certificate.expired',
+        `the certificate of ${subject} is over since ${until}: it was valid from ${from}, and the time is ${time}`,
+      )
 }
 
 function untrusted({ subject, issuer }: Certificate, reason: string): ExchangeError {

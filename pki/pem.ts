@@ -1,6 +1,7 @@
 /** Textual encodings of RFC 7468. */
 
-export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'X509 CRL' | 'PKCS7'
+export type PemLabel =
+  'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'X509 CRL' | 'PKCS7' | 'ENCRYPTED PRIVATE KEY'
 
 export function toPem(label: PemLabel, der: Uint8Array): string {
   const lines = Buffer.from(der)

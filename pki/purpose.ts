@@ -4,6 +4,9 @@ import type { CertificateKind } from './identity.ts'
 import { keyFault } from './keys.ts'
 import { OID } from './oids.ts'
 
+/** What a certificate may be shown for. */
+export type Purpose = CertificateKind | 'time-stamping'
+
 interface PurposeRule {
   readonly keyUsage: KeyUsage
   /** All of them must stand in the certificate. */
@@ -28,10 +31,8 @@ const NOT_FOR_SIGNING: readonly string[] = [OID.serverAuth, OID.clientAuth]
  * §4.2.1.12). A certificate without key usage or extended key usage names no purpose and serves
  * none of ours that asks for one.
  */
-export function purposeFault(
-  certificate: Certificate,
-  purpose: CertificateKind,
-): string | undefined {
+export function purposeFault(certificate: Certificate, purpose: Purpose): string | undefined {
+  if (purpose === 'time-stamping') return timeStampingFault(certificate)
   const { isCa, keyUsage, extendedKeyUsage = [], publicKey } = certificate
   const rule = RULES[purpose]
   if (isCa) return 'it is the certificate of an authority'
@@ -42,6 +43,25 @@ export function purposeFault(
   }
   if (purpose === 'signing' && extendedKeyUsage.some((id) => NOT_FOR_SIGNING.includes(id))) {
     return 'it is for TLS and may not sign messages'
+  }
+  return keyFault(publicKey)
+}
+
+const OF_TIME_STAMPING: readonly KeyUsage[] = ['digitalSignature', 'contentCommitment']
+
+/** RFC 3161 §2.3: a key reserved for time-stamping, which its certificate says in a critical extension. */
+function timeStampingFault(certificate: Certificate): string | undefined {
+  const { isCa, keyUsage, extendedKeyUsage = [], publicKey } = certificate
+  if (isCa) return 'it is the certificate of an authority'
+  if (!extendedKeyUsage.includes(OID.timeStamping)) {
+    return `its extended key usage has no ${OID.timeStamping}, which time-stamping asks for`
+  }
+  if (extendedKeyUsage.length > 1 || !certificate.extendedKeyUsageIsCritical) {
+    return 'its extended key usage is not time-stamping alone, or not critical'
+  }
+  // RFC 5280 §4.2.1.12: usages consistent with time-stamping
+  if (keyUsage && ![...keyUsage].every((usage) => OF_TIME_STAMPING.includes(usage))) {
+    return 'its key usage allows more than time-stamping'
   }
   return keyFault(publicKey)
 }

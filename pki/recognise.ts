@@ -22,8 +22,8 @@ export function recogniseLabel(label: string): Recognised | undefined {
   if (/^(NEW )?CERTIFICATE REQUEST$/.test(label)) return 'a certificate request (PKCS#10)'
   if (label === 'PKCS7' || label === 'CMS') return 'a bundle of certificates (PKCS#7)'
   if (label === 'ENCRYPTED PRIVATE KEY') return 'an encrypted private key'
-  if (/PRIVATE KEY$/.test(label)) return 'a private key'
-  return /PUBLIC KEY$/.test(label) ? 'a public key' : undefined
+  if (label.endsWith('PRIVATE KEY')) return 'a private key'
+  return label.endsWith('PUBLIC KEY') ? 'a public key' : undefined
 }
 
 /** Why a text does not hold exactly one block of a label: what it holds instead. */

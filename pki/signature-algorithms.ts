@@ -55,6 +55,11 @@ function preferredAlgorithm(key: KeyObject): SignatureAlgorithm {
   return algorithm
 }
 
+/** The hash that a signature algorithm names; undefined for one that is not accepted, or hashes by itself. */
+export function hashOfAlgorithm(id: string): NonNullable<SignatureAlgorithm['hash']> | undefined {
+  return ALGORITHMS.find((entry) => entry.oid === id)?.hash ?? undefined
+}
+
 /** A signed structure of X.509: certificate, request or OCSP answer. */
 export interface SignedBytes {
   /** What was signed, tag and length included. */

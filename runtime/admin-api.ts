@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { RequestListener, Server } from 'node:http'
+import type { TLSSocket } from 'node:tls'
 import { Ajv, type JSONSchemaType } from 'ajv'
 import express, {
   type ErrorRequestHandler,
@@ -7,7 +8,7 @@ import express, {
   type RequestHandler,
   type Response,
 } from 'express'
-import { ExchangeError, type Origin } from '../protocol/errors.ts'
+import { ExchangeError, type ErrorCode, type Origin } from '../protocol/errors.ts'
 import { toProblem } from '../protocol/problem.ts'
 import type { Logger } from './logger.ts'
 
@@ -20,6 +21,10 @@ export interface ApiRequest {
   readonly body: unknown
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal
+  /** Address that the connection comes from. */
+  readonly remoteAddress: string
+  /** DER of the certificate that the caller's TLS proved to hold the key of; nothing in it is verified. */
+  readonly peerCertificate: Buffer | undefined
 }
 export interface ApiReply {
   /** 200 when left out, 204 without a body. */
@@ -42,6 +47,18 @@ export interface Route {
 const MAX_JSON_BYTES = 10 * 1024 * 1024
 const MAX_RAW_BYTES = 64 * 1024
 
+/** A request that was answered with a problem document. */
+export interface Refusal {
+  readonly code: ErrorCode
+  /** For the caller; of a fault of ours only its title. */
+  readonly detail: string
+  readonly method: string
+  readonly path: string
+  readonly remoteAddress: string
+  /** As the caller announced it. */
+  readonly bytes: number | undefined
+}
+
 /**
  * Serves a table of routes. `admin` routes ask for `Authorization: Bearer` with the given token
  * (RFC 6750 §2.1); errors leave as RFC 9457 problem documents, without a stack.
@@ -51,6 +68,10 @@ export function createApi(api: {
   readonly token: string
   readonly origin: Origin
   readonly logger: Logger
+  /** Sent with 401 (RFC 9110 §11.6.1). Default `Bearer`. */
+  readonly challenge?: string
+  /** Told of each refusal, before it is sent. */
+  readonly onRefusal?: (refusal: Refusal) => void
 }): RequestListener {
   const app = express()
   app.disable('x-powered-by')
@@ -116,6 +137,8 @@ function toApiRequest(request: Request, response: Response): ApiRequest {
     headers: request.headers,
     body: request.body as unknown,
     signal: gone.signal,
+    remoteAddress: request.socket.remoteAddress ?? '',
+    peerCertificate: (request.socket as Partial<TLSSocket>).getPeerX509Certificate?.()?.raw,
   }
 }
 
@@ -138,7 +161,13 @@ function fromBodyParser(error: unknown): unknown {
   return error
 }
 
-function refuser({ origin, logger }: { origin: Origin; logger: Logger }): ErrorRequestHandler {
+function refuser(api: {
+  readonly origin: Origin
+  readonly logger: Logger
+  readonly challenge?: string
+  readonly onRefusal?: (refusal: Refusal) => void
+}): ErrorRequestHandler {
+  const { origin, logger, challenge = 'Bearer', onRefusal } = api
   // Express tells an error handler by its four parameters.
   return (thrown: unknown, request, response, _next) => {
     const error = fromBodyParser(thrown)
@@ -147,11 +176,20 @@ function refuser({ origin, logger }: { origin: Origin; logger: Logger }): ErrorR
     const line = { id: exchangeId, method: request.method, path: request.path, code: problem.code }
     if (problem.status >= 500) logger.error({ ...line, err: error }, 'refused')
     else logger.info({ ...line, detail: problem.detail }, 'refused')
+    const length = Number(request.headers['content-length'] ?? Number.NaN)
+    onRefusal?.({
+      code: problem.code,
+      detail: problem.detail ?? problem.title,
+      method: request.method,
+      path: request.path,
+      remoteAddress: request.socket.remoteAddress ?? '',
+      bytes: Number.isNaN(length) ? undefined : length,
+    })
     if (response.headersSent) {
       response.destroy()
       return
     }
-    if (problem.status === 401) response.set('www-authenticate', 'Bearer')
+    if (problem.status === 401) response.set('www-authenticate', challenge)
     response.status(problem.status).type('application/problem+json').end(JSON.stringify(problem))
   }
 }

@@ -10,7 +10,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   adapters: ['protocol', 'runtime'],
   'service-catalogue': ['protocol', 'runtime', 'pki'],
   gateway: ['protocol', 'runtime', 'pki'],
-  cli: ['protocol', 'runtime', 'adapters'],
+  cli: ['protocol', 'runtime', 'pki', 'adapters'],
   examples: ['protocol', 'runtime', 'pki', 'adapters', 'service-catalogue', 'gateway'],
   docs: ['protocol', 'runtime', 'pki', 'adapters', 'service-catalogue', 'gateway'],
 }

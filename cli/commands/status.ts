@@ -20,6 +20,9 @@ interface Status {
   notices?: { kind: string; owner: string; days: number; notAfter: string }[]
   expiringCertificates?: unknown[]
   ocsp?: { status: string; fault?: string }[]
+  /** Of the authority, in sentences. */
+  warnings?: string[]
+  pendingRequests?: number
 }
 
 /** `spean status`: every program of the profile on one page; exit code 1 unless all are well. */
@@ -75,6 +78,7 @@ async function ask(name: string, open: () => ApiClient): Promise<Result> {
 function attention(status: Status): string[] {
   const { program, snapshot, expiresAt, catalogue, certificates } = status
   const { ocsp = [], expiringCertificates = [], renewal = [], notices = [] } = status
+  const { warnings = [], pendingRequests = 0 } = status
   const revoked = ocsp.filter(({ status }) => status === 'revoked')
   const unknown = ocsp.filter(({ status, fault }) => status === 'unknown' && fault !== undefined)
   const isOver = (time: string | undefined): boolean =>
@@ -99,6 +103,8 @@ function attention(status: Status): string[] {
     ),
     ...(revoked.length > 0 ? [`${revoked.length} certificates are revoked`] : []),
     ...(unknown.length > 0 ? [`${unknown.length} certificates of unknown state`] : []),
+    ...warnings,
+    ...(pendingRequests > 0 ? [`${pendingRequests} enrolments wait for approval`] : []),
   ]
 }
 

@@ -12,6 +12,8 @@ interface Wanted {
   readonly kind: CertificateKind
   readonly identity: CertificateIdentity
   readonly subjectAltNames?: string[]
+  /** Certificates of one enrolment may renew each other's: those of one gateway. */
+  readonly enrolment?: string
 }
 
 /** A certificate is issued anew when less than this is left of it. */
@@ -24,7 +26,7 @@ const RENEWAL_MS = 60 * 24 * 3_600_000
  * @param ocspUrl where the authority answers now: a certificate that names another place is renewed.
  */
 export async function ensureCertificate(
-  { files, kind, identity, subjectAltNames }: Wanted,
+  { files, kind, identity, subjectAltNames, enrolment }: Wanted,
   authority: ApiClient,
   ocspUrl: string,
 ): Promise<Certificate> {
@@ -38,7 +40,13 @@ export async function ensureCertificate(
   const issued = await authority.call<{ certificate: string; chain: string }>(
     'POST',
     '/admin/certificates',
-    { csr: csr.pem, kind, identity: local, ...names },
+    {
+      csr: csr.pem,
+      kind,
+      identity: local,
+      ...names,
+      ...(enrolment === undefined ? {} : { enrolment }),
+    },
   )
   // A server sends its own certificate and those between it and the root (RFC 8446 §4.4.2).
   const [issuing] = parseCertificates(issued.chain)

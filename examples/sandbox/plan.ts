@@ -29,7 +29,11 @@ export interface SandboxPlan {
   readonly instance: string
   /** Everything made stands below this folder. */
   readonly dir: string
-  readonly authority: { readonly publicPort: number; readonly adminPort: number }
+  readonly authority: {
+    readonly publicPort: number
+    readonly adminPort: number
+    readonly estPort: number
+  }
   readonly cataloguePort: number
   readonly gateways: readonly GatewayPlan[]
 }
@@ -49,7 +53,7 @@ export function sandboxPlan(options: {
   return {
     instance: 'KH-DEV',
     dir,
-    authority: { publicPort: 4080 + offset, adminPort: 4081 + offset },
+    authority: { publicPort: 4080 + offset, adminPort: 4081 + offset, estPort: 4083 + offset },
     cataloguePort: 4082 + offset,
     gateways: [
       {

@@ -49,11 +49,16 @@ export async function provisionCertificates(plan: SandboxPlan): Promise<void> {
         kind: 'authentication',
         identity: { ...identity, gateway },
         subjectAltNames: LOCAL_NAMES,
+        enrolment: name,
       },
       authority,
       ocspUrl,
     )
-    await ensureCertificate({ files: own.signing, kind: 'signing', identity }, authority, ocspUrl)
+    await ensureCertificate(
+      { files: own.signing, kind: 'signing', identity, enrolment: name },
+      authority,
+      ocspUrl,
+    )
     if (httpsPort === 0) continue
     await ensureCertificate(
       {
@@ -71,13 +76,14 @@ export async function provisionCertificates(plan: SandboxPlan): Promise<void> {
 export async function provisionCatalogue(plan: SandboxPlan): Promise<void> {
   const files = sandboxFiles(plan.dir)
   await using anyone = createApiClient({ url: `http://${HOST}:${plan.authority.publicPort}` })
-  const [root, issuing] = await Promise.all([
-    anyone.call<string>('GET', '/ca/root.pem'),
-    anyone.call<string>('GET', '/ca/issuing.pem'),
-  ])
+  const certificates = await Promise.all(
+    ['root', 'authentication', 'signing'].map((name) =>
+      anyone.call<string>('GET', `/ca/${name}.pem`),
+    ),
+  )
   await using catalogue = adminOf(plan, plan.cataloguePort, files.catalogue.token)
   await catalogue.call('PUT', apiPath('/admin/authorities', 'sandbox'), {
-    certificates: [root, issuing],
+    certificates,
   })
   for (const gateway of plan.gateways) await register(plan, gateway, catalogue)
   for (const { name } of plan.gateways) {

@@ -1,87 +1,117 @@
-import { DatabaseSync } from 'node:sqlite'
 import { parseCertificate, type Certificate } from '../certificate.ts'
 import type { ProfileName } from '../profiles.ts'
 import type { RevocationReason } from '../revocation-reason.ts'
+import type { Database } from './database.ts'
+import type { IssuerName } from './issuers.ts'
 
 export interface IssuedCertificate {
   readonly certificate: Certificate
+  readonly issuer: IssuerName
   readonly kind: ProfileName
   readonly issuedAt: Date
-  readonly revocation?: { readonly revokedAt: Date; readonly reason: RevocationReason }
+  /** Certificates of one enrolment may renew each other's. */
+  readonly enrolment?: string
+  readonly revocation?: Revocation
 }
 
-/**
- * Every certificate the authority issued. What a call did is on the disk when it returns, and seen
- * by every later call.
- */
-export interface CertificateStore extends Disposable {
+export interface Revocation {
+  readonly revokedAt: Date
+  readonly reason: RevocationReason
+}
+
+/** Every certificate the authority issued. */
+export interface CertificateStore {
   /** Records a certificate; one that is recorded stays as it is. */
-  readonly add: (certificate: Certificate, kind: ProfileName, issuedAt: Date) => void
+  readonly add: (issued: Omit<IssuedCertificate, 'revocation'>) => void
   readonly find: (serial: string) => IssuedCertificate | undefined
+  /** The very certificate, not just one of its serial number. */
+  readonly findExact: (certificate: Certificate) => IssuedCertificate | undefined
   /** In the order of issue. */
   readonly list: () => IssuedCertificate[]
+  readonly ofEnrolment: (enrolment: string) => IssuedCertificate[]
+  /** Of those an authority issued, the revoked. */
+  readonly revoked: (issuer: IssuerName) => (IssuedCertificate & { revocation: Revocation })[]
   readonly counts: () => { readonly issued: number; readonly revoked: number }
-  /** Revokes for good: a certificate that is revoked keeps its first date and reason. */
-  readonly revoke: (serial: string, revokedAt: Date, reason: RevocationReason) => void
+  /** Revokes for good: a certificate that is revoked keeps its first date and reason. @returns false then. */
+  readonly revoke: (serial: string, revokedAt: Date, reason: RevocationReason) => boolean
 }
 
 interface Row {
+  readonly issuer: IssuerName
   readonly kind: ProfileName
   readonly der: Uint8Array
   readonly issuedAt: string
+  readonly enrolment: string | null
   readonly revokedAt: string | null
   readonly reason: RevocationReason | null
 }
 
-const BUSY_TIMEOUT_MS = 5_000
-
-export function openCertificateStore(file: string): CertificateStore {
-  const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
-  db.exec(`
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    CREATE TABLE IF NOT EXISTS certificate (
-      position  INTEGER PRIMARY KEY,
-      serial    TEXT NOT NULL UNIQUE,
-      kind      TEXT NOT NULL,
-      subject   TEXT NOT NULL,
-      der       BLOB NOT NULL,
-      issuedAt  TEXT NOT NULL,
-      revokedAt TEXT,
-      reason    TEXT,
-      CHECK ((revokedAt IS NULL) = (reason IS NULL))
-    ) STRICT`)
-  const insert = db.prepare(
-    `INSERT INTO certificate (serial, kind, subject, der, issuedAt) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (serial) DO NOTHING`,
-  )
-  const bySerial = db.prepare('SELECT * FROM certificate WHERE serial = ?')
-  const all = db.prepare('SELECT * FROM certificate ORDER BY position')
-  const count = db.prepare(
-    'SELECT count(*) AS issued, count(revokedAt) AS revoked FROM certificate',
-  )
-  const revoke = db.prepare(
-    'UPDATE certificate SET revokedAt = ?, reason = ? WHERE serial = ? AND revokedAt IS NULL',
-  )
+export function createCertificateStore(db: Database): CertificateStore {
+  const find = (serial: string): IssuedCertificate | undefined => {
+    const row = db.get<Row>('SELECT * FROM certificate WHERE serial = ?', serial)
+    return row && fromRow(row)
+  }
   return {
-    add: ({ serial, subject, der }, kind, issuedAt) => {
-      insert.run(serial, kind, subject, der, issuedAt.toISOString())
+    add: ({ certificate, issuer, kind, issuedAt, enrolment }) => {
+      db.run(
+        `INSERT INTO certificate (serial, issuer, kind, subject, notAfter, der, issuedAt, enrolment)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (serial) DO NOTHING`,
+        certificate.serial,
+        issuer,
+        kind,
+        certificate.subject,
+        certificate.notAfter.toISOString(),
+        certificate.der,
+        issuedAt.toISOString(),
+        enrolment ?? null,
+      )
     },
-    find: (serial) => {
-      const row = bySerial.get(serial) as Row | undefined
-      return row && fromRow(row)
+    find,
+    findExact: ({ serial, thumbprint }) => {
+      const found = find(serial)
+      return found?.certificate.thumbprint === thumbprint ? found : undefined
     },
-    list: () => (all.all() as unknown as Row[]).map(fromRow),
-    counts: () => ({ ...(count.get() as unknown as { issued: number; revoked: number }) }),
-    revoke: (serial, revokedAt, reason) => {
-      revoke.run(revokedAt.toISOString(), reason, serial)
-    },
-    [Symbol.dispose]: () => db.close(),
+    list: () => db.all<Row>('SELECT * FROM certificate ORDER BY position').map(fromRow),
+    ofEnrolment: (enrolment) =>
+      db
+        .all<Row>('SELECT * FROM certificate WHERE enrolment = ? ORDER BY position', enrolment)
+        .map(fromRow),
+    revoked: (issuer) =>
+      db
+        .all<Row>(
+          `SELECT * FROM certificate WHERE issuer = ? AND revokedAt IS NOT NULL
+           ORDER BY revokedAt, position`,
+          issuer,
+        )
+        .map(fromRow)
+        .flatMap((row) => (row.revocation ? [{ ...row, revocation: row.revocation }] : [])),
+    counts: () => ({
+      ...db.get<{ issued: number; revoked: number }>(
+        'SELECT count(*) AS issued, count(revokedAt) AS revoked FROM certificate',
+      )!,
+    }),
+    revoke: (serial, revokedAt, reason) =>
+      db.run(
+        'UPDATE certificate SET revokedAt = ?, reason = ? WHERE serial = ? AND revokedAt IS NULL',
+        revokedAt.toISOString(),
+        reason,
+        serial,
+      ) === 1,
   }
 }
 
-function fromRow({ kind, der, issuedAt, revokedAt, reason }: Row): IssuedCertificate {
-  const issued = { certificate: parseCertificate(der), kind, issuedAt: new Date(issuedAt) }
-  if (revokedAt === null || reason === null) return issued
-  return { ...issued, revocation: { revokedAt: new Date(revokedAt), reason } }
+function fromRow(row: Row): IssuedCertificate {
+  const { issuer, kind, der, issuedAt, enrolment, revokedAt, reason } = row
+  const revocation =
+    revokedAt === null || reason === null
+      ? {}
+      : { revocation: { revokedAt: new Date(revokedAt), reason } }
+  return {
+    certificate: parseCertificate(der),
+    issuer,
+    kind,
+    issuedAt: new Date(issuedAt),
+    ...(enrolment === null ? {} : { enrolment }),
+    ...revocation,
+  }
 }

@@ -11,15 +11,23 @@ import {
 import { PROFILES } from '../profiles.ts'
 import { isAltName } from '../subject-alt-name.ts'
 
-/** What an administrator asks for, and vouches for. */
-export interface IssueOrder {
-  /** PEM or DER of the request made where the key is. */
-  readonly csr: string | Uint8Array
+/** What an administrator vouches for: whoever holds the key of the request is this one. */
+export interface Entitlement {
   readonly kind: CertificateKind
   readonly identity: CertificateIdentity
+  /** Granted: a request may ask for fewer. */
+  readonly subjectAltNames: readonly string[]
+}
+
+/** What an administrator asks for at once. */
+export interface IssueOrder extends Omit<Entitlement, 'subjectAltNames'> {
+  /** PEM or DER of the request made where the key is. */
+  readonly csr: string | Uint8Array
   readonly subjectAltNames?: readonly string[]
   /** Shortens the life. */
   readonly validityDays?: number
+  /** Certificates of one enrolment may renew each other's: those of one gateway. */
+  readonly enrolment?: string
 }
 
 type Presence = 'required' | 'optional' | 'none'
@@ -34,13 +42,13 @@ const IDENTITY_PARTS: Readonly<Record<CertificateKind, Record<'gateway' | 'subsy
   }
 
 /**
- * Checks that the request is the one the administrator vouches for, and fits the profile. Nothing is
- * granted that stands only in the request.
+ * Checks that an identity and names are ones that a kind may have.
  *
  * @throws ExchangeError `admin.invalid`
  */
-export function verifyOrder(order: IssueOrder): CertificateRequest {
-  const { identity, kind, subjectAltNames = [] } = order
+export function verifyEntitlement(instance: string, entitlement: Entitlement): void {
+  const { identity, kind, subjectAltNames } = entitlement
+  if (identity.instance !== instance) refuse(`this authority issues for ${instance} only`)
   for (const part of ['gateway', 'subsystem'] as const) {
     const fault = presenceFault(identity[part] !== undefined, IDENTITY_PARTS[kind][part])
     if (fault !== undefined) refuse(`identity.${part} ${fault} for a certificate of kind ${kind}`)
@@ -50,27 +58,44 @@ export function verifyOrder(order: IssueOrder): CertificateRequest {
   if (fault !== undefined) refuse(`subjectAltNames ${fault} for a certificate of kind ${kind}`)
   const odd = subjectAltNames.find((name) => !isAltName(name))
   if (odd !== undefined) refuse(`subjectAltNames: ${odd} is neither a DNS name nor an IP address`)
-
-  const request = readRequest(order.csr)
-  if (request.identity === undefined || !isSameIdentity(request.identity, identity)) {
-    refuse(
-      `the request was made for ${request.subject}, and the certificate is for ${formatIdentity(identity)}`,
-    )
-  }
-  const extra = request.subjectAltNames.find((name) => !subjectAltNames.includes(name))
-  if (extra !== undefined) {
-    refuse(`the request asks for the name ${extra}, which subjectAltNames does not grant`)
-  }
-  return request
 }
 
-function readRequest(csr: string | Uint8Array): CertificateRequest {
+/**
+ * Reads a request, set by whoever sends it.
+ *
+ * @throws ExchangeError with the code of the fault: `encoding.…`, `enrolment.…`, `certificate.malformed`.
+ */
+export function readRequest(csr: string | Uint8Array): CertificateRequest {
   try {
     return parseCsr(csr)
   } catch (cause) {
     if (!(cause instanceof CertificateError)) throw cause
-    throw new ExchangeError('admin.invalid', cause.message, { cause })
+    throw new ExchangeError(cause.code, cause.message, { cause })
   }
+}
+
+/**
+ * Checks that a request asks for no more than was vouched for. Nothing is granted that stands only in the
+ * request.
+ *
+ * @throws ExchangeError `enrolment.identity-mismatch`
+ */
+export function verifyAsked(request: CertificateRequest, entitlement: Entitlement): void {
+  const fault = askedFault(request, entitlement)
+  if (fault !== undefined) throw new ExchangeError('enrolment.identity-mismatch', fault)
+}
+
+/** What a request asks for that was not vouched for; undefined when nothing. */
+export function askedFault(
+  { identity: asked, subject, subjectAltNames }: CertificateRequest,
+  { identity, subjectAltNames: granted }: Omit<Entitlement, 'kind'>,
+): string | undefined {
+  if (asked === undefined || !isSameIdentity(asked, identity)) {
+    return `the request is for ${subject}, which is not ${formatIdentity(identity)}`
+  }
+  const extra = subjectAltNames.find((name) => !granted.includes(name))
+  if (extra === undefined) return undefined
+  return `the request asks for the name ${extra}, which was not granted to ${formatIdentity(identity)}`
 }
 
 function presenceFault(isPresent: boolean, presence: Presence): string | undefined {

@@ -4,13 +4,29 @@ import { ConfigError } from '../../runtime/config.ts'
 import { writeFileAtomically } from '../../runtime/private-file.ts'
 import { CertificateError, parseCertificate, type Certificate } from '../certificate.ts'
 import { encodeName } from '../distinguished-name.ts'
+import type { CertificateKind } from '../identity.ts'
 import { issueCertificate, type Issuer } from '../issue.ts'
-import { ensureKeyFile, openKeyFile, type KeyKind, type KeyPair } from '../keys.ts'
 import { OID } from '../oids.ts'
+import { PROFILES } from '../profiles.ts'
+import type { SigningKey } from '../signing-key.ts'
+import type { AuthorityKeys } from './authority-keys.ts'
+
+/** The two authorities that issue leaves: a fault or a misuse of one leaves the other's certificates alone. */
+export type IssuingName = 'authentication' | 'signing'
+export type IssuerName = 'root' | IssuingName
+
+export const ISSUING_NAMES: readonly IssuingName[] = ['authentication', 'signing']
+export const ISSUER_NAMES: readonly IssuerName[] = ['root', ...ISSUING_NAMES]
 
 export interface Issuers {
   readonly root: Certificate
-  readonly issuing: Issuer
+  readonly authentication: Issuer
+  readonly signing: Issuer
+}
+
+/** Which authority issues certificates of a kind. */
+export function issuerOf(kind: CertificateKind | 'time-stamping'): IssuingName {
+  return PROFILES[kind].issuedBy
 }
 
 /** DER of a subject that names a part of the authority itself; it is no member's identity. */
@@ -21,27 +37,32 @@ export function authorityName(instance: string, part: string): Buffer {
   ])
 }
 
-/** True when the folder holds an authority already. */
-export function hasIssuers(stateDir: string): boolean {
-  return existsSync(join(stateDir, 'root.pem'))
+export interface CeremonyOptions {
+  readonly keys: AuthorityKeys
+  readonly instance: string
+  readonly at: Date
+  /** Where the root's revocation list and certificate will be served. */
+  readonly addresses: () => { readonly crlUrl: string; readonly caIssuersUrl: string }
 }
 
 /**
- * Root and issuing authority of the instance, made at the first start. Once `issuing.pem` is there,
- * the key of the root is not opened any more: it may be moved to a safe.
+ * Root and issuing authorities of the instance, made at the first start. Once both issuing certificates are
+ * there, the key of the root is not opened here any more: it may be moved to a safe.
  *
  * @throws ConfigError when a file is missing, broken, or belongs to another one's key.
  */
-export async function openIssuers(options: {
-  readonly stateDir: string
-  readonly instance: string
-  readonly keyKind: KeyKind
-  readonly at: Date
-}): Promise<Issuers> {
-  const { stateDir, instance, keyKind, at } = options
-  const pemFile = (part: Part): string => join(stateDir, `${part}.pem`)
-  if (!existsSync(pemFile('issuing'))) {
-    const rootKey = await openKey(stateDir, 'root', keyKind)
+export async function openIssuers(options: CeremonyOptions): Promise<Issuers> {
+  const { keys, instance, at, addresses } = options
+  const { stateDir } = keys
+  refuseOlderLayout(stateDir)
+  const pemFile = (part: IssuerName): string => join(stateDir, `${part}.pem`)
+  const isBegun = ISSUING_NAMES.some((part) => existsSync(pemFile(part)))
+  if (isBegun && !existsSync(pemFile('root'))) {
+    throw new ConfigError(`${pemFile('root')}: is missing; restore it from the backup`)
+  }
+  const missing = ISSUING_NAMES.filter((part) => !existsSync(pemFile(part)))
+  if (missing.length > 0) {
+    const rootKey = await openRootKey(keys)
     if (!existsSync(pemFile('root'))) {
       const root = await issueCertificate({
         profile: 'root-authority',
@@ -53,38 +74,67 @@ export async function openIssuers(options: {
       writeFileAtomically(pemFile('root'), root.pem)
     }
     const certificate = readCertificateFile(pemFile('root'))
-    const { publicKey } = await openKey(stateDir, 'issuing', keyKind)
-    const issuing = await issueCertificate({
-      profile: 'issuing-authority',
-      subject: authorityName(instance, `${instance} issuing authority`),
-      publicKey,
-      issuer: { certificate, key: rootKey },
-      at,
-    })
-    writeFileAtomically(pemFile('issuing'), issuing.pem)
+    for (const part of missing) {
+      const { publicKey } = await keys.open(part)
+      const issuing = await issueCertificate({
+        profile: 'issuing-authority',
+        subject: authorityName(instance, `${instance} ${part} authority`),
+        publicKey,
+        issuer: { certificate, key: rootKey },
+        at,
+        ...addresses(),
+      })
+      writeFileAtomically(pemFile(part), issuing.pem)
+    }
   }
-  const key = await openKey(stateDir, 'issuing', keyKind)
   return {
     root: readCertificateFile(pemFile('root')),
-    issuing: { certificate: readCertificateFile(pemFile('issuing')), key },
+    authentication: await openIssuer(keys, 'authentication'),
+    signing: await openIssuer(keys, 'signing'),
   }
 }
 
-type Part = 'root' | 'issuing'
-
 /**
- * The key of a part, made when neither key nor certificate is there: a certificate whose key is gone
- * must stop the start, because a new key would begin a second authority under the same name.
+ * The root's key, made when there is neither it nor a certificate of it: a certificate whose key is gone must
+ * stop the start, because a new key would begin a second authority under the same name.
+ *
+ * @throws ConfigError
  */
-async function openKey(stateDir: string, part: Part, kind: KeyKind): Promise<KeyPair> {
-  const pemFile = join(stateDir, `${part}.pem`)
-  const keyFile = join(stateDir, `${part}.key`)
-  if (!existsSync(pemFile)) return await ensureKeyFile(keyFile, kind)
-  const pair = openKeyFile(keyFile)
-  if (!readCertificateFile(pemFile).publicKey.equals(pair.publicKey)) {
-    throw new ConfigError(`${keyFile}: is not the key of ${part}.pem beside it`)
+export async function openRootKey(keys: AuthorityKeys): Promise<SigningKey> {
+  return (await openKeyOf(keys, 'root')).key
+}
+
+async function openIssuer(keys: AuthorityKeys, part: IssuingName): Promise<Issuer> {
+  const { certificate, key } = await openKeyOf(keys, part)
+  if (certificate === undefined) throw new ConfigError(`${part}.pem: is missing`)
+  return { certificate, key }
+}
+
+async function openKeyOf(
+  keys: AuthorityKeys,
+  part: IssuerName,
+): Promise<{ key: SigningKey; certificate?: Certificate }> {
+  const pemFile = join(keys.stateDir, `${part}.pem`)
+  if (!existsSync(pemFile)) return { key: await keys.open(part) }
+  const reference = keys.reference(part)
+  if (!keys.isPresent(part)) {
+    throw new ConfigError(`${reference}: is missing beside ${part}.pem; bring it back`)
   }
-  return pair
+  const certificate = readCertificateFile(pemFile)
+  const key = await keys.open(part)
+  if (!certificate.publicKey.equals(key.publicKey)) {
+    throw new ConfigError(`${reference}: is not the key of ${part}.pem`)
+  }
+  return { key, certificate }
+}
+
+function refuseOlderLayout(stateDir: string): void {
+  const older = join(stateDir, 'issuing.pem')
+  if (!existsSync(older)) return
+  throw new ConfigError(
+    `${older}: this folder holds an authority with one issuing certificate, which this version does not run. ` +
+      'Name another stateDir and have all certificates issued anew; for the sandbox: npm start -- --fresh',
+  )
 }
 
 /** @throws ConfigError */

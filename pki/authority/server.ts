@@ -1,19 +1,19 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { createServer as createHttpServer } from 'node:http'
+import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { join } from 'node:path'
-import { API_SERVER, createApi, limitApiServer } from '../../runtime/admin-api.ts'
+import { API_SERVER, createApi, limitApiServer, type Route } from '../../runtime/admin-api.ts'
 import { systemClock, type Clock } from '../../runtime/clock.ts'
+import { parseDuration } from '../../runtime/duration.ts'
 import { listen } from '../../runtime/lifecycle.ts'
 import type { Logger } from '../../runtime/logger.ts'
-import { readPrivateFile, writePrivateFile } from '../../runtime/private-file.ts'
-import { ensureKeyFile } from '../keys.ts'
-import { isAltName } from '../subject-alt-name.ts'
+import { ensureToken } from '../../runtime/private-file.ts'
+import { readPassphrase } from '../keys.ts'
 import { openAuthority, type Authority } from './authority.ts'
 import type { AuthorityConfig } from './config.ts'
-import { createRenewedCertificate } from './renewed-certificate.ts'
+import { EST_CHALLENGE } from './est-routes.ts'
 import { createAuthorityRoutes } from './routes.ts'
+import { openServerCertificate } from './server-certificate.ts'
+import { startUpkeep } from './upkeep.ts'
 
 export interface RunningAuthority extends AsyncDisposable {
   readonly authority: Authority
@@ -21,128 +21,138 @@ export interface RunningAuthority extends AsyncDisposable {
   readonly publicUrl: string
   /** Base of the administration, whose certificate the root above vouches for. */
   readonly adminUrl: string
+  /** Base of enrolment: `/.well-known/est` stands below it. */
+  readonly estUrl: string
   readonly adminToken: string
 }
 
-const RENEWAL_CHECK_MS = 60 * 60_000
-const DAY_MS = 24 * 60 * 60_000
+export interface AuthorityDeps {
+  readonly logger: Logger
+  readonly clock?: Clock
+  /** How often it looks what is due: certificates of its ports, revocation lists. */
+  readonly renewalCheckMs?: number
+}
+
+const CHECK_MS = 60_000
 
 /**
- * Opens the authority and serves both of its ports until disposed.
+ * Opens the authority and serves its three ports until disposed.
  *
- * @param config with `stateDir` resolved.
+ * @param config with `stateDir` and `keyPassphraseFile` resolved.
  * @throws ConfigError
  */
 export async function startAuthority(
   config: AuthorityConfig,
-  deps: {
-    readonly logger: Logger
-    readonly clock?: Clock
-    /** How often the certificate of the HTTPS port is looked at. */
-    readonly renewalCheckMs?: number
-  },
+  deps: AuthorityDeps,
 ): Promise<RunningAuthority> {
   const { host, stateDir } = config
   const { logger, clock = systemClock } = deps
-  let publicUrl = config.publicUrl ?? ''
+
+  // Bound first, because its address stands in the first certificates; it says so until all is there.
+  let publicApi: RequestListener = notReady
+  await using binding = new AsyncDisposableStack()
+  const publicServer = createHttpServer(API_SERVER, (request, response) =>
+    publicApi(request, response),
+  )
+  const { port } = binding.use(await listen(limitApiServer(publicServer), config.publicPort, host))
+  const publicUrl = config.publicUrl ?? `http://${urlHost(host)}:${port}`
+  let estUrl = config.estUrl ?? ''
 
   // Disposed in reverse order: connections drain before the store closes under them.
   await using resources = new AsyncDisposableStack()
   const authority = resources.use(
     await openAuthority({
-      instance: config.instance,
-      stateDir,
+      ...optionsOf(config),
       publicUrl: () => publicUrl,
+      estUrl: () => estUrl,
       clock,
-      keyKind: config.keyKind,
-      leafValidityDays: config.leafValidityDays,
-      ocspValidityMs: config.ocspValidityMinutes * 60_000,
+      logger,
     }),
   )
-  const lifeLeftMs = authority.issuing.notAfter.getTime() - clock().getTime()
-  if (lifeLeftMs < config.leafValidityDays * DAY_MS) {
-    logger.warn(
-      { notAfter: authority.issuing.notAfter },
-      'issuing authority ends before its leaves',
-    )
-  }
+  resources.use(binding.move())
   const adminToken = ensureToken(join(stateDir, 'admin.token'))
-  const { publicRoutes, adminRoutes } = createAuthorityRoutes({ authority })
-  const api = { token: adminToken, origin: 'authority', logger } as const
-  const publicApi = createApi({ ...api, routes: publicRoutes })
-  const publicServer = limitApiServer(createHttpServer(API_SERVER, publicApi))
-  const { port: publicPort } = resources.use(await listen(publicServer, config.publicPort, host))
-  if (publicUrl === '') publicUrl = `http://${urlHost(host)}:${publicPort}`
+  const { publicRoutes, adminRoutes, estRoutes } = createAuthorityRoutes({ authority })
+  const api = (subject: string, routes: readonly Route[]): RequestListener =>
+    createApi({
+      token: adminToken,
+      origin: 'authority',
+      logger,
+      routes,
+      ...(subject === 'enrolment' ? { challenge: EST_CHALLENGE } : {}),
+      onRefusal: ({ code, detail, method, path, remoteAddress, bytes }) =>
+        authority.journal.refused({
+          subject,
+          code,
+          detail: `${method} ${path}: ${detail}`,
+          remoteAddress,
+          ...(bytes === undefined ? {} : { bytes }),
+        }),
+    })
+  publicApi = api('public', publicRoutes)
 
-  const tls = await openTls({ authority, stateDir, clock, config, publicUrl })
-  const adminApi = createApi({ ...api, routes: adminRoutes })
-  const adminServer = limitApiServer(
-    createHttpsServer({ ...API_SERVER, ...tls.options() }, adminApi),
+  const tls = await openServerCertificate({ authority, stateDir, host, urls: [publicUrl, estUrl] })
+  const adminServer = createHttpsServer(
+    { ...API_SERVER, ...tls.options() },
+    api('administration', adminRoutes),
   )
-  const { port: adminPort } = resources.use(await listen(adminServer, config.adminPort, host))
-  const check = setInterval(() => {
-    tls.isRenewed().then(
-      (isRenewed) => isRenewed && adminServer.setSecureContext(tls.options()),
-      (error: unknown) =>
-        logger.error({ err: error }, 'certificate of the admin port cannot be renewed'),
-    )
-  }, deps.renewalCheckMs ?? RENEWAL_CHECK_MS)
-  check.unref()
-  resources.defer(() => clearInterval(check))
+  const admin = resources.use(await listen(limitApiServer(adminServer), config.adminPort, host))
+  // RFC 7030 §3.3: who renews shows a certificate, who enrols has none; the routes judge what is shown.
+  const estTls = { requestCert: true, rejectUnauthorized: false, ca: authority.chain }
+  const estServer = createHttpsServer(
+    { ...API_SERVER, ...tls.options(), ...estTls },
+    api('enrolment', estRoutes),
+  )
+  const est = resources.use(await listen(limitApiServer(estServer), config.estPort, host))
+  if (estUrl === '') estUrl = `https://${urlHost(host)}:${est.port}`
+
+  const renewTls = async (): Promise<void> => {
+    if (!(await tls.isRenewed())) return
+    adminServer.setSecureContext(tls.options())
+    estServer.setSecureContext({ ...tls.options(), ca: authority.chain })
+  }
+  const checks = { authority, logger, renewTls, clock }
+  resources.use(startUpkeep(checks, deps.renewalCheckMs ?? CHECK_MS))
 
   const owned = resources.move()
   return {
     authority,
     publicUrl,
-    adminUrl: `https://${urlHost(host)}:${adminPort}`,
+    adminUrl: `https://${urlHost(host)}:${admin.port}`,
+    estUrl,
     adminToken,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
 
-async function openTls(deps: {
-  readonly authority: Authority
-  readonly stateDir: string
-  readonly clock: Clock
-  readonly config: AuthorityConfig
-  readonly publicUrl: string
-}) {
-  const { authority, stateDir, clock, config } = deps
-  const { privateKey, publicKey } = await ensureKeyFile(join(stateDir, 'admin.key'), config.keyKind)
-  const names = serverNames(config.host, deps.publicUrl)
-  const current = createRenewedCertificate({
-    file: join(stateDir, 'admin.pem'),
-    isFitting: (certificate) =>
-      certificate.publicKey.equals(publicKey) &&
-      certificate.issuerDer.equals(authority.issuing.subjectDer) &&
-      names.every((name) => certificate.subjectAltNames.includes(name)),
-    issue: () => authority.issueServer(publicKey, names),
-  })
-  let served = await current(clock())
+function optionsOf(config: AuthorityConfig) {
+  const { instance, stateDir, keyKind, lifetimes, keys } = config
   return {
-    isRenewed: async (): Promise<boolean> => served !== (served = await current(clock())),
-    options: () => ({
-      key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
-      cert: served.pem + authority.issuing.pem,
-      minVersion: 'TLSv1.3' as const,
+    instance,
+    stateDir,
+    keyKind,
+    passphrase: readPassphrase({
+      ...(config.keyPassphraseFile === undefined ? {} : { file: config.keyPassphraseFile }),
+      env: 'SPEAN_AUTHORITY_PASSPHRASE',
     }),
+    ...(keys === undefined ? {} : { keys }),
+    lifetimes: {
+      authentication: parseDuration(lifetimes.authentication),
+      signing: parseDuration(lifetimes.signing),
+      'information-system': parseDuration(lifetimes.informationSystem),
+      server: parseDuration(lifetimes.server),
+    },
+    ocspValidityMs: config.ocspValidityMinutes * 60_000,
+    crlValidityMs: config.crlHours * 3_600_000,
+    crlIntervalMs: config.crlIntervalMinutes * 60_000,
+    needsApproval: config.approval,
+    timeStamping: config.timeStamping,
   }
 }
 
-/** Names a client may know this program by; an address that means "all of them" is none. */
-function serverNames(host: string, publicUrl: string): string[] {
-  const names = ['localhost', '127.0.0.1', host, new URL(publicUrl).hostname.replace(/[[\]]/g, '')]
-  return [...new Set(names)].filter((name) => isAltName(name) && !/^(0\.0\.0\.0|::)$/.test(name))
+const notReady: RequestListener = (_request, response) => {
+  response.writeHead(503, { 'retry-after': '1' }).end()
 }
 
 function urlHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host
-}
-
-const TOKEN_BYTES = 32
-
-function ensureToken(file: string): string {
-  if (!existsSync(file))
-    writePrivateFile(file, `${randomBytes(TOKEN_BYTES).toString('base64url')}\n`)
-  return readPrivateFile(file).trim()
 }

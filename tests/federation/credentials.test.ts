@@ -22,7 +22,9 @@ const tables = {
     ...createMetricsRoutes({} as never),
   ],
   catalogue: createCatalogueRoutes({} as never),
-  authority: createAuthorityRoutes({ authority: { root: {}, issuing: {} } as never }).adminRoutes,
+  authority: createAuthorityRoutes({
+    authority: { root: {}, issuers: { authentication: {}, signing: {} } } as never,
+  }).adminRoutes,
 }
 const rows = Object.entries(tables).flatMap(([program, routes]) =>
   routes.map((route): [string, string, Route] => [program, `${route.method} ${route.path}`, route]),

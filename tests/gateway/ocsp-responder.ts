@@ -64,7 +64,7 @@ export async function startResponder(): Promise<Responder> {
       case 'long':
         return void response.end(Buffer.alloc(1_000_000))
       case 'other': {
-        const other = createOcspRequest(await responder.issue(), authority.issuing)
+        const other = createOcspRequest(await responder.issue(), authority.issuers.authentication)
         return void response.end((await authority.answerOcsp(other)).der)
       }
       case 'down':
@@ -82,7 +82,7 @@ export async function startResponder(): Promise<Responder> {
   const listening = await listen(server, 0)
   url = `http://127.0.0.1:${listening.port}`
   const responder: Responder = {
-    issuing: authority.issuing,
+    issuing: authority.issuers.authentication,
     clock,
     asked: [],
     delayMs: 0,

@@ -139,8 +139,8 @@ describe('the certificate of an https service', () => {
     await f.addService('foreign', { url })
     await f.settled()
     await refused('foreign', 'certificate.untrusted')
-    const { root, issuing } = foreign.authority.authority
-    await f.addService('foreign', { url, caCertificates: `${root.pem}${issuing.pem}` })
+    const { chain } = foreign.authority.authority
+    await f.addService('foreign', { url, caCertificates: chain })
     expect((await f.call(`/r1/${REGISTRY}/foreign`)).body.toString()).toBe('secure')
   })
 

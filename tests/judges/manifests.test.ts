@@ -80,7 +80,7 @@ describe.each(['P-256', 'RSA-2048'] as KeyKind[])('manifests signed with %s', (k
       const { certificate } = signers()[i]!
       expect(header['x5t#S256']).toBe(certificate.thumbprint)
       const root = file('root.pem', f.ca)
-      const issuing = file('issuing.pem', f.authority.authority.issuing.pem)
+      const issuing = file('issuing.pem', f.authority.authority.issuers.signing.pem)
       const leaf = file('leaf.pem', certificate.pem)
       const printed = execFileSync(
         'openssl',
@@ -92,7 +92,7 @@ describe.each(['P-256', 'RSA-2048'] as KeyKind[])('manifests signed with %s', (k
   })
 
   it('name a certificate whose state openssl ocsp reads', async () => {
-    const issuing = file('issuing.pem', f.authority.authority.issuing.pem)
+    const issuing = file('issuing.pem', f.authority.authority.issuers.signing.pem)
     const root = file('root.pem', f.ca)
     const { certificate } = f.client.signing
     const leaf = file('leaf.pem', certificate.pem)

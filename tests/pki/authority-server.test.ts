@@ -8,7 +8,6 @@ import { connect } from 'node:tls'
 import { promisify } from 'node:util'
 import { pino } from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { AuthorityConfig } from '../../pki/authority/config.ts'
 import { createAuthorityRoutes } from '../../pki/authority/routes.ts'
 import { startAuthority, type RunningAuthority } from '../../pki/authority/server.ts'
 import { parseCertificate, parseCertificates } from '../../pki/certificate.ts'
@@ -17,6 +16,7 @@ import { generateKey } from '../../pki/keys.ts'
 import { createOcspRequest } from '../../pki/ocsp-request.ts'
 import { createOcspError } from '../../pki/ocsp-response.ts'
 import { verifyOcspResponse } from '../../pki/ocsp-verify.ts'
+import { authorityConfig } from '../support/authority.ts'
 import { GATEWAY, openssl, temporaryFolder, writeFiles } from './support.ts'
 
 const DAY_MS = 24 * 60 * 60_000
@@ -27,16 +27,7 @@ interface Deps {
 }
 
 async function start(folder = temporaryFolder(), deps: Deps = {}): Promise<RunningAuthority> {
-  const config: AuthorityConfig = {
-    instance: 'KH-TEST',
-    stateDir: join(folder, 'state'),
-    host: '127.0.0.1',
-    publicPort: 0,
-    adminPort: 0,
-    keyKind: 'P-256',
-    leafValidityDays: 730,
-    ocspValidityMinutes: 240,
-  }
+  const config = authorityConfig({ stateDir: join(folder, 'state') })
   const running = await startAuthority(config, { logger: pino({ level: 'silent' }), ...deps })
   onTestFinished(() => running[Symbol.asyncDispose]())
   return running
@@ -92,8 +83,8 @@ describe('authority server', () => {
     expect(status).toBe(201)
     const certificate = parseCertificate(body.certificate as string)
     expect(certificate.identity).toEqual(GATEWAY)
-    const { root, issuing } = running.authority
-    expect(parseCertificates(body.chain as string)).toEqual([issuing, root])
+    const { root, issuers } = running.authority
+    expect(parseCertificates(body.chain as string)).toEqual([issuers.authentication, root])
 
     const path = `/admin/certificates/${certificate.serial.toUpperCase()}/revoke`
     const revoked = await admin(running, 'POST', path, { body: { reason: 'superseded' } })
@@ -147,11 +138,13 @@ describe('authority server', () => {
     const { publicUrl, authority } = await start()
     const text = async (path: string) => (await fetch(publicUrl + path)).text()
     expect(await text('/ca/root.pem')).toBe(authority.root.pem)
-    expect(await text('/ca/issuing.pem')).toBe(authority.issuing.pem)
-    expect(await text('/ca/chain.pem')).toBe(authority.issuing.pem + authority.root.pem)
-    const der = await fetch(`${publicUrl}/ca/issuing.cer`)
+    const { authentication, signing } = authority.issuers
+    expect(await text('/ca/signing.pem')).toBe(signing.pem)
+    const all = authentication.pem + signing.pem + authority.root.pem
+    expect(await text('/ca/chain.pem')).toBe(all)
+    const der = await fetch(`${publicUrl}/ca/authentication.cer`)
     expect(der.headers.get('content-type')).toBe('application/pkix-cert')
-    expect(parseCertificate(Buffer.from(await der.arrayBuffer()))).toBe(authority.issuing)
+    expect(parseCertificate(Buffer.from(await der.arrayBuffer()))).toBe(authentication)
   })
 
   it('gives openssl the state of a certificate: good, revoked, unknown', async () => {
@@ -165,7 +158,7 @@ describe('authority server', () => {
     authority.revoke(revoked!.serial, 'keyCompromise')
     writeFiles(folder, {
       'root.pem': authority.root.pem,
-      'issuing.pem': authority.issuing.pem,
+      'issuing.pem': authority.issuers.authentication.pem,
       'good.pem': good!.pem,
       'revoked.pem': revoked!.pem,
     })
@@ -189,7 +182,8 @@ describe('authority server', () => {
 
   it('answers by GET what a cache may keep for a minute', async () => {
     const { authority, publicUrl } = await start()
-    const { root, issuing } = authority
+    const { root } = authority
+    const issuing = authority.issuers.authentication
     const key = await generateKey('P-256')
     const certificate = await authority.issueServer(key.publicKey, ['localhost'])
     const request64 = createOcspRequest(certificate, issuing).toString('base64')
@@ -206,7 +200,7 @@ describe('authority server', () => {
 
   it('lets no cache keep an answer with a nonce', async () => {
     const { authority, publicUrl } = await start()
-    const { issuing } = authority
+    const issuing = authority.issuers.authentication
     const certificate = await authority.issueServer((await generateKey('P-256')).publicKey, [
       'localhost',
     ])
@@ -262,7 +256,13 @@ describe('authority server', () => {
   it('starts as a program, says in one line that it is ready, and stops on a signal', async () => {
     const folder = temporaryFolder()
     const configFile = join(folder, 'authority.json')
-    const config = { instance: 'KH-TEST', stateDir: 'state', publicPort: 0, adminPort: 0 }
+    const config = {
+      instance: 'KH-TEST',
+      stateDir: 'state',
+      publicPort: 0,
+      adminPort: 0,
+      estPort: 0,
+    }
     writeFileSync(configFile, JSON.stringify(config))
     const program = spawn(process.execPath, ['pki/authority/main.ts', configFile], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -299,6 +299,6 @@ async function shownSerial({ adminUrl, authority }: RunningAuthority): Promise<s
   await once(socket, 'secureConnect')
   const shown = parseCertificate(socket.getPeerX509Certificate()!.raw)
   socket.destroy()
-  expect(shown.issuer).toBe(authority.issuing.subject)
+  expect(shown.issuer).toBe(authority.issuers.authentication.subject)
   return shown.serial
 }

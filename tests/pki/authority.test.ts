@@ -66,11 +66,13 @@ async function statusOf(
   certificate: Certificate,
   at: Date,
 ): Promise<OcspStatus> {
-  const { der } = await authority.answerOcsp(createOcspRequest(certificate, authority.issuing))
-  return verifyOcspResponse(der, { certificate, issuer: authority.issuing, at })
+  const { authentication, signing } = authority.issuers
+  const issuer = certificate.issuer === signing.subject ? signing : authentication
+  const { der } = await authority.answerOcsp(createOcspRequest(certificate, issuer))
+  return verifyOcspResponse(der, { certificate, issuer, at })
 }
 
-const invalid = expect.objectContaining({ code: 'admin.invalid' }) as Error
+const coded = (code: string): Error => expect.objectContaining({ code }) as Error
 
 describe('authority', () => {
   it('issues a certificate of each kind that its chain carries', async () => {
@@ -87,7 +89,7 @@ describe('authority', () => {
       expect(certificate.ocspUrls).toEqual(['http://authority.example/ocsp'])
       const path = verifyPath(certificate, {
         anchors: [authority.root],
-        intermediates: [authority.issuing],
+        intermediates: Object.values(authority.issuers),
         at: NOW,
         purpose: each.kind,
       })
@@ -97,12 +99,18 @@ describe('authority', () => {
 
   it('refuses an order that does not match its request, or its kind', async () => {
     const authority = await setup().open()
-    const { key } = { key: await generateKey('P-256') }
-    const withName = (await createCsr({ identity: GATEWAY, key, subjectAltNames: ['a.example'] }))
-      .pem
-    const refused = [
+    const key = await generateKey('P-256')
+    const names = { subjectAltNames: ['a.example'] }
+    const withName = (await createCsr({ identity: GATEWAY, key, ...names })).pem
+    const forAnother = [
       await order({}, { ...GATEWAY, gateway: 'MOI-2' }),
       await order({}, MEMBER),
+      await order({ csr: withName }),
+    ]
+    for (const each of forAnother) {
+      await expect(authority.issue(each)).rejects.toThrow(coded('enrolment.identity-mismatch'))
+    }
+    const refused = [
       await order({ identity: { ...GATEWAY, instance: 'OTHER' } }),
       await order({ identity: MEMBER }),
       await order({ kind: 'signing' }),
@@ -110,11 +118,11 @@ describe('authority', () => {
       await order({ subjectAltNames: ['not a name'] }),
       await order({ identity: { ...GATEWAY, member: 'A\u202eB' } }),
       await order({ identity: { ...GATEWAY, member: 'A/B' } }),
-      await order({ csr: 'garbage' }),
-      await order({ csr: withName }),
     ]
-    for (const each of refused) await expect(authority.issue(each)).rejects.toThrow(invalid)
-    expect(authority.counts().issued).toBe(3) // root, issuing authority, responder
+    for (const each of refused) {
+      await expect(authority.issue(each)).rejects.toThrow(coded('admin.invalid'))
+    }
+    expect(authority.counts().issued).toBe(6) // root, two authorities, their responders, the time-stamping authority
     const granted = await order({ csr: withName, subjectAltNames: ['a.example', '10.0.0.1'] })
     expect((await authority.issue(granted)).subjectAltNames).toEqual(['a.example', '10.0.0.1'])
   })
@@ -150,7 +158,8 @@ describe('authority', () => {
     expect(() => authority.revoke('1234', 'superseded')).toThrow(
       expect.objectContaining({ code: 'admin.not-found' }),
     )
-    for (const { certificate } of authority.list()) {
+    for (const { certificate, kind } of authority.list()) {
+      if (kind === 'time-stamping') continue
       expect(() => authority.revoke(certificate.serial, 'superseded')).toThrow(
         expect.objectContaining({ code: 'admin.conflict' }),
       )
@@ -160,7 +169,13 @@ describe('authority', () => {
   it('keeps keys to itself: key files have mode 0600', async () => {
     const { stateDir, open } = setup()
     await open()
-    for (const file of ['root.key', 'issuing.key', 'ocsp-responder.key']) {
+    for (const file of [
+      'root.key',
+      'authentication.key',
+      'signing.key',
+      'ocsp-signing.key',
+      'authority.db',
+    ]) {
       expect(statSync(join(stateDir, file)).mode & 0o777).toBe(0o600)
     }
   })
@@ -172,10 +187,10 @@ describe('authority', () => {
     first.revoke(revoked.serial, 'superseded')
     await first[Symbol.asyncDispose]()
     const second = await open()
-    expect([second.root.pem, second.issuing.pem]).toEqual([first.root.pem, first.issuing.pem])
+    expect(second.chain).toEqual(first.chain)
     expect((await statusOf(second, kept, NOW)).status).toBe('good')
     expect((await statusOf(second, revoked, NOW)).status).toBe('revoked')
-    expect(second.list()).toHaveLength(5)
+    expect(second.list()).toHaveLength(8)
   })
 
   it('works with the key of the root in a safe', async () => {
@@ -187,7 +202,7 @@ describe('authority', () => {
     expect(existsSync(join(stateDir, 'root.key'))).toBe(false)
   })
 
-  it.each(['issuing.key', 'root.pem', 'authority.db'])(
+  it.each(['authentication.key', 'signing.key', 'root.pem', 'authority.db'])(
     'refuses to start when %s is gone',
     async (file) => {
       const { stateDir, open } = setup()
@@ -201,7 +216,7 @@ describe('authority', () => {
   it('refuses to start with the key of another authority', async () => {
     const { stateDir, open } = setup()
     await (await open())[Symbol.asyncDispose]()
-    renameSync(join(stateDir, 'ocsp-responder.key'), join(stateDir, 'issuing.key'))
+    renameSync(join(stateDir, 'ocsp-signing.key'), join(stateDir, 'signing.key'))
     await expect(open()).rejects.toThrow(ConfigError)
   })
 
@@ -215,12 +230,15 @@ describe('authority', () => {
     }
     const responders = authority.list().filter(({ kind }) => kind === 'ocsp-responder')
     expect(responders.length).toBeGreaterThan(12)
-    expect(responders.length).toBeLessThan(24)
+    expect(responders.length).toBeLessThan(26)
   })
 
   it('answers malformedRequest to garbage, and unauthorized about another authority', async () => {
     const authority = await setup().open()
-    const request = createOcspRequest(await authority.issue(await order()), authority.issuing)
+    const request = createOcspRequest(
+      await authority.issue(await order()),
+      authority.issuers.authentication,
+    )
     const malformed = createOcspError('malformedRequest')
     for (const bytes of [...truncations(request), Buffer.from('garbage')]) {
       expect((await authority.answerOcsp(bytes)).der).toEqual(malformed)

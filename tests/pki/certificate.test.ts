@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { encodeAsn, encodeNull, extension } from '../../pki/asn1.ts'
 import { CertificateError, parseCertificate, parseCertificates } from '../../pki/certificate.ts'
 import { DerError, parseDer } from '../../pki/der.ts'
-import { nullValue, oid, sequence } from '../../pki/der-writer.ts'
+import { oid, sequence } from '../../pki/der-writer.ts'
 import { readExtensionList } from '../../pki/extensions.ts'
-import { extension } from '../../pki/issue.ts'
 import { OID } from '../../pki/oids.ts'
 import {
   alterations,
@@ -94,7 +94,7 @@ describe('certificate', () => {
     outer.copy(der, der.lastIndexOf(inner))
     expect(() => parseCertificate(der)).toThrow(CertificateError)
 
-    const once = extension(OID.ocspNoCheck, nullValue())
+    const once = encodeAsn(extension(OID.ocspNoCheck, encodeNull()))
     expect(readExtensionList(parseDer(sequence(once))).size).toBe(1)
     expect(() => readExtensionList(parseDer(sequence(once, once)))).toThrow(DerError)
   })

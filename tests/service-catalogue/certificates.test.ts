@@ -106,7 +106,7 @@ describe('certificates', () => {
     const expired = await authority.issue('signing', MOI, { at, validityDays: 9 })
     expect(code(await post(MEMBER, expired))).toBe('certificate.expired')
     const early = await authority.issue('signing', MOI, { at: new Date(now + DAY_MS) })
-    expect(code(await post(MEMBER, early))).toBe('certificate.expired')
+    expect(code(await post(MEMBER, early))).toBe('certificate.not-yet-valid')
   })
 
   it('for another purpose are refused', async () => {

@@ -17,11 +17,13 @@ export interface CredentialOrder {
   readonly identity: CertificateIdentity
   readonly keyKind?: KeyKind
   readonly validityDays?: number
+  /** Certificates of one enrolment may renew each other's. */
+  readonly enrolment?: string
 }
 
 /** A key, and the authority's certificate for it, ordered as everybody orders: by CSR. */
 export async function obtain(authority: Authority, order: CredentialOrder): Promise<Credentials> {
-  const { kind, identity, keyKind = 'P-256', validityDays } = order
+  const { kind, identity, keyKind = 'P-256', validityDays, enrolment } = order
   const keys = await generateKey(keyKind)
   const server = kind === 'authentication' || kind === 'server'
   const subjectAltNames = server ? ['localhost', '127.0.0.1'] : []
@@ -31,11 +33,13 @@ export async function obtain(authority: Authority, order: CredentialOrder): Prom
     identity,
     subjectAltNames,
     ...(validityDays === undefined ? {} : { validityDays }),
+    ...(enrolment === undefined ? {} : { enrolment }),
   })
+  const issuer = authority.issuers[kind === 'signing' ? 'signing' : 'authentication']
   return {
     certificate,
     keys,
-    cert: `${certificate.pem}${authority.issuing.pem}`,
+    cert: `${certificate.pem}${issuer.pem}`,
     key: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   }
 }

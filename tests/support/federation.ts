@@ -14,6 +14,7 @@ import { apiPath, createApiClient, type ApiClient } from '../../runtime/api-clie
 import { createLogger } from '../../runtime/logger.ts'
 import { writePrivateFile } from '../../runtime/private-file.ts'
 import { startCatalogue, type Catalogue } from '../../service-catalogue/server.ts'
+import { authorityConfig } from './authority.ts'
 import { obtain, type Credentials } from './certificates.ts'
 import { shiftedClock, type ShiftedClock } from './clock.ts'
 import { freePort, send, type Answer, type Outgoing } from './http.ts'
@@ -78,16 +79,7 @@ export async function startFederation(options: Options = {}): Promise<Federation
   const logger = createLogger('test')
   const authority = resources.use(
     await startAuthority(
-      {
-        instance: INSTANCE,
-        stateDir: join(dir, 'authority'),
-        host: '127.0.0.1',
-        publicPort: 0,
-        adminPort: 0,
-        keyKind: 'P-256',
-        leafValidityDays: 730,
-        ocspValidityMinutes: 240,
-      },
+      authorityConfig({ instance: INSTANCE, stateDir: join(dir, 'authority') }),
       { logger, clock: clocks.authority.now },
     ),
   )
@@ -96,7 +88,7 @@ export async function startFederation(options: Options = {}): Promise<Federation
   const catalogueAdmin = createApiClient({ url: catalogue.url, token: catalogue.adminToken, ca })
   resources.use(catalogueAdmin)
   await catalogueAdmin.call('PUT', '/admin/authorities/test', {
-    certificates: [ca, authority.authority.issuing.pem],
+    certificates: [ca, ...Object.values(authority.authority.issuers).map(({ pem }) => pem)],
   })
   const register = resources.use(await startRegister())
   const context: Context = { dir, ca, authority, catalogue, catalogueAdmin }
@@ -227,8 +219,14 @@ async function openGateway(context: Context, options: GatewayOptions): Promise<T
     kind: 'authentication',
     identity: { ...identity, gateway: code },
     keyKind,
+    enrolment: code,
   })
-  const signing = await obtain(authority.authority, { kind: 'signing', identity, keyKind })
+  const signing = await obtain(authority.authority, {
+    kind: 'signing',
+    identity,
+    keyKind,
+    enrolment: code,
+  })
   const at = (name: string): string => join(dir, code, name)
   for (const [name, { cert, key }] of Object.entries({ authentication, signing })) {
     writePrivateFile(at(`${name}.key`), key)
