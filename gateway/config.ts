@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import type { JSONSchemaType } from 'ajv'
-import type { Anchor } from '../protocol/snapshot.ts'
 import { ConfigError, readConfig, relativeTo } from '../runtime/config.ts'
 
 export interface GatewayConfig {
@@ -166,22 +165,6 @@ export function readGatewayConfig(configFile: string): GatewayConfig {
     authentication: pair(config.authentication),
     signing: config.signing.map(pair),
   }
-}
-
-const anchorSchema = {
-  type: 'object',
-  required: ['instance', 'catalogueUrl', 'keys', 'rootCertificates'],
-  properties: {
-    instance: { type: 'string', minLength: 1 },
-    catalogueUrl: { type: 'string', pattern: '^https://' },
-    keys: { type: 'array', minItems: 1, items: { type: 'object' } },
-    rootCertificates: { type: 'array', minItems: 1, items: { type: 'string' } },
-  },
-} as unknown as JSONSchemaType<Anchor>
-
-/** @throws ConfigError when the file is not an anchor. */
-export function readAnchor(anchorFile: string): Anchor {
-  return readConfig(anchorFile, anchorSchema)
 }
 
 /** @throws ConfigError when a certificate file cannot be read. */

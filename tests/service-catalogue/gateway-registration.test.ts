@@ -143,7 +143,7 @@ describe('what is refused, leaving nothing behind', () => {
     [
       'an authority that is not approved',
       async () => ({ signer: await hold({ authority: await createAuthority('Foreign') }) }),
-      [403, 'certificate.untrusted'],
+      [403, 'certificate.issuer-missing'],
     ],
     [
       'a certificate that has ended',
