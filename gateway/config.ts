@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { JSONSchemaType } from 'ajv'
+import { isPkcs11Uri } from '../pki/pkcs11-uri.ts'
 import { ConfigError, readConfig, relativeTo } from '../runtime/config.ts'
 
 export interface GatewayConfig {
@@ -11,10 +12,12 @@ export interface GatewayConfig {
   anchorFile: string
   /** The key and certificate that other gateways know this one by. PEM; secrets are named by path. */
   authentication: { keyFile: string; certificateFile: string }
-  /** A signing key and certificate for each member that this gateway speaks for. */
+  /** A signing key and certificate for each member that this gateway speaks for. The key may be a `pkcs11:` URI. */
   signing: { member: string; keyFile: string; certificateFile: string }[]
   /** Where certificates are renewed, by EST (RFC 7030): `https://HOST:PORT`. Left out, nothing renews them. */
   enrolment?: { url: string }
+  /** File with the passphrase of the key files; else `SPEAN_GATEWAY_PASSPHRASE`. With neither they are not encrypted. */
+  keyPassphraseFile?: string
   /** Ports for information systems. `httpPort` believes `X-Road-Client`; 0 leaves a port closed. */
   informationSystems: { host: string; httpPort: number; httpsPort: number }
   /** Port for other gateways. */
@@ -94,6 +97,7 @@ export const gatewayConfigSchema: JSONSchemaType<GatewayConfig> = {
       required: ['url'],
       properties: { url: { type: 'string', pattern: '^https://[^/?#@]+$' } },
     },
+    keyPassphraseFile: { ...file, nullable: true },
     informationSystems: {
       type: 'object',
       additionalProperties: false,
@@ -155,11 +159,18 @@ export function readGatewayConfig(configFile: string): GatewayConfig {
   const at = relativeTo(configFile)
   const pair = <T extends { keyFile: string; certificateFile: string }>(files: T): T => ({
     ...files,
-    keyFile: at(files.keyFile),
+    keyFile: isPkcs11Uri(files.keyFile) ? files.keyFile : at(files.keyFile),
     certificateFile: at(files.certificateFile),
   })
+  if (isPkcs11Uri(config.authentication.keyFile)) {
+    throw new ConfigError(
+      `${configFile}: authentication.keyFile is to be a file: TLS cannot use a key in a token`,
+    )
+  }
+  const { keyPassphraseFile } = config
   return {
     ...config,
+    ...(keyPassphraseFile === undefined ? {} : { keyPassphraseFile: at(keyPassphraseFile) }),
     stateDir: at(config.stateDir),
     anchorFile: at(config.anchorFile),
     authentication: pair(config.authentication),

@@ -1,6 +1,7 @@
 /** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
 import { readGatewayId } from '../protocol/identifiers.ts'
 import type { Certificate } from '../pki/certificate.ts'
+import { readPassphrase } from '../pki/keys.ts'
 import { readAnchor } from '../runtime/anchor.ts'
 import { API_SERVER, createApi, limitApiServer, type Route } from '../runtime/admin-api.ts'
 import { systemClock, type Clock } from '../runtime/clock.ts'
@@ -55,7 +56,12 @@ export async function startGateway(
   const { stateDir, timeouts, connections } = config
   const id = readGatewayId(config.gatewayId)
   const anchor = readAnchor(config.anchorFile)
-  const configured = await readConfigured(config)
+  const { keyPassphraseFile: file } = config
+  const env = 'SPEAN_GATEWAY_PASSPHRASE'
+  const passphrase = readPassphrase({ env, ...(file === undefined ? {} : { file }) })
+  // Of its own: keys are opened as long as the gateway runs.
+  const keyOptions = { passphrase, scope: resources.use(new AsyncDisposableStack()) }
+  const configured = await readConfigured(config, keyOptions)
   if (
     configured.some(
       ({ kind, certificate }) =>
@@ -69,6 +75,7 @@ export async function startGateway(
   const credentialStore = await openCredentialStore({
     dir: `${stateDir}/credentials`,
     configured,
+    ...keyOptions,
     logger,
   })
 

@@ -44,14 +44,27 @@ export interface KeyFileOptions {
  * with the passphrase.
  */
 export function openKeyFile(file: string, { passphrase }: KeyFileOptions = {}): KeyPair {
+  const { pem, isEncrypted, privateKey } = readKeyText(file, passphrase)
+  if (!isEncrypted && passphrase !== undefined) encryptInPlace(file, pem, privateKey, passphrase)
+  return pairOf(privateKey)
+}
+
+/** The same for a file of somebody else: it is left as it is. @throws ConfigError */
+export function readKeyFile(file: string, { passphrase }: KeyFileOptions = {}): KeyPair {
+  return pairOf(readKeyText(file, passphrase).privateKey)
+}
+
+function readKeyText(
+  file: string,
+  passphrase: string | undefined,
+): { pem: string; isEncrypted: boolean; privateKey: KeyObject } {
   const pem = readPrivateFile(file)
   const isEncrypted = pem.includes('ENCRYPTED')
   if (isEncrypted && passphrase === undefined) {
     throw new ConfigError(`${file}: is encrypted; configure its passphrase`)
   }
   const privateKey = readPrivateKey(file, pem, isEncrypted ? passphrase : undefined)
-  if (!isEncrypted && passphrase !== undefined) encryptInPlace(file, pem, privateKey, passphrase)
-  return pairOf(privateKey)
+  return { pem, isEncrypted, privateKey }
 }
 
 function readPrivateKey(file: string, pem: string, passphrase: string | undefined): KeyObject {

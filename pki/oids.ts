@@ -62,6 +62,12 @@ export const OID = {
   pbes2: '1.2.840.113549.1.5.13',
   scrypt: '1.3.6.1.4.1.11591.4.11',
   aes256Cbc: '2.16.840.1.101.3.4.1.42',
+  // RFC 7292 appendix D, RFC 2985 §5.5: what a PKCS#12 file is made of
+  shroudedKeyBag: '1.2.840.113549.1.12.10.1.2',
+  certBag: '1.2.840.113549.1.12.10.1.3',
+  x509Certificate: '1.2.840.113549.1.9.22.1',
+  friendlyName: '1.2.840.113549.1.9.20',
+  localKeyId: '1.2.840.113549.1.9.21',
 } as const
 
 /** Short names of RFC 4514 §3 and RFC 4519, for the text of a name. */

@@ -29,6 +29,24 @@ interface Place {
   buffers: readonly Buffer[]
 }
 
+const emptyPlace = (): Place => ({ session: undefined, buffers: [] })
+
+/** Opening blocks this thread, for seconds if a network HSM is away: not more than once in a while. */
+const OPEN_PAUSE_MS = 1_000
+
+interface OpenFailure {
+  readonly error: unknown
+  readonly at: number
+  readonly generation: number
+}
+
+const isRecent = ({ at, generation }: OpenFailure, module: Pkcs11Module): boolean =>
+  generation === module.generation && performance.now() - at < OPEN_PAUSE_MS
+
+function closeSession(module: Pkcs11Module, handle: Handle): void {
+  ignoringFaults(() => module.api.C_CloseSession(handle))
+}
+
 /**
  * Opens a key in a PKCS#11 token. It signs on several sessions. When the token was away (unplugged, restarted,
  * its session closed) they are opened anew, once for a signature; a PIN that the token refused is not shown to it again.
@@ -53,24 +71,29 @@ async function openKey(
   let publicKey: KeyObject | undefined
   // Counts losses: when one session is gone, so are those that are older than this.
   let epoch = 0
-  const places = Array.from({ length: SESSIONS }, (): Place => ({
-    session: undefined,
-    buffers: [],
-  }))
+  const places = Array.from({ length: SESSIONS }, emptyPlace)
   const pool = createPool(places, () => new KeyError(`${nameOfKey(uri)}: is closed or overloaded`))
 
+  let failure: OpenFailure | undefined
+
+  const findIn = (handle: Handle): Session => {
+    const found = findKey(module.api, handle, uri)
+    publicKey ??= found.publicKey
+    // Another key under the same name would sign for a certificate that is not its own.
+    if (!found.publicKey.equals(publicKey)) {
+      throw new KeyError(`${nameOfKey(uri)}: the token holds another key than at the start`)
+    }
+    return { handle, key: found.handle, generation: module.generation, epoch }
+  }
   const openSession = (): Session => {
-    const handle = openTokenSession(module.api, uri)
+    if (failure !== undefined && isRecent(failure, module)) throw failure.error
+    let handle: Handle | undefined
     try {
-      const found = findKey(module.api, handle, uri)
-      publicKey ??= found.publicKey
-      // Another key under the same name would sign for a certificate that is not its own.
-      if (!found.publicKey.equals(publicKey)) {
-        throw new KeyError(`${nameOfKey(uri)}: the token holds another key than at the start`)
-      }
-      return { handle, key: found.handle, generation: module.generation, epoch }
+      handle = openTokenSession(module.api, uri)
+      return findIn(handle)
     } catch (error) {
-      ignoringFaults(() => module.api.C_CloseSession(handle))
+      if (handle !== undefined) closeSession(module, handle)
+      failure = { error, at: performance.now(), generation: module.generation }
       throw error
     }
   }
@@ -79,7 +102,7 @@ async function openKey(
     place.session = undefined
     // After a restart the number may be that of a session of somebody else.
     if (session?.generation !== module.generation) return
-    ignoringFaults(() => module.api.C_CloseSession(session.handle))
+    closeSession(module, session.handle)
   }
   const sessionOf = (place: Place): Session => {
     const { session } = place
@@ -133,10 +156,10 @@ async function openKey(
 }
 
 /** The public key is an object of its own in a token, and may belong to another private key. */
-async function checkPair({ publicKey, sign }: SigningKey, uri: Pkcs11Uri): Promise<void> {
+async function checkPair(key: SigningKey, uri: Pkcs11Uri): Promise<void> {
   const bytes = Buffer.from('Spean: is this the key?')
-  const signature = await sign(bytes, { hash: 'sha256' })
-  if (!verify('sha256', bytes, publicKey, signature)) {
+  const signature = await key.sign(bytes, { hash: 'sha256' })
+  if (!verify('sha256', bytes, key.publicKey, signature)) {
     throw new KeyError(`${nameOfKey(uri)}: the public key with the same id is not its own`)
   }
 }

@@ -12,7 +12,7 @@ export interface TokenSignature {
   finish(raw: Buffer): Buffer
 }
 
-/** CKM_ and CKG_MGF1_ of each hash (PKCS#11 v2.40 §2.1.8). */
+/** CKM_ and CKG_MGF1_ of each hash, for CK_RSA_PKCS_PSS_PARAMS. */
 const HASHES = {
   sha256: { oid: OID.sha256, hashAlg: 0x250, mgf: 2, saltLen: 32 },
   sha384: { oid: OID.sha384, hashAlg: 0x260, mgf: 3, saltLen: 48 },

@@ -48,7 +48,7 @@ function findToken(api: Pkcs11, uri: Pkcs11Uri): { slot: Handle; info: TokenInfo
     .C_GetSlotList(true)
     .map((slot) => ({ slot, info: api.C_GetTokenInfo(slot) }))
     .filter(({ info }) =>
-      // Fields of a token are padded with blanks (PKCS#11 v2.40 §3.2).
+      // Fields of a token are padded with blanks (CK_TOKEN_INFO).
       TOKEN_ATTRIBUTES.every((name) => {
         const wanted = uri.token[name]
         return wanted === undefined || String(info[TOKEN_FIELDS[name]]).trimEnd() === wanted
@@ -110,7 +110,7 @@ export function findKey(
   if (keyType !== CK.CKK_EC && keyType !== CK.CKK_RSA) {
     throw new KeyError(`${nameOfKey(uri)}: is neither an EC nor an RSA key`)
   }
-  // The public half is an object of its own, tied to the private one by CKA_ID (PKCS#11 v2.40 §4.6.2).
+  // The public half is an object of its own, tied to the private one by CKA_ID.
   const publicHandle = findOne(api, session, uri, [
     { type: CK.CKA_CLASS, value: CK.CKO_PUBLIC_KEY },
     { type: CK.CKA_ID, value: read(handle, CK.CKA_ID) },

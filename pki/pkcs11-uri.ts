@@ -97,7 +97,7 @@ function readAttributes(
     const equals = attribute.indexOf('=')
     const name = attribute.slice(0, Math.max(equals, 0))
     if (!known.has(name)) throw fault(unknownAttribute(name, [...known]))
-    // RFC 7512 §2.3: no attribute stands twice
+    // One of two values would be passed over.
     if (found.has(name)) throw fault(`${name} stands twice`)
     const content = attribute.slice(equals + 1)
     if (!value.test(content)) throw fault(`${name} has a character that must be percent-encoded`)

@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { CertificateError, type Certificate } from '../../pki/certificate.ts'
-import { openKeyFile, type KeyPair } from '../../pki/keys.ts'
+import { encryptPrivateKey } from '../../pki/key-encryption.ts'
+import { openKeyFile, openSigningKey, type KeyPair } from '../../pki/keys.ts'
+import type { SigningKey } from '../../pki/signing-key.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { readPrivateFile, writePrivateFileDurably } from '../../runtime/private-file.ts'
-import { openKeyReference, toPem } from './configured.ts'
+import { toPem, withPassphrase, type KeyOptions } from './configured.ts'
 import {
   createCredential,
   isOfSlot,
@@ -68,12 +70,14 @@ interface Kept extends CredentialSlot {
 const WEEK_MS = 7 * 86_400_000
 
 /** @throws ConfigError when a key that is kept cannot be opened. */
-export async function openCredentialStore(options: {
-  readonly dir: string
-  readonly configured: readonly Credential[]
-  readonly logger: Logger
-}): Promise<CredentialStore> {
-  const { dir, configured, logger } = options
+export async function openCredentialStore(
+  options: KeyOptions & {
+    readonly dir: string
+    readonly configured: readonly Credential[]
+    readonly logger: Logger
+  },
+): Promise<CredentialStore> {
+  const { dir, configured, passphrase, scope, logger } = options
   const kept = new Map<string, Kept>()
   const renewed = new Map<string, Credential>()
   const recordFile = (id: string): string => join(dir, `${id}.json`)
@@ -83,15 +87,22 @@ export async function openCredentialStore(options: {
     writePrivateFileDurably(recordFile(id), JSON.stringify(record))
     kept.set(id, record)
   }
+  const openKey = async (reference: string): Promise<SigningKey> => {
+    // A key in a token is certified again and again; it is opened once.
+    const held = [...configured, ...renewed.values()].find((c) => c.keyReference === reference)
+    return held?.key ?? scope.use(await openSigningKey(reference, withPassphrase(passphrase)))
+  }
   const open = async (id: string, record: Kept, chain: string): Promise<Credential> => {
     const { kind, owner, keyReference = keyFile(id) } = record
     const tlsKey =
-      kind === 'authentication' ? toPem(openKeyFile(keyReference).privateKey) : undefined
+      kind === 'authentication'
+        ? toPem(openKeyFile(keyReference, withPassphrase(passphrase)).privateKey)
+        : undefined
     const credential = createCredential({
       kind,
       owner,
       keyReference,
-      key: await openKeyReference(keyReference),
+      key: await openKey(keyReference),
       chain,
       ...(tlsKey === undefined ? {} : { tlsKey }),
     })
@@ -143,7 +154,12 @@ export async function openCredentialStore(options: {
     begin: ({ kind, owner }, key, csr) => {
       const id = randomBytes(8).toString('hex')
       const isElsewhere = typeof key === 'string'
-      if (!isElsewhere) writePrivateFileDurably(keyFile(id), toPem(key.privateKey))
+      // Encrypted as those of the configuration are.
+      const text = (pair: KeyPair): string =>
+        passphrase === undefined
+          ? toPem(pair.privateKey)
+          : encryptPrivateKey(pair.privateKey, passphrase)
+      if (!isElsewhere) writePrivateFileDurably(keyFile(id), text(key))
       const keyReference = isElsewhere ? { keyReference: key } : {}
       write(id, { version: 1, kind, owner, ...keyReference, csr: csr.toString('base64') })
       return { id, kind, owner, csr }

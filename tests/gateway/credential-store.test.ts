@@ -17,6 +17,9 @@ import {
 } from '../pki/support.ts'
 import { silent } from './support.ts'
 
+/** Keys without a passphrase; nothing of them is to be closed. */
+const plain = { passphrase: undefined, scope: new AsyncDisposableStack() }
+
 const IDENTITY = { instance: 'KH-TEST', memberClass: 'GOV', member: 'REG' }
 const SLOT: CredentialSlot = { kind: 'signing', owner: 'KH-TEST/GOV/REG' }
 const GATEWAY: CredentialSlot = { kind: 'authentication', owner: 'KH-TEST/GOV/REG/REG-1' }
@@ -35,7 +38,7 @@ beforeEach(() => {
 })
 
 const open = (): Promise<CredentialStore> =>
-  openCredentialStore({ dir, configured: [], logger: silent })
+  openCredentialStore({ dir, configured: [], logger: silent, ...plain })
 const certify = async (
   publicKey = key.publicKey,
   profile: 'signing' | 'authentication' = 'signing',

@@ -18,6 +18,9 @@ import {
 } from '../pki/support.ts'
 import { silent } from './support.ts'
 
+/** Keys without a passphrase; nothing of them is to be closed. */
+const plain = { passphrase: undefined, scope: new AsyncDisposableStack() }
+
 const IDENTITY = { instance: 'KH-TEST', memberClass: 'GOV', member: 'REG' }
 const GATEWAY = 'KH-TEST/GOV/REG/REG-1'
 const SLOT = { kind: 'authentication', owner: GATEWAY } as const
@@ -60,7 +63,7 @@ async function useKey(kind: KeyKind, keyReference = 'authentication.key'): Promi
 
 /** A start after a kill: what is not on disk is gone. */
 async function restart(): Promise<void> {
-  store = await openCredentialStore({ dir, configured: [configured], logger: silent })
+  store = await openCredentialStore({ dir, configured: [configured], logger: silent, ...plain })
   renewal = createRenewal({
     slots: [SLOT],
     store,
