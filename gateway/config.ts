@@ -50,6 +50,8 @@ export interface GatewayConfig {
   exchangeLogMaxBytes: number
   /** Age at which an OCSP answer is fetched anew: how soon a revocation is seen. */
   ocspRefreshSeconds: number
+  /** How old the last good OCSP answer may get while its responder is away, in minutes. */
+  ocspOutageMinutes: number
   /** Longest wait between two questions to the catalogue, which answers earlier when it changes. */
   catalogueWaitSeconds: number
 }
@@ -145,6 +147,7 @@ export const gatewayConfigSchema: JSONSchemaType<GatewayConfig> = {
     maxConnections: { type: 'integer', minimum: 1, maximum: 1_000_000, default: 5000 },
     exchangeLogMaxBytes: { type: 'integer', minimum: 65_536, default: 1_099_511_627_776 },
     ocspRefreshSeconds: { type: 'integer', minimum: 1, maximum: 86_400, default: 300 },
+    ocspOutageMinutes: { type: 'integer', minimum: 0, maximum: 10_080, default: 240 },
     catalogueWaitSeconds: { type: 'integer', minimum: 1, maximum: 60, default: 30 },
   },
 }

@@ -32,10 +32,23 @@ export interface Trust {
   /**
    * Verifies chain, validity, purpose and revocation state of a certificate.
    *
-   * @throws ExchangeError `certificate.untrusted`, `certificate.expired`, `certificate.revoked`,
-   *   `certificate.status-unknown`.
+   * @throws ExchangeError `certificate.untrusted`, `certificate.issuer-missing`, `certificate.expired`,
+   *   `certificate.not-yet-valid`, `certificate.revoked`, `certificate.status-unknown`,
+   *   `certificate.status-stale`.
    */
   verify(certificate: Certificate, purpose: CertificateKind, at: Date): Promise<void>
+}
+
+/** What is known of this gateway's own clock. */
+export interface ClockCheck {
+  /**
+   * Refuses when the clock is known to be so wrong that every judgement by it would be: costs nothing.
+   *
+   * @throws ExchangeError `gateway.clock-off` naming gateway, by how much, which way and against whom.
+   */
+  verify(): void
+  /** The same as part of a sentence, for a refusal that may have another clock as its cause. */
+  words(): string
 }
 
 /** Certificates of information systems, registered at this gateway for a client. */
@@ -44,21 +57,33 @@ export interface InformationSystems {
 }
 
 export interface Signer {
-  /** Whether this gateway has any key of a member. */
-  holdsKeyOf(member: string): boolean
+  /** Whether this gateway has a key of a member at all. */
+  isSignerOf(member: string): boolean
   /**
-   * Checks that this gateway can sign in a member's name so that others believe it at `at`.
+   * Checks that others would believe what this gateway signs in a member's name at `at`.
+   *
+   * @throws ExchangeError `gateway.certificate-inactive`, `gateway.certificate-unsuitable` with what each
+   *   certificate lacks; `client.not-served` without a key of that member.
+   */
+  verifyCanSign(member: string, catalogue: CatalogueView, at: Date): void
+  /**
+   * Signs in the name of a member, with the certificate that every gateway knows; when there is none that
+   * others believe, with any: an answer that was given is theirs to judge.
+   *
+   * @throws ExchangeError `client.not-served` without a key of that member; KeyError when the key cannot
+   *   be used now.
+   */
+  sign(member: string, manifest: Manifest, catalogue: CatalogueView, at: Date): Promise<string>
+}
+
+/** The certificate by which other gateways know this one. */
+export interface OwnAuthentication {
+  /**
+   * Checks that other gateways would believe it at `at`.
    *
    * @throws ExchangeError `gateway.certificate-inactive`, `gateway.certificate-unsuitable`.
    */
-  verifySuitable(member: string, catalogue: CatalogueView, at: Date): void
-  /**
-   * Signs in the name of a member, with a certificate that `catalogue` lists.
-   *
-   * @throws ExchangeError `client.not-served` when this gateway has no key of that member, and those of
-   *   `verifySuitable`; KeyError when the key cannot be used now.
-   */
-  sign(member: string, manifest: Manifest, catalogue: CatalogueView, at: Date): Promise<string>
+  verifyActive(catalogue: CatalogueView, at: Date): void
 }
 
 export interface ExchangeLog {
@@ -145,6 +170,7 @@ export interface StepRunner {
 interface Gateway {
   readonly id: GatewayId
   readonly clock: Clock
+  readonly clockCheck: ClockCheck
   readonly catalogue: Catalogue
   readonly trust: Trust
   readonly bodies: Bodies
@@ -155,6 +181,7 @@ interface Gateway {
 /** Everything the client side needs, given once by `main.ts`. */
 export interface ClientGateway extends Gateway {
   readonly informationSystems: InformationSystems
+  readonly authentication: OwnAuthentication
   readonly peers: Peers
 }
 /** Everything the provider side needs, given once by `main.ts`. */

@@ -1,6 +1,6 @@
 /** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
 import { readGatewayId } from '../protocol/identifiers.ts'
-import type { Certificate } from '../pki/certificate.ts'
+import { parseCertificate, type Certificate } from '../pki/certificate.ts'
 import { readPassphrase } from '../pki/keys.ts'
 import { readAnchor } from '../runtime/anchor.ts'
 import { API_SERVER, createApi, limitApiServer, type Route } from '../runtime/admin-api.ts'
@@ -26,6 +26,7 @@ import { createClientServer } from './http/client-server.ts'
 import { createLogRoutes } from './http/log-routes.ts'
 import { createMetricsRoutes } from './http/metrics-routes.ts'
 import { createPeerServer } from './http/peer-server.ts'
+import { createHandover } from './peers/handover.ts'
 import { createPeers } from './peers/peers.ts'
 import type { ClientGateway, ProviderGateway } from './ports.ts'
 import { startCredentialUpkeep } from './renewal/upkeep.ts'
@@ -35,6 +36,8 @@ import { createServices } from './services/services.ts'
 import { createSigner } from './signer.ts'
 import { gatewayStatus } from './status.ts'
 import { createStepRunner } from './step-runner.ts'
+import { createCertificateStates } from './trust/certificate-states.ts'
+import { createClockCheck } from './trust/clock-check.ts'
 import { openOcspCache } from './trust/ocsp-cache.ts'
 import { createTrust } from './trust/trust.ts'
 
@@ -88,11 +91,14 @@ export async function startGateway(
   const ocsp = resources.use(
     openOcspCache({
       dir: `${stateDir}/ocsp`,
+      gateway: config.gatewayId,
       refreshSeconds: config.ocspRefreshSeconds,
+      outageMinutes: config.ocspOutageMinutes,
       clock,
       logger,
     }),
   )
+  const clockCheck = createClockCheck({ gateway: config.gatewayId, clock, logger })
   const catalogue = resources.use(
     await openSnapshotClient({
       anchor,
@@ -100,21 +106,26 @@ export async function startGateway(
       pollSeconds: config.catalogueWaitSeconds,
       clock,
       logger,
+      onTime: (told) => clockCheck.hear(told),
     }),
   )
-  const trust = createTrust({ snapshot: () => catalogue.newest, ocsp })
+  const trust = createTrust({ snapshot: () => catalogue.newest, ocsp, clock })
+  const known = {
+    gateway: config.gatewayId,
+    revocation: (thumbprint: string) => ocsp.revocation(thumbprint),
+    clockWords: () => clockCheck.words(),
+  }
+  const credentials = createCredentials({ known, store: credentialStore, clock })
   const ownCertificates = (): Certificate[] =>
-    credentialStore.all().map(({ certificate }) => certificate)
-  const credentials = createCredentials({
-    gatewayId: config.gatewayId,
-    store: credentialStore,
-    revokedAt: (certificate) => ocsp.revokedAt(certificate),
-    clock,
-  })
+    credentialStore
+      .all()
+      .map(({ certificate }) => certificate)
+      .filter(({ notAfter }) => notAfter > clock())
   catalogue.subscribe((snapshot) => {
-    trust.prefetch(snapshot, ownCertificates(), clock())
+    trust.follow(ownCertificates())
     credentials.noteSnapshot(snapshot)
   })
+  const states = createCertificateStates({ ocsp, trust, certificates: ownCertificates, logger })
   const tls = resources.use(createServerTls({ credentials, clock, logger }))
 
   const metrics = createMetrics('spean_gateway_')
@@ -125,10 +136,7 @@ export async function startGateway(
       store: credentialStore,
       credentials,
       catalogue,
-      onInstalled: () => {
-        const { newest } = catalogue
-        if (newest) trust.prefetch(newest, ownCertificates(), clock())
-      },
+      onInstalled: () => trust.follow(ownCertificates()),
       metrics,
       clock,
       logger,
@@ -146,14 +154,28 @@ export async function startGateway(
     totalMs: timeouts.requestMs,
   })
   const outgoing = {
-    own: () => toTls(credentials.authentication(clock())),
+    own: () => toTls(credentials.shown(clock())),
     trust,
     clock,
     connections,
     connectMs: timeouts.connectMs,
     idleMs: timeouts.idleMs,
   }
-  const peers = resources.use(createPeers({ ...outgoing, answerMs: timeouts.providerMs }))
+  const handover = createHandover({
+    own: () => states.own(),
+    take: (given, from) => states.take(given, from, catalogue.current(clock())),
+    refreshSeconds: config.ocspRefreshSeconds,
+    clock,
+    logger,
+  })
+  const peers = resources.use(
+    createPeers({
+      ...outgoing,
+      answerMs: timeouts.providerMs,
+      takeStapled: (certificate, answer) => states.takeStapled(certificate, answer),
+      handover,
+    }),
+  )
   const http = resources.use(
     createHttpServices({ ...outgoing, answerMs: timeouts.serviceMs, receive: bodies.ofService }),
   )
@@ -161,10 +183,12 @@ export async function startGateway(
   const gw: ClientGateway & ProviderGateway = {
     id,
     clock,
+    clockCheck,
     catalogue,
     trust,
     bodies,
     signer: createSigner(credentials),
+    authentication: credentials,
     log: createExchangeLog(store, logger),
     begin: (incoming) => createStepRunner(incoming, logger),
     informationSystems: settings,
@@ -190,11 +214,13 @@ export async function startGateway(
     const server = createClientServer({ ...port, tls })
     ports.https = resources.use(await listen(server, httpsPort, host)).port
   }
-  const peerServer = createPeerServer({ ...port, tls })
+  const staple = (der: Buffer): Buffer | undefined =>
+    ocsp.answer(parseCertificate(der).thumbprint)?.der
+  const peerServer = createPeerServer({ ...port, tls, states, staple })
   ports.peers = resources.use(await listen(peerServer, config.peers.port, config.peers.host)).port
   const adminToken = ensureToken(`${stateDir}/admin.token`)
   const status = (): object =>
-    gatewayStatus({ config, catalogue, ocsp, credentials, upkeep, clock })
+    gatewayStatus({ config, catalogue, ocsp, clockCheck, credentials, upkeep, clock })
   const routes = [
     ...createSettingsRoutes({
       settings,

@@ -2,6 +2,8 @@ import { ExchangeError } from '../protocol/errors.ts'
 import { algorithmOf, joinJws, jwsSigningInput, type SignatureAlgorithm } from '../protocol/jws.ts'
 import { manifestText } from '../protocol/manifest.ts'
 import type { SignatureScheme } from '../pki/signing-key.ts'
+import type { CatalogueView } from './catalogue-view.ts'
+import type { Credential } from './credentials/credential.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import type { Signer } from './ports.ts'
 
@@ -13,18 +15,30 @@ const SCHEMES: Readonly<Record<SignatureAlgorithm, SignatureScheme>> = {
 }
 
 /** Signs with the credentials that are in force (protocol/README.md §5.2). */
-export function createSigner(credentials: Pick<Credentials, 'holdsKeyOf' | 'signing'>): Signer {
+export function createSigner(credentials: Pick<Credentials, 'signing' | 'newestSigning'>): Signer {
+  const anyOf = (member: string): Credential => {
+    const newest = credentials.newestSigning(member)
+    if (newest !== undefined) return newest
+    const detail = `this gateway holds no signing key of ${member}`
+    throw new ExchangeError('client.not-served', detail)
+  }
+  const bestOf = (member: string, catalogue: CatalogueView, at: Date): Credential => {
+    const newest = anyOf(member)
+    try {
+      return credentials.signing(member, catalogue, at)
+    } catch (error) {
+      if (error instanceof ExchangeError) return newest
+      throw error
+    }
+  }
   return {
-    holdsKeyOf: (member) => credentials.holdsKeyOf(member),
-    verifySuitable: (member, catalogue, at) => void credentials.signing(member, catalogue, at),
+    isSignerOf: (member) => credentials.newestSigning(member) !== undefined,
+    verifyCanSign: (member, catalogue, at) => {
+      anyOf(member)
+      credentials.signing(member, catalogue, at)
+    },
     sign: async (member, manifest, catalogue, at) => {
-      if (!credentials.holdsKeyOf(member)) {
-        throw new ExchangeError(
-          'client.not-served',
-          `this gateway holds no signing key of ${member}`,
-        )
-      }
-      const { key, certificate } = credentials.signing(member, catalogue, at)
+      const { key, certificate } = bestOf(member, catalogue, at)
       const header = {
         alg: algorithmOf(key.publicKey),
         iat: Math.floor(at.getTime() / 1000),

@@ -28,8 +28,11 @@ export interface OcspExpectation {
   readonly issuer: Certificate
   /** The time as of which the answer must be fresh and its signer valid. */
   readonly at: Date
-  /** When given, the answer must repeat it. */
+  /** When given, the answer must repeat it; with `optional`, only if it holds one at all (RFC 5019 §4). */
   readonly nonce?: Buffer
+  readonly nonceIs?: 'required' | 'optional'
+  /** How long after its `nextUpdate` an answer is still read: for one that was verified before. */
+  readonly lateMs?: number
 }
 
 /** How far the clocks of responder and reader may differ. */
@@ -64,15 +67,13 @@ function readStatus(response: DerNode, expected: OcspExpectation): OcspStatus {
   const { toBeSigned, certificates, ...signedBytes } = readBasicResponse(response)
   const data = readResponseData(toBeSigned)
   verifySigner(signedBytes, { certificates, ...data }, expected)
-  if (expected.nonce !== undefined && data.nonce?.equals(expected.nonce) !== true) {
-    refuse('the answer does not repeat the nonce of the request')
-  }
+  checkNonce(data.nonce, expected)
   const { certificate, issuer } = expected
   const single = data.responses.find(
     ({ certId }) => certId.serial === certificate.serial && isIssuedBy(certId, issuer),
   )
   if (single === undefined) return refuse('the answer is about another certificate')
-  checkFreshness(single, expected.at)
+  checkFreshness(single, expected)
   const { certId: _, status, ...known } = single
   if (status === 'unknown') return refuse('its authority does not know it')
   return { status, ...known }
@@ -160,13 +161,22 @@ function readCertStatus(node: DerNode): Pick<SingleResponse, 'status' | 'revoked
   return refuse('the state in the answer is malformed')
 }
 
+/** RFC 9654 §2.1, RFC 5019 §4: a responder that answers from a store repeats no nonce. */
+function checkNonce(given: Buffer | undefined, { nonce, nonceIs }: OcspExpectation): void {
+  if (nonce === undefined || (given === undefined && nonceIs === 'optional')) return
+  if (given?.equals(nonce) !== true) refuse('the answer does not repeat the nonce of the request')
+}
+
 /** RFC 6960 §3.2 (5) and (6) */
-function checkFreshness({ thisUpdate, nextUpdate }: SingleResponse, at: Date): void {
+function checkFreshness(
+  { thisUpdate, nextUpdate }: SingleResponse,
+  { at, lateMs = 0 }: OcspExpectation,
+): void {
   const now = at.getTime()
   if (thisUpdate.getTime() > now + TOLERANCE_MS) {
     refuse(`the answer holds from ${thisUpdate.toISOString()} on, and it is ${at.toISOString()}`)
   }
-  if (nextUpdate.getTime() < now - TOLERANCE_MS || nextUpdate < thisUpdate) {
+  if (nextUpdate.getTime() < now - TOLERANCE_MS - lateMs || nextUpdate < thisUpdate) {
     refuse(`the answer held until ${nextUpdate.toISOString()}, and it is ${at.toISOString()}`)
   }
 }

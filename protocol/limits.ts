@@ -16,6 +16,10 @@ export const LIMITS = {
   snapshotBytes: 67_108_864,
   /** A gateway's registration at the catalogue, a compact JWS. */
   registrationBytes: 65_536,
+  /** Entries of one message of certificate states. */
+  certificateStates: 256,
+  /** The body of such a message. */
+  certificateStatesBytes: 1_048_576,
   /** Furthest that the time of a signature may be from the receiver's clock, either way, in seconds. */
   signatureAgeSeconds: 300,
 } as const

@@ -1,11 +1,10 @@
 import { ExchangeError } from '../protocol/errors.ts'
 import type { ApiReply, ApiRequest, Route } from '../runtime/admin-api.ts'
 import type { CatalogueContext } from './context.ts'
-import type { Publisher } from './publisher.ts'
 import { matchesEntityTag, readWaitMs } from './request-preferences.ts'
 
 /** What gateways fetch. Everything in it is signed or named by its digest, so nobody logs in. */
-export function createPublicRoutes({ db, instance, publisher }: CatalogueContext): Route[] {
+export function createPublicRoutes({ db, instance, publisher, clock }: CatalogueContext): Route[] {
   return [
     {
       method: 'GET',
@@ -28,7 +27,7 @@ export function createPublicRoutes({ db, instance, publisher }: CatalogueContext
       method: 'GET',
       path: '/snapshot',
       access: 'public',
-      handle: (request) => answerSnapshot(publisher, request),
+      handle: (request) => answerSnapshot({ publisher, clock }, request),
     },
     {
       method: 'GET',
@@ -57,7 +56,10 @@ export function createPublicRoutes({ db, instance, publisher }: CatalogueContext
  * The current snapshot; 304 to a caller that has it. With `Prefer: wait=N` such a caller is held
  * until there is another, and so learns of a change at once.
  */
-async function answerSnapshot(publisher: Publisher, request: ApiRequest): Promise<ApiReply> {
+async function answerSnapshot(
+  { publisher, clock }: Pick<CatalogueContext, 'publisher' | 'clock'>,
+  request: ApiRequest,
+): Promise<ApiReply> {
   const { headers, signal } = request
   const held = publisher.current().etag
   const waitMs = matchesEntityTag(headers, held) ? readWaitMs(headers) : undefined
@@ -65,6 +67,8 @@ async function answerSnapshot(publisher: Publisher, request: ApiRequest): Promis
   const { body, etag } = publisher.current()
   const common = {
     etag,
+    // Gateways compare their clocks with it (RFC 9110 §6.6.1)
+    date: clock().toUTCString(),
     'cache-control': 'no-cache',
     ...(waitMs === undefined ? {} : { 'preference-applied': 'wait' }),
     // The server is closing: an idle connection would keep it

@@ -19,10 +19,20 @@ interface Status {
   renewal?: { kind: string; owner: string; failure?: { code: string; detail: string } }[]
   notices?: { kind: string; owner: string; days: number; notAfter: string }[]
   expiringCertificates?: unknown[]
-  ocsp?: { status: string; fault?: string }[]
   /** Of the authority, in sentences. */
   warnings?: string[]
   pendingRequests?: number
+  ocsp?: OcspState[]
+  /** How far a gateway's clock is off, when that is known. */
+  clock?: { offsetMs: number; against: string }
+}
+
+interface OcspState {
+  subject: string
+  status: string
+  ageSeconds?: number
+  usableUntil?: string
+  fault?: string
 }
 
 /** `spean status`: every program of the profile on one page; exit code 1 unless all are well. */
@@ -75,10 +85,10 @@ async function ask(name: string, open: () => ApiClient): Promise<Result> {
 }
 
 /** What a person should look at. */
-function attention(status: Status): string[] {
+export function attention(status: Status): string[] {
   const { program, snapshot, expiresAt, catalogue, certificates } = status
   const { ocsp = [], expiringCertificates = [], renewal = [], notices = [] } = status
-  const { warnings = [], pendingRequests = 0 } = status
+  const { warnings = [], pendingRequests = 0, clock } = status
   const revoked = ocsp.filter(({ status }) => status === 'revoked')
   const unknown = ocsp.filter(({ status, fault }) => status === 'unknown' && fault !== undefined)
   const isOver = (time: string | undefined): boolean =>
@@ -105,8 +115,34 @@ function attention(status: Status): string[] {
     ...(unknown.length > 0 ? [`${unknown.length} certificates of unknown state`] : []),
     ...warnings,
     ...(pendingRequests > 0 ? [`${pendingRequests} enrolments wait for approval`] : []),
+    ...unheard(ocsp),
+    ...(clock && Math.abs(clock.offsetMs) >= CLOCK_MS ? [clockNote(clock)] : []),
   ]
 }
+
+/** The certificate whose state is used longest ago without a new one; the others are counted. */
+function unheard(ocsp: readonly OcspState[]): string[] {
+  const [first, ...others] = ocsp
+    .filter(({ status, fault }) => status === 'good' && fault !== undefined)
+    .toSorted((a, b) => (a.usableUntil ?? '').localeCompare(b.usableUntil ?? ''))
+  if (first === undefined) return []
+  const { subject, ageSeconds = 0, usableUntil = '' } = first
+  const more = others.length > 0 ? `, and ${others.length} more` : ''
+  const isOver = Date.parse(usableUntil) < Date.now()
+  const until = isOver ? `not used since ${usableUntil}` : `used until ${usableUntil}`
+  return [`OCSP of ${subject} not heard for ${age(ageSeconds)}; ${until}${more}`]
+}
+
+function age(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`
+  return seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`
+}
+
+/** As the gateway warns. */
+const CLOCK_MS = 5000
+
+const clockNote = ({ offsetMs, against }: NonNullable<Status['clock']>): string =>
+  `the clock is ${Math.round(Math.abs(offsetMs) / 1000)} s ${offsetMs > 0 ? 'ahead of' : 'behind'} ${against}`
 
 function firstEnd(status: Status | undefined): string | undefined {
   const own = status?.certificates

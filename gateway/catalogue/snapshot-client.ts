@@ -9,6 +9,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { writeFileAtomically } from '../../runtime/private-file.ts'
 import type { Catalogue } from '../ports.ts'
+import type { ToldTime } from '../trust/clock-check.ts'
 import { indexSnapshot, type IndexedSnapshot } from './view.ts'
 
 export interface SnapshotClient extends Catalogue, AsyncDisposable {
@@ -30,6 +31,8 @@ interface Options {
   readonly pollSeconds: number
   readonly clock: Clock
   readonly logger: Logger
+  /** Called with the time of each answer: the catalogue proves who it is, so its clock is one to go by. */
+  readonly onTime?: (told: ToldTime) => void
 }
 
 const MAX_DESCRIPTION_BYTES = 10 * 1024 * 1024
@@ -83,6 +86,8 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
   }
 
   const ask = async (question = new AbortController()): Promise<void> => {
+    const before = performance.now()
+    const isHeldBack = etag !== undefined
     held = question
     const { statusCode, headers, body } = await request(new URL('/snapshot', anchor.catalogueUrl), {
       dispatcher: agent,
@@ -95,6 +100,11 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
       signal: AbortSignal.any([stop.signal, question.signal]),
     })
     held = undefined
+    options.onTime?.({
+      date: headers.date,
+      against: `the catalogue at ${anchor.catalogueUrl}`,
+      roundTripMs: isHeldBack ? undefined : performance.now() - before,
+    })
     const bytes = await readAtMost(body, LIMITS.snapshotBytes)
     if (statusCode === 304) return
     if (statusCode !== 200) {

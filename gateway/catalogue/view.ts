@@ -1,9 +1,26 @@
 import { formatId, memberOf, readClientId, type ClientId } from '../../protocol/identifiers.ts'
-import type { Snapshot, SnapshotMember, SnapshotService } from '../../protocol/snapshot.ts'
+import type {
+  Snapshot,
+  SnapshotAuthority,
+  SnapshotMember,
+  SnapshotService,
+  SubjectProfile,
+} from '../../protocol/snapshot.ts'
 import { parseCertificate, type Certificate } from '../../pki/certificate.ts'
 import type { CatalogueView, GatewayEntry } from '../catalogue-view.ts'
 
+/** An approved authority as the snapshot has it. */
+export interface ApprovedAuthority {
+  readonly name: string
+  /** Its first certificate, where a path ends. */
+  readonly anchor: Certificate
+  readonly intermediates: readonly Certificate[]
+  readonly subjectProfile?: SubjectProfile
+  /** Whether its OCSP responder repeats nonces. */
+  readonly ocspNonce: 'required' | 'optional'
+}
 export interface IndexedSnapshot extends CatalogueView {
+  readonly authorities: readonly ApprovedAuthority[]
   /** First certificate of each approved authority. */
   readonly anchors: readonly Certificate[]
   readonly intermediates: readonly Certificate[]
@@ -17,7 +34,7 @@ export interface IndexedSnapshot extends CatalogueView {
  * @throws CertificateError, ExchangeError when the catalogue signed something unreadable.
  */
 export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
-  const authorities = snapshot.authorities.map(({ certificates }) => certificates.map(read))
+  const authorities = snapshot.authorities.flatMap(readAuthority)
   const gateways = new Map<string, GatewayEntry>(
     snapshot.gateways.map(({ id, address, certificates, clients }) => [
       id,
@@ -39,8 +56,9 @@ export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
     instance: snapshot.instance,
     issuedAt: new Date(snapshot.issuedAt),
     expiresAt: new Date(snapshot.expiresAt),
-    anchors: authorities.flatMap(([root]) => (root ? [root] : [])),
-    intermediates: authorities.flatMap(([, ...rest]) => rest),
+    authorities,
+    anchors: authorities.map(({ anchor }) => anchor),
+    intermediates: authorities.flatMap(({ intermediates }) => intermediates),
     certificates: [
       ...[...gateways.values()].flatMap((gateway) => [...gateway.certificates.values()]),
       ...[...members.signing.values()].flatMap((certificates) => [...certificates.values()]),
@@ -62,6 +80,15 @@ export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
 }
 
 const read = (base64: string): Certificate => parseCertificate(Buffer.from(base64, 'base64'))
+
+/** None for an authority without a certificate: no path could end at it. */
+function readAuthority(authority: SnapshotAuthority): ApprovedAuthority[] {
+  const { name, subjectProfile, ocspNonce = 'required' } = authority
+  const [anchor, ...intermediates] = authority.certificates.map(read)
+  if (anchor === undefined) return []
+  const profile = subjectProfile === undefined ? {} : { subjectProfile }
+  return [{ name, anchor, intermediates, ...profile, ocspNonce }]
+}
 
 function byThumbprint(certificates: readonly string[]): Map<string, Certificate> {
   return new Map(certificates.map(read).map((certificate) => [certificate.thumbprint, certificate]))

@@ -127,7 +127,8 @@ function originForm(target: string): string {
   return rest === target || rest.startsWith('/') ? rest : `/${rest}`
 }
 
-function shownCertificate(socket: Socket): Buffer | undefined {
+/** DER of the certificate that a caller proved the key of; undefined when it showed none. */
+export function shownCertificate(socket: Socket): Buffer | undefined {
   return socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.raw : undefined
 }
 

@@ -5,16 +5,24 @@ import { parseJws } from '../../protocol/jws.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { parseRequestManifest } from '../../protocol/manifest.ts'
 import type { Logger } from '../../runtime/logger.ts'
+import type { Problem } from '../../protocol/problem.ts'
 import { refuseUnread, serveExchange } from '../exchange.ts'
 import type { Received } from '../exchange-state.ts'
 import type { ServerTls } from '../credentials/tls.ts'
 import type { ProviderGateway } from '../ports.ts'
+import type { CertificateStates } from '../trust/certificate-states.ts'
 import { serveExchanges, serverLimits } from './exchange-server.ts'
+import type { Refusal } from './reply.ts'
+import { answerCertificateStates } from './states-route.ts'
+import { followTlsGeneration } from './tls-generation.ts'
 
 interface Options {
   readonly gw: ProviderGateway
   readonly logger: Logger
   readonly tls: ServerTls
+  readonly states: CertificateStates
+  /** The newest OCSP answer about a certificate of ours, to be stapled (RFC 6066 §8); undefined when none holds. */
+  readonly staple: (certificateDer: Buffer) => Buffer | undefined
   /** Longest time in which a whole request must arrive. */
   readonly requestMs: number
   readonly idleMs: number
@@ -23,7 +31,7 @@ interface Options {
 
 /** The port for other gateways: mTLS 1.3, a signed request in, a signed answer out (§6). */
 export function createPeerServer(options: Options): Server {
-  const { gw, logger, tls, requestMs, idleMs, maxConnections } = options
+  const { gw, logger, tls, states, requestMs, idleMs, maxConnections } = options
   const { cert, key } = tls.current
   const versions = { minVersion: 'TLSv1.3' } as const
   const server = createServer({
@@ -32,7 +40,11 @@ export function createPeerServer(options: Options): Server {
     requestCert: true,
     rejectUnauthorized: false, // authenticate-peer decides, and says why
   })
+  followTlsGeneration(server, { cert })
   tls.follow(server, versions)
+  server.on('OCSPRequest', (certificate: Buffer, _issuer: Buffer, answer: AnswerStaple) =>
+    answer(null, options.staple(certificate) ?? null),
+  )
   server.on('tlsClientError', (error) =>
     logger.info({ err: error.message }, 'TLS handshake failed'),
   )
@@ -42,19 +54,24 @@ export function createPeerServer(options: Options): Server {
     logger,
     idleMs,
     maxConnections,
+    answerLocally: (request, response) =>
+      answerCertificateStates(request, response, { gw, states, refusal, logger }),
     run: async (incoming, request) => {
       const received = { ...incoming, ...claims(request) }
       const { answer, responseJws } = await serveExchange(received, gw)
       return { answer, added: [[MANIFEST_HEADER, responseJws]] }
     },
-    refusal: (problem) => ({
-      status: problem.status,
-      headers: {},
-      contentType: 'application/problem+json',
-      body: JSON.stringify(problem),
-    }),
+    refusal,
     recordUnread: (exchangeId, error) => refuseUnread(exchangeId, error, 'provider', gw),
   })
+}
+
+type AnswerStaple = (error: Error | null, ocsp: Buffer | null) => void
+
+function refusal(problem: Problem): Refusal {
+  const { status } = problem
+  const body = JSON.stringify(problem)
+  return { status, headers: {}, contentType: 'application/problem+json', body }
 }
 
 /** What the caller says of the exchange. Unverified: authenticate-peer decides what it is worth. */

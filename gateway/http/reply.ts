@@ -76,6 +76,7 @@ export async function sendRefusal(
     response.destroy()
     return
   }
+  if (!request.complete) response.shouldKeepAlive = true // see drain
   const bytes = Buffer.from(refusal.body, 'utf8')
   response.writeHead(refusal.status, {
     ...refusal.headers,

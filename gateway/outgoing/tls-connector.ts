@@ -1,4 +1,4 @@
-import { checkServerIdentity, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
+import { checkServerIdentity, TLSSocket, type DetailedPeerCertificate } from 'node:tls'
 import { buildConnector } from 'undici'
 import { ExchangeError } from '../../protocol/errors.ts'
 import { parseCertificate, type Certificate } from '../../pki/certificate.ts'
@@ -9,6 +9,8 @@ interface TlsOptions {
   readonly certificate?: string
   readonly privateKey?: string
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  /** Asks the server for the OCSP answer about its certificate (RFC 6066 §8). */
+  readonly asksStaple?: boolean
   /** Judges what the other side shows; throws to refuse. */
   readonly verify: (shown: Shown) => Promise<void>
 }
@@ -19,6 +21,8 @@ export interface Shown {
   readonly intermediates: Certificate[]
   /** Why the certificate is not one of the host that was called; undefined when it is. */
   readonly hostFault: string | undefined
+  /** The OCSP answer that came in the handshake, unverified. */
+  readonly stapled: Buffer | undefined
   readonly socket: TLSSocket
 }
 
@@ -31,14 +35,16 @@ export function tlsConnector(options: TlsOptions): buildConnector.connector {
     timeout: options.connectMs,
     minVersion: options.minVersion ?? 'TLSv1.3',
     rejectUnauthorized: false, // decided below, before a byte is sent
+    requestOCSP: options.asksStaple === true,
     maxCachedSessions: 0, // a resumed session would not show its certificate again
     ...(options.certificate === undefined ? {} : { cert: options.certificate }),
     ...(options.privateKey === undefined ? {} : { key: options.privateKey }),
   })
   return (target, callback) => {
-    connect(target, (error, socket) => {
+    let stapled: Buffer | undefined
+    const opening: unknown = connect(target, (error, socket) => {
       if (error) return callback(error, null)
-      checkPeer(socket as TLSSocket, target.hostname, options.verify).then(
+      checkPeer(socket as TLSSocket, { ...target, stapled }, options.verify).then(
         () => callback(null, socket),
         (refusal: unknown) => {
           socket.destroy()
@@ -46,12 +52,16 @@ export function tlsConnector(options: TlsOptions): buildConnector.connector {
         },
       )
     })
+    // undici returns the socket, which its type leaves out; nobody else can hear what came in the handshake.
+    if (opening instanceof TLSSocket) {
+      opening.once('OCSPResponse', (response: Buffer | null) => (stapled = response ?? undefined))
+    }
   }
 }
 
 async function checkPeer(
   socket: TLSSocket,
-  hostname: string,
+  { hostname, stapled }: { hostname: string; stapled: Buffer | undefined },
   verify: TlsOptions['verify'],
 ): Promise<void> {
   let shown: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true)
@@ -68,7 +78,7 @@ async function checkPeer(
     throw new ExchangeError('certificate.untrusted', 'the certificate cannot be read', { cause })
   }
   const [certificate, ...intermediates] = chain
-  if (certificate) await verify({ certificate, intermediates, hostFault, socket })
+  if (certificate) await verify({ certificate, intermediates, hostFault, stapled, socket })
 }
 
 const MAX_CHAIN = 6

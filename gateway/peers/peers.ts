@@ -1,139 +1,92 @@
-import type { TLSSocket } from 'node:tls'
-import { Pool } from 'undici'
 import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
 import { MANIFEST_HEADER } from '../../protocol/headers.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { fromProblem } from '../../protocol/problem.ts'
-import type { Certificate } from '../../pki/certificate.ts'
-import type { Clock } from '../../runtime/clock.ts'
 import { readAtMost } from '../../runtime/http-body.ts'
 import type { Reply } from '../exchange-state.ts'
 import type { GatewayEntry } from '../catalogue-view.ts'
 import type { OwnTls } from '../credentials/tls.ts'
-import type { OutgoingRequest, Peers, Trust } from '../ports.ts'
+import type { OutgoingRequest, Peers } from '../ports.ts'
 import {
   httpFailure,
   sendOver,
   type HttpFailure,
   type SlottedPool,
 } from '../outgoing/http-request.ts'
-import { createSlots } from '../outgoing/slots.ts'
-import { tlsConnector } from '../outgoing/tls-connector.ts'
+import type { Handover } from './handover.ts'
+import { endBadConnections, openPool, retirePool, usePool } from './pool.ts'
+import type { PeerPool, PoolOptions } from './pool.ts'
 
-interface Options {
+interface Options extends PoolOptions {
   /** What we show now: each new certificate gets connections of its own. */
   readonly own: () => OwnTls
-  readonly trust: Trust
-  readonly clock: Clock
-  readonly connectMs: number
-  /** Longest wait for the head of an answer. */
-  readonly answerMs: number
-  readonly idleMs: number
-  readonly connections: number
-}
-interface PeerPool extends SlottedPool {
-  /** Open connections, and the certificate that each was made with. */
-  readonly open: Map<TLSSocket, Certificate>
-  /** Exchanges under way. */
-  uses: number
-  usedAt: number
+  /** Hands certificate states over; without it each side asks the responder. */
+  readonly handover?: Handover
 }
 
 /** A pool that nobody used for so long belongs to an address or certificates that are gone. */
 const UNUSED_MS = 120_000
+const TICK_MS = 1000
 
 /** Connections to other gateways: mTLS 1.3, kept open, pinned to the snapshot's certificates. */
 export function createPeers(options: Options): Peers & AsyncDisposable {
+  const { handover } = options
   const pools = new Map<string, PeerPool>()
+  /** With exchanges under way. */
+  const retired = new Set<PeerPool>()
 
+  // A gateway whose registration changed is another one, with connections of its own; so are we.
+  const keyOf = ({ id, address, certificates }: GatewayEntry, shown: string): string =>
+    [id, address, shown, ...certificates.keys()].join(' ')
   const poolOf = (gateway: GatewayEntry): PeerPool => {
     const own = options.own()
-    // A gateway whose registration changed is another one, with connections of its own; so are we.
-    const parts = [gateway.id, gateway.address, own.thumbprint, ...gateway.certificates.keys()]
-    const key = parts.join(' ')
+    const key = keyOf(gateway, own.thumbprint)
     const pool = pools.get(key) ?? openPool(gateway, own, options)
     pools.set(key, pool)
     return pool
   }
+  const retire = (peer: PeerPool): void => {
+    const key = keyOf(peer.gateway, peer.shown)
+    if (pools.get(key) === peer) pools.delete(key)
+    retired.add(peer)
+    retirePool(peer, () => retired.delete(peer))
+  }
   const sweep = setInterval(() => {
-    for (const [key, { pool, uses, usedAt }] of pools) {
-      if (uses > 0 || performance.now() - usedAt < UNUSED_MS) continue
-      pools.delete(key)
-      void pool.close()
+    for (const peer of pools.values()) {
+      const unused = peer.uses === 0 && performance.now() - peer.usedAt >= UNUSED_MS
+      if (unused || peer.shown !== options.own().thumbprint) retire(peer)
+      else handover?.keep(peer)
     }
-  }, UNUSED_MS)
+  }, TICK_MS)
   sweep.unref()
+
+  /** A pool whose connections are good, held until `scope` is disposed. */
+  const goodPool = async (
+    gateway: GatewayEntry,
+    scope: AsyncDisposableStack,
+  ): Promise<PeerPool> => {
+    const peer = poolOf(gateway)
+    usePool(peer, scope)
+    if ((await endBadConnections(peer, options)) === 'good' && !peer.onClosed) return peer
+    retire(peer)
+    const next = poolOf(gateway)
+    usePool(next, scope)
+    return next
+  }
 
   return {
     send: async (gateway, message) => {
-      const peer = poolOf(gateway)
-      peer.uses += 1
-      message.scope.defer(() => {
-        peer.uses -= 1
-        peer.usedAt = performance.now()
+      const peer = await goodPool(gateway, message.scope)
+      await handover?.before(peer).catch((error: unknown) => {
+        throw translate(error, gateway)
       })
-      await endBadConnections(peer, options)
       return dispatch(peer, gateway, message)
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(sweep)
-      await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()))
+      await Promise.all([...pools.values(), ...retired].map(({ pool }) => pool.destroy()))
     },
   }
-}
-
-const BAD = new Set<ErrorCode>([
-  'certificate.expired',
-  'certificate.revoked',
-  'certificate.untrusted',
-])
-
-/** A certificate is good for each exchange anew: a connection whose certificate is not any more ends. */
-async function endBadConnections({ open }: PeerPool, { trust, clock }: Options): Promise<void> {
-  for (const certificate of new Set(open.values())) {
-    try {
-      await trust.verify(certificate, 'authentication', clock())
-    } catch (error) {
-      // What cannot be known for now ends no exchange that is under way.
-      const isBad = error instanceof ExchangeError && BAD.has(error.code)
-      if (!isBad) throw error
-      // Told by the next connection, if that shows the same.
-      for (const [socket, shown] of open) if (shown === certificate) socket.destroy()
-    }
-  }
-}
-
-function openPool(gateway: GatewayEntry, own: OwnTls, options: Options): PeerPool {
-  const open: PeerPool['open'] = new Map()
-  const pool = new Pool(gateway.address, {
-    connections: options.connections,
-    pipelining: 1,
-    headersTimeout: options.answerMs,
-    bodyTimeout: options.idleMs,
-    keepAliveTimeout: 30_000,
-    maxHeaderSize: LIMITS.wireHeaderBytes,
-    allowH2: false,
-    connect: tlsConnector({
-      connectMs: options.connectMs,
-      certificate: own.cert,
-      privateKey: own.key,
-      // The snapshot says which certificate; no name in it matters (protocol/README.md §6.2).
-      verify: async ({ certificate, socket }) => {
-        await options.trust.verify(certificate, 'authentication', options.clock())
-        if (!gateway.certificates.has(certificate.thumbprint)) {
-          throw new ExchangeError(
-            'provider.certificate-unregistered',
-            `the certificate ${certificate.subject} at ${gateway.address} is not registered for ${gateway.id}`,
-          )
-        }
-        if (socket.destroyed) return
-        open.set(socket, certificate)
-        socket.once('close', () => open.delete(socket))
-      },
-    }),
-  })
-  const slots = createSlots(options.connections, options.connectMs)
-  return { pool, slots, open, uses: 0, usedAt: performance.now() }
 }
 
 async function dispatch(

@@ -1,7 +1,7 @@
 import { Pool } from 'undici'
 import { ExchangeError, refusedAs, type ErrorCode } from '../../protocol/errors.ts'
 import { headerBlock } from '../../protocol/header-block.ts'
-import { parseCertificates } from '../../pki/certificate.ts'
+import { parseCertificates, type Certificate } from '../../pki/certificate.ts'
 import { verifyPath } from '../../pki/path.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Connection } from '../access/settings.ts'
@@ -132,15 +132,49 @@ function openPool(
 
 /** A service's certificate is one of its host, from the authorities named for it or the instance's. */
 function verifier(
-  { caCertificates }: Connection,
+  connection: Connection,
   { trust, clock }: Options,
 ): Parameters<typeof tlsConnector>[0]['verify'] {
+  const { caCertificates } = connection
   const anchors = caCertificates === undefined ? undefined : parseCertificates(caCertificates)
   return async ({ certificate, intermediates, hostFault }) => {
-    if (anchors === undefined) await trust.verify(certificate, 'server', clock())
-    else verifyPath(certificate, { anchors, intermediates, at: clock(), purpose: 'server' })
-    if (hostFault !== undefined) throw new ExchangeError('certificate.untrusted', hostFault)
+    try {
+      if (anchors === undefined) await trust.verify(certificate, 'server', clock())
+      else verifyPath(certificate, { anchors, intermediates, at: clock(), purpose: 'server' })
+    } catch (error) {
+      throw unvouched(error, certificate, connection)
+    }
+    if (hostFault !== undefined) throw otherHost(hostFault, certificate, connection)
   }
+}
+
+/** Nobody this gateway knows issued it: told apart from one that is over, revoked or of another host. */
+function unvouched(
+  error: unknown,
+  { subject, issuer }: Certificate,
+  { service, url, caCertificates }: Connection,
+): unknown {
+  if (!(error instanceof ExchangeError) || !UNVOUCHED.has(error.code)) return error
+  const known = caCertificates === undefined ? 'no approved authority' : 'no authority given for it'
+  return new ExchangeError(
+    'service.certificate-unknown',
+    `${service} at ${new URL(url).host} shows a certificate of ${subject}, issued by ${issuer}, for which ${known} vouches (${error.message}): spean service connect ${service} ${url} --ca FILE names one`,
+    { cause: error },
+  )
+}
+
+const UNVOUCHED = new Set<ErrorCode>(['certificate.untrusted', 'certificate.issuer-missing'])
+
+function otherHost(
+  fault: string,
+  { subject }: Certificate,
+  { service, url }: Connection,
+): ExchangeError {
+  const { host } = new URL(url)
+  return new ExchangeError(
+    'certificate.untrusted',
+    `${service} at ${host} shows a certificate of another host, ${subject}: ${fault}; the service needs one that names ${host}, or the connection another URL`,
+  )
 }
 
 const FAILURES = {

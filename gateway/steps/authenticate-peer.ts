@@ -8,13 +8,14 @@ import { shownCertificate } from './shown-certificate.ts'
  * (protocol/README.md §6.3). The TLS handshake proved the key and nothing else, so that a refusal can
  * say what is wrong.
  *
- * @throws ExchangeError `peer.certificate-missing`, `peer.certificate-unregistered`, `certificate.*`,
- *   `catalogue.*`.
+ * @throws ExchangeError `gateway.clock-off`, `peer.certificate-missing`, `peer.certificate-unregistered`,
+ *   `certificate.*`, `catalogue.*`.
  */
 export async function authenticatePeer(
   received: Received,
-  { catalogue, trust }: ProviderGateway,
+  { clockCheck, catalogue, trust }: ProviderGateway,
 ): Promise<Authenticated> {
+  clockCheck.verify()
   const certificate = shownCertificate(received, 'peer.certificate-missing')
   const { receivedAt } = received
   const view = catalogue.current(receivedAt)

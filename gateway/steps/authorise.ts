@@ -28,13 +28,11 @@ export function authorise(
   }
   // An answer that nobody would believe is not worth the call.
   const member = memberOf(provider)
-  if (!signer.holdsKeyOf(member)) {
-    throw new ExchangeError(
-      'provider.signer-missing',
-      `gateway ${formatId(id)} has no signing key of ${member}`,
-    )
+  if (!signer.isSignerOf(member)) {
+    const detail = `gateway ${formatId(id)} holds no signing key of ${member}`
+    throw new ExchangeError('provider.signer-missing', detail)
   }
-  signer.verifySuitable(member, catalogue, clock())
+  signer.verifyCanSign(member, catalogue, clock())
   if (isMetadataService(code)) return { ...fresh, grant: undefined }
   const service = formatId(target.service)
   if (catalogue.service(target.service) === undefined) {

@@ -9,12 +9,13 @@ import { shownCertificate } from './shown-certificate.ts'
  * served by this gateway, and, over TLS, shown by a certificate registered for it. Over plain HTTP
  * the name is believed; only a sandbox, or a network that is the gateway's own, opens that port.
  *
- * @throws ExchangeError `client.*`, `certificate.*`, `catalogue.*`.
+ * @throws ExchangeError `gateway.clock-off`, `client.*`, `certificate.*`, `catalogue.*`.
  */
 export async function identifyClient(
   read: Read,
-  { id, catalogue, trust, informationSystems }: ClientGateway,
+  { id, clockCheck, catalogue, trust, informationSystems }: ClientGateway,
 ): Promise<Identified> {
+  clockCheck.verify()
   const { client } = read.call
   const name = formatId(client)
   const view = catalogue.current(read.receivedAt)

@@ -9,12 +9,14 @@ import type { ClientGateway } from '../ports.ts'
 /**
  * Makes and signs the request's manifest in the name of the client's member (protocol/README.md §5).
  *
- * @throws ExchangeError `client.not-served` without a key of that member, `gateway.certificate-inactive`
- *   and `gateway.certificate-unsuitable` without a certificate that may be used, `request.headers-too-large`.
+ * What others would refuse for the certificate of its signer, or of this gateway, is not sent.
+ *
+ * @throws ExchangeError `client.not-served` without a key of that member, `gateway.certificate-inactive`,
+ *   `gateway.certificate-unsuitable`, `request.headers-too-large`.
  */
 export async function signRequest(
   complete: Complete,
-  { id, signer, clock }: ClientGateway,
+  { id, signer, authentication, clock }: ClientGateway,
 ): Promise<RequestSigned> {
   const { catalogue } = complete
   const { userId, issue, representedParty, purpose } = complete.call
@@ -37,7 +39,11 @@ export async function signRequest(
     ...(representedParty === undefined ? {} : { representedParty }),
     ...(purpose === undefined ? {} : { purpose }),
   }
-  const requestJws = await signer.sign(memberOf(complete.client), request, catalogue, clock())
+  const now = clock()
+  authentication.verifyActive(catalogue, now)
+  const member = memberOf(complete.client)
+  signer.verifyCanSign(member, catalogue, now)
+  const requestJws = await signer.sign(member, request, catalogue, now)
   if (requestJws.length > LIMITS.manifestBytes) {
     throw new ExchangeError(
       'request.headers-too-large',

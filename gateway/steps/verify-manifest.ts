@@ -4,7 +4,7 @@ import { parseJws, verifyJws } from '../../protocol/jws.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { claimedSnapshot } from '../../protocol/manifest.ts'
 import type { CatalogueView } from '../catalogue-view.ts'
-import type { Catalogue, Trust } from '../ports.ts'
+import type { Catalogue, ClockCheck, Trust } from '../ports.ts'
 
 export interface Expected {
   /** The member that must have signed; undefined: whoever the signature names. */
@@ -12,6 +12,9 @@ export interface Expected {
   readonly view: CatalogueView
   readonly catalogue: Catalogue
   readonly trust: Trust
+  readonly clockCheck: ClockCheck
+  /** The gateway that sent the message. */
+  readonly sender: string
   /** Time of receipt. The certificate must have been good then, whatever it is by now. */
   readonly at: Date
 }
@@ -25,8 +28,9 @@ export interface Expected {
  */
 export async function verifyManifest(
   rawHeaders: readonly string[],
-  { member, view, catalogue, trust, at }: Expected,
+  expected: Expected,
 ): Promise<{ jws: string; signer: string; payload: Buffer }> {
+  const { member, view, catalogue, trust, at } = expected
   const jws = manifestHeader(rawHeaders)
   const parsed = parseJws(jws)
   const { kid: signer, iat, 'x5t#S256': thumbprint } = parsed.header
@@ -47,14 +51,22 @@ export async function verifyManifest(
   }
   verifyJws(parsed, certificate.publicKey)
   await trust.verify(certificate, 'signing', at)
-  const ageSeconds = at.getTime() / 1000 - iat
-  if (Math.abs(ageSeconds) > LIMITS.signatureAgeSeconds) {
-    throw new ExchangeError(
-      'manifest.time-invalid',
-      `signed at ${new Date(iat * 1000).toISOString()}, received at ${at.toISOString()}`,
-    )
-  }
+  verifyTime(iat, expected)
   return { jws, signer, payload: parsed.payload }
+}
+
+function verifyTime(iat: number, { at, sender, clockCheck }: Expected): void {
+  const ageSeconds = Math.round(at.getTime() / 1000 - iat)
+  if (Math.abs(ageSeconds) <= LIMITS.signatureAgeSeconds) return
+  const signedAt = new Date(iat * 1000).toISOString()
+  const whose =
+    ageSeconds < 0
+      ? `${-ageSeconds} s in the future: the clock of gateway ${sender} is ahead`
+      : `${ageSeconds} s ago: the clock of gateway ${sender} is behind, or the message was held up`
+  throw new ExchangeError(
+    'manifest.time-invalid',
+    `the message was signed at ${signedAt} and received at ${at.toISOString()}, so ${whose}; ${clockCheck.words()}`,
+  )
 }
 
 /**

@@ -25,7 +25,7 @@ import { verifyManifest } from './verify-manifest.ts'
  */
 export async function verifyResponse(
   replied: Replied,
-  { trust, catalogue, bodies, clock }: ClientGateway,
+  { trust, clockCheck, catalogue, bodies, clock }: ClientGateway,
 ): Promise<ResponseVerified> {
   const { reply, scope } = replied
   const headers = refusedAs('provider.answer-invalid', undefined, () =>
@@ -36,6 +36,8 @@ export async function verifyResponse(
     view: replied.catalogue,
     catalogue,
     trust,
+    clockCheck,
+    sender: replied.peer.id,
     at: clock(),
   })
   const response = parseResponseManifest(payload)

@@ -21,7 +21,7 @@ import { verifyManifest } from './verify-manifest.ts'
  */
 export async function verifySignature(
   state: Authenticated,
-  { trust, catalogue }: ProviderGateway,
+  { trust, clockCheck, catalogue }: ProviderGateway,
 ): Promise<Verified> {
   const { peer, rawHeaders, receivedAt } = state
   const { jws, signer, payload } = await verifyManifest(rawHeaders, {
@@ -29,6 +29,8 @@ export async function verifySignature(
     view: state.catalogue,
     catalogue,
     trust,
+    clockCheck,
+    sender: peer.id,
     at: receivedAt,
   })
   const request = parseRequestManifest(payload)

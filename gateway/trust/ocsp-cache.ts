@@ -1,122 +1,173 @@
-import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { Agent, request } from 'undici'
-import { ExchangeError } from '../../protocol/errors.ts'
 import type { Certificate } from '../../pki/certificate.ts'
-import { createOcspRequest } from '../../pki/ocsp-request.ts'
 import { verifyOcspResponse } from '../../pki/ocsp-verify.ts'
 import type { Clock } from '../../runtime/clock.ts'
-import { readAtMost } from '../../runtime/http-body.ts'
 import type { Logger } from '../../runtime/logger.ts'
-import { writeFileAtomically } from '../../runtime/private-file.ts'
-
-type State = ReturnType<typeof verifyOcspResponse>
+import { createAnswerFiles } from './answer-files.ts'
+import {
+  isOutdone,
+  revokedError,
+  staleError,
+  unknownError,
+  usableUntil,
+  type Answer,
+  type OcspQuestion,
+  type OcspSource,
+  type StatePolicy,
+} from './known-state.ts'
+import { createOcspClient } from './ocsp-client.ts'
+import { announce, type Outage } from './outage-notices.ts'
 
 interface Followed {
   readonly certificate: Certificate
-  readonly issuer: Certificate
-  state?: State
-  /** When `state` was fetched. */
+  /** As the newest snapshot has it. */
+  question: OcspQuestion
+  /** Of this gateway: its answers are fetched ahead, to be handed over. */
+  own: boolean
+  answer?: Answer
+  /** When the responder itself last answered. */
   fetchedAt?: Date
+  /** Why it did not answer since then, and when that was found. */
   fault?: string
   faultAt?: Date
+  outage?: Outage
   fetching?: Promise<void>
-  /** When an exchange last needed it. */
+  /** When an exchange last needed it, and when anybody last had to do with it. */
   askedAt?: Date
+  seenAt: Date
 }
 export interface OcspHealth {
   readonly subject: string
+  readonly thumbprint: string
+  readonly own: boolean
   readonly status: 'good' | 'revoked' | 'unknown'
+  readonly source: OcspSource | undefined
+  /** When its authority said so (`thisUpdate`), and how long ago that is. */
+  readonly heardAt: Date | undefined
+  readonly ageSeconds: number | undefined
   readonly fetchedAt: Date | undefined
   readonly nextUpdate: Date | undefined
+  /** Until when the answer counts, should there be no other. */
+  readonly usableUntil: Date | undefined
+  readonly responder: string | undefined
   readonly fault: string | undefined
 }
 
-/** Revocation states of certificates, learnt before anybody waits for them (RFC 6960). */
+/** Revocation states of certificates, learnt before anybody waits for them (RFC 6960, protocol/README.md §6.5). */
 export interface OcspCache extends AsyncDisposable {
   /**
-   * Checks that `certificate` is not revoked. Only the first check of a certificate waits.
+   * Checks that a certificate is not revoked. Waits for the responder only when there is no answer that is
+   * young enough, and the responder is not known to be away.
    *
-   * @throws ExchangeError `certificate.revoked`; `certificate.status-unknown` when the answer at hand
-   *   has passed its `nextUpdate` and no new one can be got.
+   * @throws ExchangeError `certificate.revoked`; `certificate.status-stale` when the last answer is older
+   *   than an outage may last; `certificate.status-unknown` when there never was one.
    */
-  check(certificate: Certificate, issuer: Certificate, at: Date): Promise<void>
-  /** Keeps the states of these certificates fresh from now on. */
-  follow(pairs: readonly { certificate: Certificate; issuer: Certificate }[]): void
-  /** Since when a certificate is revoked, as far as is known without asking. */
-  revokedAt(certificate: Certificate): Date | undefined
+  check(question: OcspQuestion, at: Date): Promise<void>
+  /** Keeps the states of these certificates, this gateway's own, fresh ahead of all need. */
+  follow(own: readonly OcspQuestion[]): void
+  /**
+   * Takes an answer that a certificate's owner handed over, unless a newer one is at hand.
+   *
+   * @returns its `thisUpdate`.
+   * @throws ExchangeError `certificate.status-unknown` when it is no verifiable answer that holds now.
+   */
+  take(der: Buffer, question: OcspQuestion, source: 'owner' | 'stapled'): Date
+  /** The newest answer about a certificate; undefined without one that holds by its own `nextUpdate`. */
+  answer(thumbprint: string): Answer | undefined
+  /** What is known of a revocation, without asking anybody. */
+  revocation(thumbprint: string): Answer['state'] | undefined
   health(): OcspHealth[]
 }
 
 const TICK_MS = 1000
-const ANSWER_MS = 5000
 /** After a failure a responder is left alone this long, however many exchanges ask. */
 const RETRY_MS = 2000
-const MAX_ANSWER_BYTES = 65_536
 const MAX_PARALLEL = 4
-const NONCE_BYTES = 32 // RFC 9654 §2.1
-/** A certificate that left the snapshot, and that nobody asked for since, is followed no longer. */
+const MAX_WRITES = 16
+/** What an exchange needed so lately is kept fresh, so that the next one does not wait. */
+const LATELY_MS = 3_600_000
+/** What nobody asked for since is followed no longer. */
 const FORGET_MS = 24 * 3_600_000
+/** How far the clocks of responder and gateway may differ, as in verifyOcspResponse. */
+const TOLERANCE_MS = 5 * 60_000
 
-export function openOcspCache(options: {
+interface Options extends StatePolicy {
   /** Folder in which answers survive a restart. */
   readonly dir: string
-  /** An answer older than this is fetched anew, ahead of its `nextUpdate`: so revocations are seen. */
-  readonly refreshSeconds: number
   readonly clock: Clock
   readonly logger: Logger
-}): OcspCache {
-  const { dir, clock, logger } = options
-  const agent = new Agent({ connect: { timeout: ANSWER_MS } })
+}
+
+export function openOcspCache(options: Options): OcspCache {
+  const { clock, logger } = options
+  const refreshMs = options.refreshSeconds * 1000
+  const client = createOcspClient(clock)
+  const files = createAnswerFiles(options.dir, options.outageMinutes * 60_000)
   const followed = new Map<string, Followed>()
   let closed = false
-  const keptFile = ({ certificate }: Followed): string => `${dir}/${certificate.thumbprint}.der`
 
-  const entryFor = (certificate: Certificate, issuer: Certificate): Followed => {
-    const known = followed.get(certificate.thumbprint)
-    if (known) return known
-    const entry: Followed = { certificate, issuer }
-    followed.set(certificate.thumbprint, entry)
-    try {
-      const der = readFileSync(keptFile(entry))
-      entry.state = verifyOcspResponse(der, { certificate, issuer, at: clock() })
-      entry.fetchedAt = entry.state.thisUpdate
-    } catch {
-      // None kept, or one that is over: it is fetched.
+  const entryFor = (question: OcspQuestion): Followed => {
+    const { thumbprint } = question.certificate
+    const known = followed.get(thumbprint)
+    if (known) {
+      known.question = question
+      return known
     }
+    const answer = files.read(question, clock())
+    const entry: Followed = {
+      certificate: question.certificate,
+      question,
+      own: false,
+      seenAt: clock(),
+      ...(answer ? { answer } : {}),
+    }
+    followed.set(thumbprint, entry)
     return entry
   }
 
+  const learn = (entry: Followed, answer: Answer): void => {
+    if (isOutdone(answer.state, entry.answer?.state)) return
+    entry.answer = answer
+    files.keep(entry.certificate.thumbprint, answer.der)
+  }
+  const recover = (entry: Followed): void => {
+    delete entry.fault
+    delete entry.outage
+  }
+
   const fetchNow = (entry: Followed): Promise<void> => {
-    entry.fetching ??= fetchState(entry, agent, clock)
-      .then(({ der, state }) => {
+    entry.fetching ??= client
+      .ask(entry.question)
+      .then((answer) => {
         entry.fetchedAt = clock()
-        delete entry.fault
-        if (isOutdone(state, entry.state)) return
-        entry.state = state
-        writeFileAtomically(keptFile(entry), der)
+        recover(entry)
+        learn(entry, answer)
       })
       .catch((error: unknown) => {
-        const text = error instanceof Error ? error.message : String(error)
-        if (entry.fault === undefined && !closed) {
-          logger.warn({ subject: entry.certificate.subject, err: error }, 'no OCSP answer')
-        }
-        entry.fault = text
+        if (closed) return
+        const { subject, ocspUrls } = entry.certificate
+        const line = { subject, responder: ocspUrls[0], err: error }
+        if (entry.fault === undefined) logger.warn(line, 'no OCSP answer')
+        entry.fault = error instanceof Error ? error.message : String(error)
         entry.faultAt = clock()
+        entry.outage ??= { since: entry.faultAt, told: 0 }
       })
       .finally(() => delete entry.fetching)
     return entry.fetching
   }
 
+  /** How long ago this was known to be the state: by the responder's word now, or by the answer's own time. */
+  const ageOf = ({ answer, fetchedAt }: Followed, at: Date): number =>
+    Math.min(since(answer?.state.thisUpdate, at), since(answer && fetchedAt, at))
+  const isResting = ({ fault, faultAt }: Followed, at: Date): boolean =>
+    fault !== undefined && Math.abs(at.getTime() - (faultAt?.getTime() ?? 0)) < RETRY_MS
+  /** Ahead of need: what is ours first, so that our peers have it before they would ask. */
   const isDue = (entry: Followed, at: Date): boolean => {
-    // Times in the future are of a clock that was off: they count for nothing.
-    const since = (time: Date | undefined): number => {
-      const age = time ? at.getTime() - time.getTime() : Infinity
-      return age < 0 ? Infinity : age
-    }
-    if (entry.fault !== undefined && since(entry.faultAt) < RETRY_MS) return false
-    return since(entry.fetchedAt) >= options.refreshSeconds * 1000
+    const kept = entry.own || since(entry.askedAt, at) < LATELY_MS
+    const after = refreshMs * (entry.own ? 1 / 2 : 3 / 4)
+    return kept && !isFinal(entry) && !isResting(entry, at) && ageOf(entry, at) >= after
   }
+  const isUsable = ({ answer }: Followed, at: Date): boolean =>
+    answer !== undefined && usableUntil(answer.state, options) > at
 
   // The longest unheard first: with many certificates and one slow responder none is left out.
   const fetchDue = (): void => {
@@ -129,102 +180,108 @@ export function openOcspCache(options: {
       .sort((a, b) => heard(a) - heard(b))
     for (const entry of due.slice(0, Math.max(0, free))) void fetchNow(entry).then(fetchDue)
   }
-  const timer = setInterval(fetchDue, TICK_MS)
+  const write = (most: number): void => {
+    try {
+      files.write(most)
+    } catch (error) {
+      logger.warn({ err: error }, 'an OCSP answer could not be kept')
+    }
+  }
+  const tick = (): void => {
+    fetchDue()
+    write(MAX_WRITES)
+    const now = clock()
+    for (const [thumbprint, { certificate, own, seenAt, answer, outage, fault }] of followed) {
+      if (outage && answer) {
+        const heardAt = answer.state.thisUpdate
+        const until = usableUntil(answer.state, options)
+        announce(outage, { certificate, heardAt, usableUntil: until, fault }, now, logger)
+      }
+      if (own || since(seenAt, now) < FORGET_MS) continue
+      followed.delete(thumbprint)
+      if (certificate.notAfter < now) files.forget(thumbprint)
+    }
+  }
+  const timer = setInterval(tick, TICK_MS)
 
   return {
-    check: async (certificate, issuer, at) => {
-      const entry = entryFor(certificate, issuer)
-      entry.askedAt = at
-      const usable = (): boolean => entry.state !== undefined && entry.state.nextUpdate > at
-      if (!usable() && (entry.fetching !== undefined || isDue(entry, at) || !entry.fault)) {
+    check: async (question, at) => {
+      const entry = entryFor(question)
+      entry.askedAt = entry.seenAt = at
+      // With a last good answer in hand, one exchange finds out that the responder is away; not every one.
+      const waits = !isUsable(entry, at) || entry.fault === undefined
+      if (waits && !isFinal(entry) && ageOf(entry, at) >= refreshMs && !isResting(entry, at))
         await fetchNow(entry)
+      const known = entry.answer?.state
+      if (known === undefined) throw unknownError(question, options, entry.fault)
+      if (known.status === 'revoked') throw revokedError(question.certificate, known)
+      if (!isUsable(entry, at)) {
+        throw staleError(question, known, options, { at, fault: entry.fault })
       }
-      const { state } = entry
-      if (state?.status === 'revoked') throw revoked(certificate, state)
-      if (!usable()) throw unknownState(entry)
     },
-    follow: (pairs) => {
-      const current = new Set(pairs.map(({ certificate }) => certificate.thumbprint))
-      for (const [thumbprint, { certificate, askedAt }] of followed) {
-        const idle = clock().getTime() - (askedAt?.getTime() ?? 0) > FORGET_MS
-        const over = certificate.notAfter < clock()
-        if (over || (idle && !current.has(thumbprint))) followed.delete(thumbprint)
-      }
-      for (const { certificate, issuer } of pairs) entryFor(certificate, issuer)
+    follow: (own) => {
+      const current = new Set(own.map(({ certificate }) => certificate.thumbprint))
+      for (const [thumbprint, entry] of followed) entry.own &&= current.has(thumbprint)
+      for (const question of own) entryFor(question).own = true
+      fetchDue()
     },
-    revokedAt: ({ thumbprint }) => {
-      const state = followed.get(thumbprint)?.state
-      return state?.status === 'revoked' ? (state.revokedAt ?? state.thisUpdate) : undefined
+    take: (der, question, source) => {
+      const entry = entryFor(question)
+      entry.seenAt = clock()
+      if (entry.answer?.der.equals(der)) return entry.answer.state.thisUpdate
+      const { certificate, issuer } = question
+      const state = verifyOcspResponse(der, { certificate, issuer, at: clock() })
+      learn(entry, { der, state, source })
+      if (ageOf(entry, clock()) < refreshMs) recover(entry)
+      return state.thisUpdate
     },
-    health: () =>
-      [...followed.values()].map(({ certificate, state, fetchedAt, fault }) => ({
-        subject: certificate.subject,
-        status: state?.status ?? 'unknown',
-        fetchedAt,
-        nextUpdate: state?.nextUpdate,
-        fault,
-      })),
+    answer: (thumbprint) => {
+      const answer = followed.get(thumbprint)?.answer
+      return answer && answer.state.nextUpdate > clock() ? answer : undefined
+    },
+    revocation: (thumbprint) => {
+      const state = followed.get(thumbprint)?.answer?.state
+      return state?.status === 'revoked' ? state : undefined
+    },
+    health: () => [...followed.values()].map((entry) => healthOf(entry, options, clock())),
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer)
       closed = true
-      await agent.destroy()
+      await client[Symbol.asyncDispose]()
       for (const entry of followed.values()) await entry.fetching
+      write(Infinity)
     },
   }
+}
+
+/** What was revoked for good needs no newer answer. */
+const isFinal = ({ answer }: Followed): boolean =>
+  answer?.state.status === 'revoked' && answer.state.reason !== 'certificateHold'
+
+/** Times in the future are of a clock that was off: they count for nothing. */
+function since(time: Date | undefined, at: Date): number {
+  const age = time ? at.getTime() - time.getTime() : Infinity
+  return age < -TOLERANCE_MS ? Infinity : Math.max(0, age)
 }
 
 const heard = ({ fetchedAt, faultAt }: Followed): number =>
   Math.max(fetchedAt?.getTime() ?? 0, faultAt?.getTime() ?? 0)
 
-/**
- * An answer is passed over that is older than the one at hand, or calls good what was revoked for good:
- * answers come by plain HTTP, and whoever stands between may play an old one again.
- */
-function isOutdone(state: State, held: State | undefined): boolean {
-  if (held === undefined) return false
-  const forGood = held.status === 'revoked' && held.reason !== 'certificateHold'
-  return state.thisUpdate < held.thisUpdate || (forGood && state.status !== 'revoked')
-}
-
-async function fetchState(
-  { certificate, issuer }: Followed,
-  agent: Agent,
-  clock: Clock,
-): Promise<{ der: Buffer; state: State }> {
-  const [url] = certificate.ocspUrls
-  if (url === undefined) {
-    throw new ExchangeError('certificate.status-unknown', 'the certificate names no OCSP responder')
+function healthOf(entry: Followed, policy: StatePolicy, at: Date): OcspHealth {
+  const { certificate, own, answer, fetchedAt, fault } = entry
+  const state = answer?.state
+  return {
+    subject: certificate.subject,
+    thumbprint: certificate.thumbprint,
+    own,
+    status: state?.status ?? 'unknown',
+    source: answer?.source,
+    heardAt: state?.thisUpdate,
+    ageSeconds: state && Math.round((at.getTime() - state.thisUpdate.getTime()) / 1000),
+    fetchedAt,
+    nextUpdate: state?.nextUpdate,
+    usableUntil: state && usableUntil(state, policy),
+    responder: certificate.ocspUrls[0],
+    fault,
   }
-  const nonce = randomBytes(NONCE_BYTES)
-  const { statusCode, body } = await request(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/ocsp-request', accept: 'application/ocsp-response' },
-    body: createOcspRequest(certificate, issuer, { nonce }),
-    dispatcher: agent,
-    headersTimeout: ANSWER_MS,
-    bodyTimeout: ANSWER_MS,
-  })
-  const der = await readAtMost(body, MAX_ANSWER_BYTES)
-  if (statusCode !== 200) {
-    throw new ExchangeError('certificate.status-unknown', `the responder answered ${statusCode}`)
-  }
-  return { der, state: verifyOcspResponse(der, { certificate, issuer, at: clock(), nonce }) }
-}
-
-function revoked({ subject }: Certificate, { revokedAt, reason }: State): ExchangeError {
-  const why = reason === undefined ? '' : ` (${reason})`
-  return new ExchangeError(
-    'certificate.revoked',
-    `the certificate ${subject} was revoked at ${revokedAt?.toISOString()}${why}`,
-  )
-}
-
-function unknownState({ certificate, state, fault }: Followed): ExchangeError {
-  const last = state
-    ? `the last answer was good until ${state.nextUpdate.toISOString()}`
-    : 'there was no answer yet'
-  return new ExchangeError(
-    'certificate.status-unknown',
-    `the revocation state of ${certificate.subject} is not known from ${certificate.ocspUrls[0]}: ${last}; now: ${fault ?? 'no answer'}`,
-  )
 }

@@ -2,57 +2,70 @@ import { ExchangeError } from '../../protocol/errors.ts'
 import type { Certificate } from '../../pki/certificate.ts'
 import type { CertificateKind } from '../../pki/identity.ts'
 import { verifyPath } from '../../pki/path.ts'
+import type { Clock } from '../../runtime/clock.ts'
 import type { IndexedSnapshot } from '../catalogue/view.ts'
 import type { Trust } from '../ports.ts'
+import type { OcspQuestion } from './known-state.ts'
 import type { OcspCache } from './ocsp-cache.ts'
+
+export interface SnapshotTrust extends Trust {
+  /** Keeps the states of this gateway's own certificates fresh, to be handed to its peers. */
+  follow(own: readonly Certificate[]): void
+  /**
+   * Takes what the owner of a certificate handed over about it (protocol/README.md §6.5).
+   *
+   * @returns since when that is known; undefined for a certificate that is bad anyway.
+   * @throws ExchangeError `certificate.status-unknown` when it is no verifiable answer that holds now.
+   */
+  take(certificate: Certificate, ocsp: Buffer, source: 'owner' | 'stapled'): Date | undefined
+}
 
 /** Trust as the newest snapshot gives it: its approved authorities, and what they say by OCSP. */
 export function createTrust(deps: {
   readonly snapshot: () => IndexedSnapshot | undefined
   readonly ocsp: OcspCache
-}): Trust & {
-  /** Fetches the states of everything in a snapshot ahead of their use. */
-  prefetch(snapshot: IndexedSnapshot, own: readonly Certificate[], at: Date): void
-} {
-  const pathOf = (certificate: Certificate, purpose: CertificateKind, at: Date): Certificate[] => {
+  readonly clock: Clock
+}): SnapshotTrust {
+  const { ocsp, clock } = deps
+  const questionOf = (
+    certificate: Certificate,
+    purpose: CertificateKind,
+    at: Date,
+  ): OcspQuestion | undefined => {
     const snapshot = deps.snapshot()
     if (snapshot === undefined) {
       throw new ExchangeError('catalogue.unavailable', 'no snapshot names the approved authorities')
     }
-    const { anchors, intermediates } = snapshot
-    return verifyPath(certificate, {
-      anchors: [...anchors],
-      intermediates: [...intermediates],
-      at,
-      purpose,
-    })
+    const { anchors, intermediates, authorities } = snapshot
+    const path = verifyPath(certificate, { anchors, intermediates, at, purpose })
+    const anchor = path.at(-1)
+    const authority = authorities.find((approved) => approved.anchor === anchor)
+    const issuer = path[1]
+    // A path has two certificates at least, and ends at an approved authority.
+    return issuer && { certificate, issuer, nonce: authority?.ocspNonce ?? 'required' }
+  }
+  /** Undefined for what is expired or has no path: it needs no revocation state. */
+  const questionIfGood = (certificate: Certificate): OcspQuestion | undefined => {
+    const purpose = certificate.extendedKeyUsage === undefined ? 'signing' : 'authentication'
+    try {
+      return questionOf(certificate, purpose, clock())
+    } catch (error) {
+      if (error instanceof ExchangeError) return undefined
+      throw error
+    }
   }
   return {
     verify: async (certificate, purpose, at) => {
-      const [, issuer] = pathOf(certificate, purpose, at)
-      if (issuer) await deps.ocsp.check(certificate, issuer, at) // a path has two certificates at least
+      const question = questionOf(certificate, purpose, at)
+      if (question) await ocsp.check(question, at)
     },
-    prefetch: (snapshot, own, at) => {
-      const pairs = [...own, ...snapshot.certificates].flatMap((certificate) => {
-        const issuer = issuerOf(certificate, pathOf, at)
-        return issuer ? [{ certificate, issuer }] : []
-      })
-      deps.ocsp.follow(pairs)
+    follow: (own) => {
+      const questions = own.map(questionIfGood)
+      ocsp.follow(questions.filter((question) => question !== undefined))
     },
-  }
-}
-
-/** The issuer, when the certificate is good at all: an expired one needs no revocation state. */
-function issuerOf(
-  certificate: Certificate,
-  pathOf: (certificate: Certificate, purpose: CertificateKind, at: Date) => Certificate[],
-  at: Date,
-): Certificate | undefined {
-  const purpose = certificate.extendedKeyUsage === undefined ? 'signing' : 'authentication'
-  try {
-    return pathOf(certificate, purpose, at)[1]
-  } catch (error) {
-    if (error instanceof ExchangeError) return undefined
-    throw error
+    take: (certificate, der, source) => {
+      const question = questionIfGood(certificate)
+      return question && ocsp.take(der, question, source)
+    },
   }
 }

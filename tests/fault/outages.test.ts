@@ -46,7 +46,7 @@ describe('without the OCSP responder', () => {
     for (const clock of Object.values(f.clocks)) clock.offsetMs = 3 * HOUR_MS
     expect(await call()).toBe(200)
     for (const clock of Object.values(f.clocks)) clock.offsetMs = 5 * HOUR_MS
-    await refused('certificate.status-unknown')
+    await refused('certificate.status-stale')
   })
 })
 

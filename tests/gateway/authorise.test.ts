@@ -156,16 +156,18 @@ describe('authorise', () => {
 
   it('refuses before the call when it could not sign the answer', () => {
     const { signer } = pair.provider.gw
-    const verifySuitable = (): never => {
-      throw new ExchangeError('gateway.certificate-inactive', 'not registered')
+    const verifyCanSign = (): never => {
+      throw new ExchangeError('gateway.certificate-unsuitable', 'none')
     }
-    for (const [spoilt, code] of [
-      [{ ...signer, holdsKeyOf: () => false }, 'provider.signer-missing'],
-      [{ ...signer, verifySuitable }, 'gateway.certificate-inactive'],
-    ] as const) {
-      const gw = { ...pair.provider.gw, signer: spoilt }
-      for (const service of ['echo', 'listMethods'].map((name) => `${REGISTRY}/POP/${name}`)) {
-        expect(() => grantFor([grant('g', CLIENT)], { service }, gw)).toThrow(refused(code))
+    const signers = [
+      ['provider.signer-missing', { ...signer, isSignerOf: () => false }],
+      ['gateway.certificate-unsuitable', { ...signer, verifyCanSign }],
+    ] as const
+    for (const [refusal, unable] of signers) {
+      for (const code of ['echo', 'listMethods']) {
+        const gw = { ...pair.provider.gw, signer: unable }
+        const changes = { service: `${REGISTRY}/POP/${code}` }
+        expect(() => grantFor([grant('g', CLIENT)], changes, gw)).toThrow(refused(refusal))
       }
     }
   })

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import type { OcspQuestion } from '../../gateway/trust/known-state.ts'
 import { openOcspCache, type OcspCache } from '../../gateway/trust/ocsp-cache.ts'
 import type { Certificate } from '../../pki/certificate.ts'
 import { createTestAuthority, temporaryFolder } from '../pki/support.ts'
@@ -20,9 +21,16 @@ beforeEach(async () => {
 })
 
 const open = (refreshSeconds = 300): OcspCache =>
-  openOcspCache({ dir, refreshSeconds, clock: clock.now, logger: silent })
+  openOcspCache({ ...policy, dir, refreshSeconds, clock: clock.now, logger: silent })
 const check = (cache: OcspCache, certificate: Certificate): Promise<void> =>
-  cache.check(certificate, responder.issuing, clock.now())
+  cache.check(asked(certificate), clock.now())
+const policy = { gateway: 'KH-TEST/GOV/REG/REG-1', outageMinutes: 240 }
+const asked = (certificate: Certificate): OcspQuestion => ({
+  certificate,
+  issuer: responder.issuing,
+  nonce: 'required',
+})
+const stale = { code: 'certificate.status-stale' }
 const unknown = { code: 'certificate.status-unknown' }
 const revoked = { code: 'certificate.revoked' }
 /** Answers hold for four hours. */
@@ -84,7 +92,7 @@ describe('the OCSP cache', () => {
   it('fetches what it follows before anybody asks', async () => {
     const certificates = [await responder.issue(), await responder.issue()]
     await using cache = open()
-    cache.follow(certificates.map((certificate) => ({ certificate, issuer: responder.issuing })))
+    cache.follow(certificates.map(asked))
     expect(cache.health().map(({ status }) => status)).toEqual(['unknown', 'unknown'])
     const good = ['good', 'good']
     await vi.waitFor(() => expect(cache.health().map((h) => h.status)).toEqual(good), 10_000)
@@ -99,7 +107,7 @@ describe('the OCSP cache', () => {
     clock.offsetMs = 3 * HOUR_MS
     await check(cache, certificate)
     clock.offsetMs = OVER_MS
-    await expect(check(cache, certificate)).rejects.toMatchObject(unknown)
+    await expect(check(cache, certificate)).rejects.toMatchObject(stale)
     expect(cache.health()).toMatchObject([{ fault: expect.any(String) as string }])
     responder.behave = 'answer'
     responder.clock.offsetMs = OVER_MS
@@ -112,10 +120,10 @@ describe('the OCSP cache', () => {
     const certificate = await responder.issue()
     responder.behave = 'error'
     const at = clock.now()
-    const frozen = { dir, refreshSeconds: 300, clock: () => at, logger: silent }
+    const frozen = { ...policy, dir, refreshSeconds: 300, clock: () => at, logger: silent }
     await using cache = openOcspCache(frozen)
     for (let i = 0; i < 20; i += 1) {
-      const attempt = cache.check(certificate, responder.issuing, at)
+      const attempt = cache.check(asked(certificate), at)
       await expect(attempt).rejects.toMatchObject(unknown)
     }
     expect(responder.asked).toHaveLength(1)
@@ -171,18 +179,15 @@ describe('the OCSP cache', () => {
     expect(cache.health()).toMatchObject([{ status: 'good', nextUpdate: before?.nextUpdate }])
   })
 
-  it('follows no longer what left the snapshot and nobody asked for', async () => {
+  it('follows no longer what is not ours and nobody asked for', async () => {
     const [used, unused, listed] = await Promise.all([1, 2, 3].map(() => responder.issue()))
-    const { issuing: issuer } = responder
     await using cache = open()
-    cache.follow([used!, unused!, listed!].map((certificate) => ({ certificate, issuer })))
+    cache.follow([used!, unused!, listed!].map(asked))
     await check(cache, used!)
-    cache.follow([{ certificate: listed!, issuer }])
-    expect(cache.health()).toHaveLength(2)
-    expect(cache.health().map(({ status }) => status)).toContain('good')
+    cache.follow([asked(listed!)])
+    expect(cache.health().map(({ own }) => own)).toEqual([false, false, true])
     clock.offsetMs = 2 * DAY_MS
-    cache.follow([{ certificate: listed!, issuer }])
-    expect(cache.health()).toHaveLength(1)
+    await vi.waitFor(() => expect(cache.health()).toHaveLength(1), 10_000)
   })
 
   it('says unknown for a certificate that names no responder', async () => {
@@ -191,7 +196,8 @@ describe('the OCSP cache', () => {
     const certificate = await authority.issue({ profile: 'signing', publicKey, at: clock.now() })
     await using cache = open()
     const issuer = authority.issuing.certificate
-    const attempt = cache.check(certificate, issuer, clock.now())
+    const question = { certificate, issuer, nonce: 'required' } as const
+    const attempt = cache.check(question, clock.now())
     await expect(attempt).rejects.toMatchObject(unknown)
   })
 
@@ -200,7 +206,7 @@ describe('the OCSP cache', () => {
     for (let i = 0; i < 16; i += 1) certificates.push(await responder.issue())
     responder.delayMs = 600
     await using cache = open(1)
-    cache.follow(certificates.map((certificate) => ({ certificate, issuer: responder.issuing })))
+    cache.follow(certificates.map(asked))
     const timesAsked = ({ serial }: Certificate): number =>
       responder.asked.filter((asked) => asked === serial).length
     const everyTwice = (): void =>
@@ -229,7 +235,7 @@ describe('the answers on disk', () => {
     expect(responder.asked).toEqual([])
     clock.offsetMs = OVER_MS
     await using cache = open()
-    await expect(check(cache, good)).rejects.toMatchObject(unknown)
+    await expect(check(cache, good)).rejects.toMatchObject(stale)
   })
 
   it('are as old after a restart as they were before', async () => {
@@ -241,7 +247,7 @@ describe('the answers on disk', () => {
     responder.revoke(certificate)
     responder.clock.offsetMs = clock.offsetMs = 301_000
     await using cache = open()
-    cache.follow([{ certificate, issuer: responder.issuing }])
+    cache.follow([asked(certificate)])
     const states = (): unknown => cache.health().map(({ status }) => status)
     await vi.waitFor(() => expect(states()).toEqual(['revoked']), 10_000)
   })

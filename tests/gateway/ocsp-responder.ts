@@ -19,9 +19,9 @@ export interface Responder extends AsyncDisposable {
   delayMs: number
   /**
    * `other` answers about another certificate, `long` with more than anybody reads, `replay` with
-   * the last good answer again.
+   * the last good answer again, `no-nonce` from a store, as RFC 5019 has it.
    */
-  behave: 'answer' | 'replay' | 'garbage' | 'error' | 'long' | 'other' | 'down'
+  behave: 'answer' | 'no-nonce' | 'replay' | 'garbage' | 'error' | 'long' | 'other' | 'down'
   issue(): Promise<Certificate>
   revoke(certificate: Certificate): void
   /** Holds every answer back until the function that it returns is called. */
@@ -41,6 +41,7 @@ export async function startResponder(): Promise<Responder> {
     kind: 'signing',
     identity: { instance: 'KH-TEST', memberClass: 'GOV', member: 'REG' },
   } as const
+  const issued = new Map<string, Certificate>()
   let released = Promise.resolve()
   let underWay = 0
   let lastAnswer: Uint8Array = Buffer.alloc(0)
@@ -55,6 +56,10 @@ export async function startResponder(): Promise<Responder> {
       case 'answer':
         lastAnswer = (await authority.answerOcsp(question)).der
         return void response.end(lastAnswer)
+      case 'no-nonce': {
+        const stored = createOcspRequest(issued.get(certId!.serial)!, authority.issuers.signing)
+        return void response.end((await authority.answerOcsp(stored)).der)
+      }
       case 'replay':
         return void response.end(lastAnswer)
       case 'garbage':
@@ -64,7 +69,7 @@ export async function startResponder(): Promise<Responder> {
       case 'long':
         return void response.end(Buffer.alloc(1_000_000))
       case 'other': {
-        const other = createOcspRequest(await responder.issue(), authority.issuers.authentication)
+        const other = createOcspRequest(await responder.issue(), authority.issuers.signing)
         return void response.end((await authority.answerOcsp(other)).der)
       }
       case 'down':
@@ -82,7 +87,7 @@ export async function startResponder(): Promise<Responder> {
   const listening = await listen(server, 0)
   url = `http://127.0.0.1:${listening.port}`
   const responder: Responder = {
-    issuing: authority.issuers.authentication,
+    issuing: authority.issuers.signing,
     clock,
     asked: [],
     delayMs: 0,
@@ -90,7 +95,11 @@ export async function startResponder(): Promise<Responder> {
     get mostAtOnce() {
       return mostAtOnce
     },
-    issue: async () => (await obtain(authority, order)).certificate,
+    issue: async () => {
+      const { certificate } = await obtain(authority, order)
+      issued.set(certificate.serial, certificate)
+      return certificate
+    },
     revoke: ({ serial }) => void authority.revoke(serial, 'keyCompromise'),
     hold: () => {
       const { promise, resolve } = Promise.withResolvers<void>()

@@ -114,6 +114,43 @@ describe('connections to another gateway', () => {
     }
   })
 
+  it('whose certificate ran out carry the exchange under way to its end, and no new one', async () => {
+    const gateway = entry(first, second)
+    const held = Promise.withResolvers<void>()
+    const begun = Promise.withResolvers<void>()
+    const plain = answer
+    answer = (response) => {
+      begun.resolve()
+      void held.promise.then(() => plain(response))
+    }
+    const underWay = send(gateway)
+    await begun.promise
+    refusals.set(first.certificate.thumbprint, 'certificate.expired')
+    server.setSecureContext({ cert: second.cert, key: second.key })
+    answer = plain
+    // One connection for each pool: the new exchange has one of its own, at once.
+    expect(await send(gateway)).toBe(200)
+    expect(connections).toBe(2)
+    held.resolve()
+    expect(await underWay).toBe(200)
+    const count = promisify(server.getConnections.bind(server)) as () => Promise<number>
+    await vi.waitFor(async () => expect(await count()).toBe(1))
+  })
+
+  it('whose certificate was revoked are cut off, exchanges under way and all', async () => {
+    const gateway = entry(first, second)
+    const begun = Promise.withResolvers<void>()
+    const plain = answer
+    answer = () => begun.resolve()
+    const underWay = send(gateway)
+    await begun.promise
+    answer = plain
+    refusals.set(first.certificate.thumbprint, 'certificate.revoked')
+    const cut = expect(underWay).rejects.toMatchObject({ code: 'provider.answer-incomplete' })
+    await expect(send(gateway)).rejects.toMatchObject({ code: 'certificate.revoked' })
+    await cut
+  })
+
   it('are not lost to an exchange whose registration is replaced under it', async () => {
     const before = entry(first)
     expect(await send(before)).toBe(200)

@@ -14,6 +14,7 @@ import {
   credentialOf,
   credentialsOf,
   ID,
+  knowledgeOf,
   pairOfGateways,
   REGISTRY,
   SERVICE,
@@ -57,6 +58,12 @@ const listing = (...credentials: Credential[]): CatalogueView => {
   return { number: 7, signingCertificate } as CatalogueView
 }
 
+const known = knowledgeOf(`${REGISTRY}/REG-1`)
+const coded = (code: string, message?: RegExp): Error =>
+  expect.objectContaining({
+    code,
+    ...(message ? { message: expect.stringMatching(message) as string } : {}),
+  }) as Error
 describe('the signer', () => {
   it.each([
     ['P-256', 'ES256'],
@@ -93,17 +100,32 @@ describe('the signer', () => {
   it('can sign for a member whose certificate the snapshot has, and while it is valid', async () => {
     const { keys, view } = await pairOfGateways()
     const signer = createSigner(credentialsOf([keys.bank]))
-    const refused = (code: string) => expect.objectContaining({ code }) as unknown
-    expect(() => signer.verifySuitable(BANK, view, NOW)).not.toThrow()
-    expect(signer.holdsKeyOf(REGISTRY)).toBe(false)
-    for (const days of [4000, -1]) {
-      expect(() => signer.verifySuitable(BANK, view, later(days))).toThrow(
-        refused('gateway.certificate-unsuitable'),
-      )
+    expect(() => signer.verifyCanSign(BANK, view, NOW)).not.toThrow()
+    expect(signer.isSignerOf(REGISTRY)).toBe(false)
+    expect(() => signer.verifyCanSign(REGISTRY, view, NOW)).toThrow(coded('client.not-served'))
+    for (const days of [4000, -2]) {
+      const unsuitable = coded('gateway.certificate-unsuitable')
+      expect(() => signer.verifyCanSign(BANK, view, later(days))).toThrow(unsuitable)
     }
     const unregistered = createSigner(credentialsOf([await keyOf(BANK, 'P-256')]))
-    expect(() => unregistered.verifySuitable(BANK, view, NOW)).toThrow(
-      refused('gateway.certificate-inactive'),
+    const inactive = coded('gateway.certificate-inactive')
+    expect(() => unregistered.verifyCanSign(BANK, view, NOW)).toThrow(inactive)
+  })
+
+  it('takes one of several certificates that others believe, and else says what each lacks', async () => {
+    const { keys, view } = await pairOfGateways()
+    const unlisted = await keyOf(BANK, 'P-256')
+    const both = [unlisted, keys.bank]
+    const jws = parseJws(await createSigner(credentialsOf(both)).sign(BANK, MANIFEST, view, NOW))
+    expect(jws.header['x5t#S256']).toBe(keys.bank.certificate.thumbprint)
+    const revokedAt = new Date('2026-01-02T03:04:05Z')
+    const revocation = () => ({ revokedAt, reason: 'keyCompromise' })
+    const revoked = createSigner(credentialsOf(both, { ...known, revocation }))
+    expect(() => revoked.verifyCanSign(BANK, view, NOW)).toThrow(
+      coded(
+        'gateway.certificate-unsuitable',
+        /was revoked at 2026-01-02.*keyCompromise.*; .*was revoked/,
+      ),
     )
   })
 

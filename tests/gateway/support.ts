@@ -13,6 +13,7 @@ import type {
   ProviderGateway,
   StepRunner,
 } from '../../gateway/ports.ts'
+import type { OwnKnowledge } from '../../gateway/credentials/lacks.ts'
 import { createReplayGuard } from '../../gateway/replay/guard.ts'
 import {
   createCredential,
@@ -30,7 +31,7 @@ import { readGatewayId } from '../../protocol/identifiers.ts'
 import type { Snapshot } from '../../protocol/snapshot.ts'
 import { createLogger } from '../../runtime/logger.ts'
 import { createSpool, EMPTY_BODY, type SpooledBody } from '../../runtime/spool.ts'
-import { createTestAuthority, NOW, type TestAuthority } from '../pki/support.ts'
+import { createTestAuthority, later, NOW, type TestAuthority } from '../pki/support.ts'
 
 export const BANK = 'KH-TEST/COM/BANK'
 export const REGISTRY = 'KH-TEST/GOV/REG'
@@ -41,6 +42,12 @@ const OWN_HEADERS = ['X-Road-Client', CLIENT, 'Content-Type', 'text/plain']
 /** Bodies stay in memory. */
 const MAX_BYTES = 1_000_000
 export const silent = createLogger('test', 'silent')
+/** A gateway that knows of no revocation. */
+export const knowledgeOf = (gateway: string): OwnKnowledge => ({
+  gateway,
+  revocation: () => undefined,
+  clockWords: () => 'the clock is right',
+})
 
 export interface Side<G> {
   readonly gw: G
@@ -79,12 +86,9 @@ export async function pairOfGateways(): Promise<Pair> {
   const spool = createSpool({ dir: tmpdir(), memoryBytes: MAX_BYTES, maxStoredBytes: 0 })
   const bodies = createBodies(spool, { maxBytes: MAX_BYTES, idleMs: 5000, totalMs: 5000 })
   const trust = { verify: async () => {} }
-  const common = {
-    clock: () => NOW,
-    catalogue: { current: () => view, atLeast: async () => view },
-    trust,
-    bodies,
-  }
+  const clockCheck = { verify: () => {}, words: () => 'the clock is right' }
+  const catalogue = { current: () => view, atLeast: async () => view }
+  const common = { clock: () => NOW, clockCheck, catalogue, trust, bodies }
   const scope = new AsyncDisposableStack()
   const sent: OutgoingRequest[] = []
   const called: string[] = []
@@ -128,6 +132,7 @@ export async function pairOfGateways(): Promise<Pair> {
     id: readGatewayId(`${BANK}/BANK-1`),
     signer: createSigner(credentialsOf([bank])),
     informationSystems: { isRegistered: () => false },
+    authentication: { verifyActive: () => {} },
     peers: {
       send: async (_gateway, message): Promise<Reply> => {
         sent.push(message)
@@ -179,11 +184,13 @@ export function textBody(text: string): SpooledBody {
 }
 
 /** Credentials without files. */
-export function credentialsOf(all: readonly Credential[]): Credentials {
+export function credentialsOf(
+  all: readonly Credential[],
+  known = knowledgeOf(`${BANK}/BANK-1`),
+): Credentials {
   return createCredentials({
-    gatewayId: `${BANK}/BANK-1`,
+    known,
     store: { all: () => all, of: (slot) => all.filter((one) => isOfSlot(one, slot)) },
-    revokedAt: () => undefined,
     clock: () => NOW,
   })
 }
@@ -205,12 +212,9 @@ async function signingKey(
   const key = await generateKey('P-256')
   const subject = subjectOf({ instance: 'KH-TEST', memberClass, member })
   const { publicKey } = key
-  const certificate = await authority.issue({
-    at: new Date(NOW.getTime() - 3_600_000),
-    profile: 'signing',
-    publicKey,
-    subject,
-  })
+  // A while ago, so that it can sign in the past.
+  const at = later(-1)
+  const certificate = await authority.issue({ profile: 'signing', publicKey, subject, at })
   return credentialOf(`KH-TEST/${memberClass}/${member}`, key, certificate)
 }
 

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { indexSnapshot } from '../../gateway/catalogue/view.ts'
+import type { OcspQuestion } from '../../gateway/trust/known-state.ts'
 import type { OcspCache } from '../../gateway/trust/ocsp-cache.ts'
 import { createTrust } from '../../gateway/trust/trust.ts'
 import type { Certificate } from '../../pki/certificate.ts'
@@ -7,20 +9,23 @@ import { ExchangeError } from '../../protocol/errors.ts'
 import { createLeaf, later, NOW } from '../pki/support.ts'
 import { pairOfGateways } from './support.ts'
 
-type OcspPair = { certificate: Certificate; issuer: Certificate }
-
-function ocspOf(refused?: Certificate): OcspCache & { checked: unknown[]; followed: OcspPair[] } {
+function ocspOf(
+  refused?: Certificate,
+): OcspCache & { checked: unknown[]; followed: OcspQuestion[] } {
   const checked: unknown[] = []
-  const followed: OcspPair[] = []
+  const followed: OcspQuestion[] = []
   return {
     checked,
     followed,
     check: async (...question) => {
       checked.push(question)
-      if (question[0] === refused) throw new ExchangeError('certificate.revoked', 'revoked')
+      if (question[0].certificate === refused)
+        throw new ExchangeError('certificate.revoked', 'revoked')
     },
     follow: (pairs) => void followed.push(...pairs),
-    revokedAt: () => undefined,
+    take: () => NOW,
+    answer: () => undefined,
+    revocation: () => undefined,
     health: () => [],
     [Symbol.asyncDispose]: async () => {},
   }
@@ -30,15 +35,17 @@ describe('trust', () => {
   it('asks for the state of a certificate from its own issuer, as of the time given', async () => {
     const { authority, keys, view } = await pairOfGateways()
     const ocsp = ocspOf()
-    const trust = createTrust({ snapshot: () => view, ocsp })
+    const trust = createTrust({ snapshot: () => view, ocsp, clock: () => NOW })
     await trust.verify(keys.bank.certificate, 'signing', NOW)
-    expect(ocsp.checked).toEqual([[keys.bank.certificate, authority.issuing.certificate, NOW]])
+    const issuer = authority.issuing.certificate
+    const question = { certificate: keys.bank.certificate, issuer, nonce: 'required' }
+    expect(ocsp.checked).toEqual([[question, NOW]])
   })
 
   it('refuses what is revoked, and waits for that answer', async () => {
     const { keys, view } = await pairOfGateways()
     const { certificate } = keys.bank
-    const trust = createTrust({ snapshot: () => view, ocsp: ocspOf(certificate) })
+    const trust = createTrust({ snapshot: () => view, ocsp: ocspOf(certificate), clock: () => NOW })
     const attempt = trust.verify(certificate, 'signing', NOW)
     await expect(attempt).rejects.toMatchObject({ code: 'certificate.revoked' })
   })
@@ -47,7 +54,7 @@ describe('trust', () => {
     const { keys, view } = await pairOfGateways()
     const { leaf } = await createLeaf()
     const ocsp = ocspOf()
-    const trust = createTrust({ snapshot: () => view, ocsp })
+    const trust = createTrust({ snapshot: () => view, ocsp, clock: () => NOW })
     const { certificate } = keys.bank
     const untrusted = { code: 'certificate.untrusted' }
     await expect(trust.verify(leaf, 'authentication', NOW)).rejects.toMatchObject(untrusted)
@@ -59,24 +66,37 @@ describe('trust', () => {
 
   it('trusts nobody without a snapshot', async () => {
     const { keys } = await pairOfGateways()
-    const trust = createTrust({ snapshot: () => undefined, ocsp: ocspOf() })
+    const trust = createTrust({ snapshot: () => undefined, ocsp: ocspOf(), clock: () => NOW })
     const attempt = trust.verify(keys.bank.certificate, 'signing', NOW)
     await expect(attempt).rejects.toMatchObject({ code: 'catalogue.unavailable' })
   })
 
-  it('follows every certificate of the snapshot and our own, but those that are bad anyway', async () => {
-    const { view, authority } = await pairOfGateways()
+  it('asks without a nonce to be repeated where the authority repeats none', async () => {
+    const { snapshot, keys } = await pairOfGateways()
+    const [authority] = snapshot.authorities
+    const view = indexSnapshot({
+      ...snapshot,
+      authorities: [{ ...authority!, ocspNonce: 'optional' }],
+    })
+    const ocsp = ocspOf()
+    const trust = createTrust({ snapshot: () => view, ocsp, clock: () => NOW })
+    await trust.verify(keys.bank.certificate, 'signing', NOW)
+    expect(ocsp.checked).toMatchObject([[{ nonce: 'optional' }, NOW]])
+  })
+
+  it('follows our own certificates, and not those that are bad anyway', async () => {
+    const { view, authority, keys } = await pairOfGateways()
     const { leaf } = await createLeaf()
     const ocsp = ocspOf()
-    const trust = createTrust({ snapshot: () => view, ocsp })
+    const trust = createTrust({ snapshot: () => view, ocsp, clock: () => NOW })
     const { publicKey } = await generateKey('P-256')
     const own = await authority.issue({ profile: 'signing', publicKey })
-    trust.prefetch(view, [leaf, own], NOW)
-    const followed = ocsp.followed.map(({ certificate }) => certificate)
-    expect(new Set(followed)).toEqual(new Set([own, ...view.certificates]))
-    expect(ocsp.followed.every((p) => p.issuer === authority.issuing.certificate)).toBe(true)
+    trust.follow([leaf, own])
+    expect(ocsp.followed.map(({ certificate }) => certificate)).toEqual([own])
+    expect(ocsp.followed[0]?.issuer).toBe(authority.issuing.certificate)
     ocsp.followed.length = 0
-    trust.prefetch(view, [], later(4000))
+    const late = createTrust({ snapshot: () => view, ocsp, clock: () => later(4000) })
+    late.follow([keys.bank.certificate])
     expect(ocsp.followed).toEqual([])
   })
 })

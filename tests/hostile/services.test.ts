@@ -138,7 +138,7 @@ describe('the certificate of an https service', () => {
     )
     await f.addService('foreign', { url })
     await f.settled()
-    await refused('foreign', 'certificate.untrusted')
+    await refused('foreign', 'service.certificate-unknown')
     const { chain } = foreign.authority.authority
     await f.addService('foreign', { url, caCertificates: chain })
     expect((await f.call(`/r1/${REGISTRY}/foreign`)).body.toString()).toBe('secure')

@@ -265,6 +265,7 @@ async function openGateway(context: Context, options: GatewayOptions): Promise<T
     maxConnections: 1000,
     exchangeLogMaxBytes: 1_073_741_824,
     ocspRefreshSeconds: 1,
+    ocspOutageMinutes: 240,
     catalogueWaitSeconds: 30,
     ...overrides,
   }

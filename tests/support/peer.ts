@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
+import { CERTIFICATE_STATES_PATH } from '../../protocol/certificate-states.ts'
 import { headerBlock, headerBlockDigest, toRawHeaders } from '../../protocol/header-block.ts'
 import { signJws } from '../../protocol/jws.ts'
 import {
@@ -106,6 +107,8 @@ export interface FakeProvider extends AsyncDisposable {
   readonly authentication: Credentials
   /** What it does with a request. */
   behave: (request: IncomingMessage, response: ServerResponse) => void
+  /** What it hands over about its certificates; it knows of no such thing unless a test says so. */
+  handOver: (request: IncomingMessage, response: ServerResponse) => void
   /** Answers with a rightly signed message, but for the lie. */
   answer(request: IncomingMessage, response: ServerResponse, lie?: Lie): void
 }
@@ -126,6 +129,7 @@ export async function startFakeProvider(
   const signing = await obtain(authority, { kind: 'signing', identity })
   const tls = shown ? await shown(authentication) : authentication
   let behave: FakeProvider['behave'] = (_request, response) => response.end()
+  let handOver: FakeProvider['handOver'] = (_request, response) => response.writeHead(404).end()
   const server = createServer(
     {
       cert: tls.cert,
@@ -134,7 +138,8 @@ export async function startFakeProvider(
       requestCert: true,
       rejectUnauthorized: false,
     },
-    (request, response) => behave(request, response),
+    (request, response) =>
+      (request.url === CERTIFICATE_STATES_PATH ? handOver : behave)(request, response),
   )
   const listening = await listen(server, 0)
   const api = f.catalogueAdmin
@@ -161,6 +166,12 @@ export async function startFakeProvider(
     },
     set behave(next) {
       behave = next
+    },
+    get handOver() {
+      return handOver
+    },
+    set handOver(next) {
+      handOver = next
     },
     answer: (request, response, lie) =>
       answerSigned(request, response, { id: identity, gateway, signing }, lie),
