@@ -7,6 +7,7 @@ import { addAdapterCommands } from './commands/adapter.ts'
 import { addCaCommands } from './commands/ca.ts'
 import { addCatalogueCommands } from './commands/catalogue.ts'
 import { addCertCommands } from './commands/cert.ts'
+import { addEnrollCommand } from './commands/enroll.ts'
 import { addGatewayCommands } from './commands/gateway.ts'
 import { addLogCommands } from './commands/log.ts'
 import { addStatusCommand } from './commands/status.ts'
@@ -20,6 +21,7 @@ const program = new Command('spean')
   .showHelpAfterError('(add --help for usage)')
   .exitOverride()
 addStatusCommand(program)
+addEnrollCommand(program)
 addLogCommands(program)
 addCatalogueCommands(program)
 addGatewayCommands(program)

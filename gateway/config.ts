@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import type { JSONSchemaType } from 'ajv'
-import type { Anchor } from '../protocol/snapshot.ts'
 import { isPkcs11Uri } from '../pki/pkcs11-uri.ts'
 import { ConfigError, readConfig, relativeTo } from '../runtime/config.ts'
 
@@ -15,6 +14,8 @@ export interface GatewayConfig {
   authentication: { keyFile: string; certificateFile: string }
   /** A signing key and certificate for each member that this gateway speaks for. The key may be a `pkcs11:` URI. */
   signing: { member: string; keyFile: string; certificateFile: string }[]
+  /** Where certificates are renewed, by EST (RFC 7030): `https://HOST:PORT`. Left out, nothing renews them. */
+  enrolment?: { url: string }
   /** File with the passphrase of the key files; else `SPEAN_GATEWAY_PASSPHRASE`. With neither they are not encrypted. */
   keyPassphraseFile?: string
   /** Ports for information systems. `httpPort` believes `X-Road-Client`; 0 leaves a port closed. */
@@ -98,6 +99,13 @@ export const gatewayConfigSchema: JSONSchemaType<GatewayConfig> = {
           certificateFile: file,
         },
       },
+    },
+    enrolment: {
+      type: 'object',
+      nullable: true,
+      additionalProperties: false,
+      required: ['url'],
+      properties: { url: { type: 'string', pattern: '^https://[^/?#@]+$' } },
     },
     keyPassphraseFile: { ...file, nullable: true },
     informationSystems: {
@@ -190,22 +198,6 @@ export function readGatewayConfig(configFile: string): GatewayConfig {
     authentication: pair(config.authentication),
     signing: config.signing.map(pair),
   }
-}
-
-const anchorSchema = {
-  type: 'object',
-  required: ['instance', 'catalogueUrl', 'keys', 'rootCertificates'],
-  properties: {
-    instance: { type: 'string', minLength: 1 },
-    catalogueUrl: { type: 'string', pattern: '^https://' },
-    keys: { type: 'array', minItems: 1, items: { type: 'object' } },
-    rootCertificates: { type: 'array', minItems: 1, items: { type: 'string' } },
-  },
-} as unknown as JSONSchemaType<Anchor>
-
-/** @throws ConfigError when the file is not an anchor. */
-export function readAnchor(anchorFile: string): Anchor {
-  return readConfig(anchorFile, anchorSchema)
 }
 
 /** @throws ConfigError when a certificate file cannot be read. */

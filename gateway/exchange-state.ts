@@ -93,6 +93,8 @@ export interface ResponseRecorded {
 export interface Received extends Incoming {
   /** The id in the manifest that came, nothing of which is verified. */
   readonly claimedExchangeId?: string
+  /** The snapshot that it names, as little verified. */
+  readonly claimedSnapshot?: number
 }
 export interface Authenticated extends Received {
   readonly peer: GatewayEntry

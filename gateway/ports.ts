@@ -18,6 +18,14 @@ export interface Catalogue {
    * @throws ExchangeError `catalogue.unavailable`, or `catalogue.expired` with how long ago.
    */
   current(at: Date): CatalogueView
+  /**
+   * The newest verified snapshot; when it is older than `number`, which another gateway has named, the
+   * catalogue is asked first. Waits two seconds at most, and comes back with what there is.
+   *
+   * @param number set by the peer, possibly before its signature is checked: a false one costs that wait.
+   * @throws ExchangeError as `current` does.
+   */
+  atLeast(number: number, at: Date): Promise<CatalogueView>
 }
 
 export interface Trust {
@@ -59,12 +67,13 @@ export interface Signer {
    */
   verifyCanSign(member: string, catalogue: CatalogueView, at: Date): void
   /**
-   * Signs in the name of a member, with the first certificate that others believe; without one with any:
-   * an answer that was given is theirs to judge.
+   * Signs in the name of a member, with the certificate that every gateway knows; when there is none that
+   * others believe, with any: an answer that was given is theirs to judge.
    *
-   * @throws ExchangeError `client.not-served` without a key of that member.
+   * @throws ExchangeError `client.not-served` without a key of that member; KeyError when the key cannot
+   *   be used now.
    */
-  sign(member: string, manifest: Manifest, catalogue: CatalogueView, at: Date): string
+  sign(member: string, manifest: Manifest, catalogue: CatalogueView, at: Date): Promise<string>
 }
 
 /** The certificate by which other gateways know this one. */

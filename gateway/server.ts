@@ -1,10 +1,13 @@
 /** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
 import { readGatewayId } from '../protocol/identifiers.ts'
-import { parseCertificate } from '../pki/certificate.ts'
+import { parseCertificate, type Certificate } from '../pki/certificate.ts'
+import { readPassphrase } from '../pki/keys.ts'
+import { readAnchor } from '../runtime/anchor.ts'
 import { API_SERVER, createApi, limitApiServer, type Route } from '../runtime/admin-api.ts'
 import { systemClock, type Clock } from '../runtime/clock.ts'
 import { listen } from '../runtime/lifecycle.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { createMetrics } from '../runtime/metrics.ts'
 import { ensureToken } from '../runtime/private-file.ts'
 import { createSpool } from '../runtime/spool.ts'
 import { createServer } from 'node:https'
@@ -12,20 +15,24 @@ import { openSettings } from './access/settings.ts'
 import { createBodies } from './bodies.ts'
 import { namedIdentity } from './catalogue/named-identity.ts'
 import { openSnapshotClient } from './catalogue/snapshot-client.ts'
-import { readAnchor, type GatewayConfig } from './config.ts'
+import type { GatewayConfig } from './config.ts'
+import { readConfigured } from './credentials/configured.ts'
+import { createCredentials } from './credentials/credentials.ts'
+import { openCredentialStore } from './credentials/store.ts'
+import { createServerTls, toTls } from './credentials/tls.ts'
 import { createExchangeLog } from './exchange-log/log.ts'
 import { openSqliteLogStore } from './exchange-log/store-sqlite.ts'
 import { createSettingsRoutes } from './http/admin-routes.ts'
 import { createClientServer } from './http/client-server.ts'
 import { createLogRoutes } from './http/log-routes.ts'
+import { createMetricsRoutes } from './http/metrics-routes.ts'
 import { createPeerServer } from './http/peer-server.ts'
 import { createStampRoutes } from './http/stamp-routes.ts'
-import { readIdentity } from './identity.ts'
 import { createFaultTeller, type OwnCertificate } from './own-certificates.ts'
-import { createOwnAuthentication } from './own-authentication.ts'
 import { createHandover } from './peers/handover.ts'
 import { createPeers } from './peers/peers.ts'
 import type { ClientGateway, ProviderGateway } from './ports.ts'
+import { startCredentialUpkeep } from './renewal/upkeep.ts'
 import { createReplayGuard, REPLAY_WINDOW_MS } from './replay/guard.ts'
 import { createHttpServices } from './services/http-service.ts'
 import { createServices } from './services/services.ts'
@@ -57,13 +64,29 @@ export async function startGateway(
   await using resources = new AsyncDisposableStack()
   const { stateDir, timeouts, connections } = config
   const id = readGatewayId(config.gatewayId)
-  const own = readIdentity(config)
-  const tls = { cert: own.tlsCertificate, key: own.tlsKey }
-  if (own.certificate.subjectAltNames.length === 0) {
+  const anchor = readAnchor(config.anchorFile)
+  const { keyPassphraseFile: file } = config
+  const env = 'SPEAN_GATEWAY_PASSPHRASE'
+  const passphrase = readPassphrase({ env, ...(file === undefined ? {} : { file }) })
+  // Of its own: keys are opened as long as the gateway runs.
+  const keyOptions = { passphrase, scope: resources.use(new AsyncDisposableStack()) }
+  const configured = await readConfigured(config, keyOptions)
+  if (
+    configured.some(
+      ({ kind, certificate }) =>
+        kind === 'authentication' && certificate.subjectAltNames.length === 0,
+    )
+  ) {
     logger.warn(
       'authentication.certificateFile names no host: clients of the HTTPS ports will refuse it',
     )
   }
+  const credentialStore = await openCredentialStore({
+    dir: `${stateDir}/credentials`,
+    configured,
+    ...keyOptions,
+    logger,
+  })
 
   const store = resources.use(
     await openSqliteLogStore(`${stateDir}/exchange-log.db`, {
@@ -84,7 +107,7 @@ export async function startGateway(
   const clockCheck = createClockCheck({ gateway: config.gatewayId, clock, logger })
   const catalogue = resources.use(
     await openSnapshotClient({
-      anchor: readAnchor(config.anchorFile),
+      anchor,
       dir: `${stateDir}/catalogue`,
       pollSeconds: config.catalogueWaitSeconds,
       clock,
@@ -93,18 +116,6 @@ export async function startGateway(
     }),
   )
   const trust = createTrust({ snapshot: () => catalogue.newest, ocsp, clock })
-  const ownCertificates = [own.certificate, ...own.signing.map(({ certificate }) => certificate)]
-  const owned: OwnCertificate[] = [
-    { certificate: own.certificate, purpose: 'authentication', owner: config.gatewayId },
-    ...own.signing.map(({ certificate, member }): OwnCertificate => ({
-      certificate,
-      purpose: 'signing',
-      owner: member,
-    })),
-  ]
-  const tellFaults = createFaultTeller(logger)
-  catalogue.subscribe((snapshot) => tellFaults(owned, snapshot, clock()))
-
   const stamps = resources.use(openSqliteStampStore(`${stateDir}/time-stamps.db`))
   const stamper = resources.use(
     openLogStamper({
@@ -119,18 +130,44 @@ export async function startGateway(
     }),
   )
   catalogue.subscribe(() => void stamper.stampNow())
-  catalogue.subscribe(() => trust.follow(ownCertificates))
-  const states = createCertificateStates({
-    ocsp,
-    trust,
-    certificates: () => ownCertificates,
-    logger,
-  })
   const known = {
     gateway: config.gatewayId,
     revocation: (thumbprint: string) => ocsp.revocation(thumbprint),
     clockWords: () => clockCheck.words(),
   }
+  const credentials = createCredentials({ known, store: credentialStore, clock })
+  const ownCertificates = (): Certificate[] =>
+    credentialStore
+      .all()
+      .map(({ certificate }) => certificate)
+      .filter(({ notAfter }) => notAfter > clock())
+  catalogue.subscribe((snapshot) => {
+    trust.follow(ownCertificates())
+    credentials.noteSnapshot(snapshot)
+  })
+  const owned = (): OwnCertificate[] =>
+    credentialStore
+      .all()
+      .map(({ kind, owner, certificate }) => ({ certificate, purpose: kind, owner }))
+  const tellFaults = createFaultTeller(logger)
+  catalogue.subscribe((snapshot) => tellFaults(owned(), snapshot, clock()))
+  const states = createCertificateStates({ ocsp, trust, certificates: ownCertificates, logger })
+  const tls = resources.use(createServerTls({ credentials, clock, logger }))
+
+  const metrics = createMetrics('spean_gateway_')
+  const upkeep = resources.use(
+    startCredentialUpkeep({
+      config,
+      anchor,
+      store: credentialStore,
+      credentials,
+      catalogue,
+      onInstalled: () => trust.follow(ownCertificates()),
+      metrics,
+      clock,
+      logger,
+    }),
+  )
 
   const spool = createSpool({
     dir: `${stateDir}/spool`,
@@ -143,8 +180,7 @@ export async function startGateway(
     totalMs: timeouts.requestMs,
   })
   const outgoing = {
-    certificate: own.tlsCertificate,
-    privateKey: own.tlsKey,
+    own: () => toTls(credentials.shown(clock())),
     trust,
     clock,
     connections,
@@ -177,8 +213,8 @@ export async function startGateway(
     catalogue,
     trust,
     bodies,
-    signer: createSigner(own.signing, known),
-    authentication: createOwnAuthentication(() => own.certificate, known),
+    signer: createSigner(credentials),
+    authentication: credentials,
     log: createExchangeLog(store, logger),
     begin: (incoming) => createStepRunner(incoming, logger),
     informationSystems: settings,
@@ -210,7 +246,17 @@ export async function startGateway(
   ports.peers = resources.use(await listen(peerServer, config.peers.port, config.peers.host)).port
   const adminToken = ensureToken(`${stateDir}/admin.token`)
   const status = (): object =>
-    gatewayStatus({ config, catalogue, ocsp, stamper, clockCheck, own: owned, clock })
+    gatewayStatus({
+      config,
+      catalogue,
+      ocsp,
+      stamper,
+      clockCheck,
+      credentials,
+      owned,
+      upkeep,
+      clock,
+    })
   const routes = [
     ...createSettingsRoutes({
       settings,
@@ -226,10 +272,14 @@ export async function startGateway(
     }),
     ...createLogRoutes(store),
     ...createStampRoutes({ gatewayId: config.gatewayId, stamps, log: store }),
+    ...createMetricsRoutes(metrics),
   ]
   const api = createApi({ routes, token: adminToken, origin: 'client-gateway', logger })
-  const adminTls = { ...tls, minVersion: 'TLSv1.2' } as const
-  const adminServer = limitApiServer(createServer({ ...API_SERVER, ...adminTls }, api))
+  const versions = { minVersion: 'TLSv1.2' } as const
+  const { cert, key } = tls.current
+  const adminServer = createServer({ ...API_SERVER, cert, key, ...versions }, api)
+  tls.follow(adminServer, versions)
+  limitApiServer(adminServer)
   ports.admin = resources.use(await listen(adminServer, config.admin.port, config.admin.host)).port
 
   const open = resources.move()

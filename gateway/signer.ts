@@ -1,53 +1,52 @@
-import type { KeyObject } from 'node:crypto'
 import { ExchangeError } from '../protocol/errors.ts'
-import { algorithmOf, signJws } from '../protocol/jws.ts'
+import { algorithmOf, joinJws, jwsSigningInput, type SignatureAlgorithm } from '../protocol/jws.ts'
 import { manifestText } from '../protocol/manifest.ts'
-import type { Certificate } from '../pki/certificate.ts'
+import type { SignatureScheme } from '../pki/signing-key.ts'
 import type { CatalogueView } from './catalogue-view.ts'
-import { lackOf, unsuitable, type Lack, type OwnKnowledge } from './own-lacks.ts'
+import type { Credential } from './credentials/credential.ts'
+import type { Credentials } from './credentials/credentials.ts'
 import type { Signer } from './ports.ts'
 
-export interface SigningKey {
-  /** `INSTANCE/CLASS/MEMBER`. */
-  readonly member: string
-  readonly privateKey: KeyObject
-  readonly certificate: Certificate
+const SCHEMES: Readonly<Record<SignatureAlgorithm, SignatureScheme>> = {
+  ES256: { hash: 'sha256', ecdsaForm: 'jose' },
+  PS256: { hash: 'sha256', padding: 'pss' },
+  RS256: { hash: 'sha256' },
+  EdDSA: { hash: null },
 }
 
-/** Signs with keys held in this process (protocol/README.md §5.2). A member may have several. */
-export function createSigner(keys: readonly SigningKey[], known: OwnKnowledge): Signer {
-  const byMember = Map.groupBy(keys, ({ member }) => member)
-
-  const keysOf = (member: string): [SigningKey, ...SigningKey[]] => {
-    const [first, ...others] = byMember.get(member) ?? []
-    if (first) return [first, ...others]
-    const detail = `gateway ${known.gateway} holds no signing key of ${member}`
+/** Signs with the credentials that are in force (protocol/README.md §5.2). */
+export function createSigner(credentials: Pick<Credentials, 'signing' | 'newestSigning'>): Signer {
+  const anyOf = (member: string): Credential => {
+    const newest = credentials.newestSigning(member)
+    if (newest !== undefined) return newest
+    const detail = `this gateway holds no signing key of ${member}`
     throw new ExchangeError('client.not-served', detail)
   }
-  const lackOfKey = (key: SigningKey, catalogue: CatalogueView, at: Date): Lack | undefined => {
-    const { member, certificate } = key
-    const listed = catalogue.signingCertificate(member, certificate.thumbprint)
-    return lackOf(certificate, listed !== undefined, at, known)
+  const bestOf = (member: string, catalogue: CatalogueView, at: Date): Credential => {
+    const newest = anyOf(member)
+    try {
+      return credentials.signing(member, catalogue, at)
+    } catch (error) {
+      if (error instanceof ExchangeError) return newest
+      throw error
+    }
   }
-
   return {
-    isSignerOf: (member) => byMember.has(member),
+    isSignerOf: (member) => credentials.newestSigning(member) !== undefined,
     verifyCanSign: (member, catalogue, at) => {
-      const lacks = keysOf(member).map((key) => lackOfKey(key, catalogue, at))
-      if (lacks.includes(undefined)) return
-      const found = lacks.filter((lack) => lack !== undefined)
-      throw unsuitable(found, { owner: member, use: 'signing' }, known)
+      anyOf(member)
+      credentials.signing(member, catalogue, at)
     },
-    sign: (member, manifest, catalogue, at) => {
-      const keys = keysOf(member)
-      const key = keys.find((held) => lackOfKey(held, catalogue, at) === undefined) ?? keys[0]
+    sign: async (member, manifest, catalogue, at) => {
+      const { key, certificate } = bestOf(member, catalogue, at)
       const header = {
-        alg: algorithmOf(key.privateKey),
+        alg: algorithmOf(key.publicKey),
         iat: Math.floor(at.getTime() / 1000),
         kid: member,
-        'x5t#S256': key.certificate.thumbprint,
+        'x5t#S256': certificate.thumbprint,
       }
-      return signJws(header, manifestText(manifest), key.privateKey)
+      const input = jwsSigningInput(header, manifestText(manifest))
+      return joinJws(input, await key.sign(Buffer.from(input, 'ascii'), SCHEMES[header.alg]))
     },
   }
 }

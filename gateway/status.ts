@@ -1,8 +1,11 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
-import type { LogStamper } from './time-stamps/log-stamper.ts'
+import type { CredentialSlot } from './credentials/credential.ts'
+import type { Credentials } from './credentials/credentials.ts'
 import { ownCertificateFault, type OwnCertificate } from './own-certificates.ts'
+import type { CredentialUpkeep } from './renewal/upkeep.ts'
+import type { LogStamper } from './time-stamps/log-stamper.ts'
 import type { MeasuredClock } from './trust/clock-check.ts'
 import type { OcspCache } from './trust/ocsp-cache.ts'
 
@@ -13,11 +16,23 @@ export function gatewayStatus(deps: {
   readonly ocsp: OcspCache
   readonly stamper: LogStamper
   readonly clockCheck: MeasuredClock
-  readonly own: readonly OwnCertificate[]
+  readonly credentials: Credentials
+  readonly owned: () => readonly OwnCertificate[]
+  readonly upkeep: CredentialUpkeep
   readonly clock: Clock
 }): object {
-  const { config, catalogue, ocsp, stamper, clockCheck, own, clock } = deps
+  const { config, catalogue, ocsp, stamper, clockCheck, credentials, upkeep, clock } = deps
   const { newest, health } = catalogue
+  const states = credentials.describe(clock())
+  // What keeps others from taking one is told while no other one of its kind and owner is in use.
+  const isServed = ({ kind, owner }: CredentialSlot): boolean =>
+    states.some((state) => state.active && state.kind === kind && state.owner === owner)
+  const faults = new Map(
+    deps.owned().map((own) => {
+      const fault = newest && ownCertificateFault(own, newest, clock())
+      return [own.certificate.thumbprint, fault]
+    }),
+  )
   return {
     program: 'gateway',
     gatewayId: config.gatewayId,
@@ -30,14 +45,12 @@ export function gatewayStatus(deps: {
       expiresAt: newest.expiresAt,
     },
     catalogue: health,
-    certificates: own.map((entry) => ({
-      subject: entry.certificate.subject,
-      thumbprint: entry.certificate.thumbprint,
-      notAfter: entry.certificate.notAfter,
-      purpose: entry.purpose,
-      owner: entry.owner,
-      fault: newest && ownCertificateFault(entry, newest, clock()),
+    certificates: states.map((state) => ({
+      ...state,
+      purpose: state.kind,
+      fault: isServed(state) ? undefined : faults.get(state.thumbprint),
     })),
+    ...upkeep.describe(),
     ocsp: ocsp.health(),
     timeStamping: stamper.health(),
     memoryBytes: process.memoryUsage.rss(),

@@ -1,4 +1,5 @@
 import { constants, createPublicKey, sign, type KeyObject } from 'node:crypto'
+import { ecdsaDerToRaw } from '../protocol/jws.ts'
 
 /** How a signature is made: the hash, and what the algorithm leaves open. */
 export interface SignatureScheme {
@@ -30,19 +31,21 @@ export class KeyError extends Error {
 
 /** A key held in this process. */
 export function memorySigningKey(privateKey: KeyObject): SigningKey {
+  const { namedCurve } = privateKey.asymmetricKeyDetails ?? {}
+  const partBytes = namedCurve === 'secp384r1' ? 48 : 32
   return {
     publicKey: createPublicKey(privateKey),
     // On this thread: an ECDSA signature takes less time than the way to another one.
-    sign: (bytes, { hash, padding, ecdsaForm = 'der' }) =>
-      Promise.resolve(
-        sign(hash, bytes, {
-          key: privateKey,
-          ...(ecdsaForm === 'jose' ? { dsaEncoding: 'ieee-p1363' as const } : {}),
-          ...(padding === 'pss'
-            ? { padding: RSA_PKCS1_PSS_PADDING, saltLength: SALT_IS_HASH }
-            : {}),
-        }),
-      ),
+    sign: (bytes, { hash, padding, ecdsaForm = 'der' }) => {
+      if (padding === 'pss') {
+        const pss = { padding: RSA_PKCS1_PSS_PADDING, saltLength: SALT_IS_HASH }
+        return Promise.resolve(sign(hash, bytes, { key: privateKey, ...pss }))
+      }
+      // The bare key and DER are twice as fast as asking OpenSSL for the other form.
+      const signature = sign(hash, bytes, privateKey)
+      const raw = ecdsaForm === 'jose' && privateKey.asymmetricKeyType === 'ec'
+      return Promise.resolve(raw ? ecdsaDerToRaw(signature, partBytes) : signature)
+    },
   }
 }
 

@@ -35,12 +35,24 @@ export function algorithmOf(key: KeyObject): SignatureAlgorithm {
   throw new ExchangeError('manifest.signer-unknown', 'the key is of a kind that the profile lacks')
 }
 
+/** What is signed of an attached compact JWS (RFC 7515 §5.1), ASCII: for keys that are elsewhere. */
+export function jwsSigningInput(header: object, payload: string): string {
+  const encode = (text: string): string => Buffer.from(text, 'utf8').toString('base64url')
+  return `${encode(JSON.stringify(header))}.${encode(payload)}`
+}
+
+/** The compact JWS of a signing input and its signature; ECDSA in the form r ‖ s (RFC 7518 §3.4). */
+export function joinJws(signingInput: string, signature: Buffer): string {
+  return `${signingInput}.${signature.toString('base64url')}`
+}
+
 /** Signs `payload` as an attached compact JWS (RFC 7515 §7.1). Synchronous: a thread costs more. */
 export function signJws(header: ManifestHeader, payload: string, privateKey: KeyObject): string {
-  const encode = (text: string): string => Buffer.from(text, 'utf8').toString('base64url')
-  const signingInput = `${encode(JSON.stringify(header))}.${encode(payload)}`
-  const signature = signBytes(header.alg, Buffer.from(signingInput, 'ascii'), privateKey)
-  return `${signingInput}.${signature.toString('base64url')}`
+  const signingInput = jwsSigningInput(header, payload)
+  return joinJws(
+    signingInput,
+    signBytes(header.alg, Buffer.from(signingInput, 'ascii'), privateKey),
+  )
 }
 
 /**
@@ -108,7 +120,7 @@ function signBytes(alg: SignatureAlgorithm, data: Buffer, key: KeyObject): Buffe
   switch (alg) {
     // The bare key and DER are twice as fast as asking OpenSSL for the 64-byte form.
     case 'ES256':
-      return derToRaw(sign('sha256', data, key))
+      return ecdsaDerToRaw(sign('sha256', data, key), 32)
     case 'PS256':
       return sign('sha256', data, { key, ...PSS })
     case 'RS256':
@@ -136,15 +148,22 @@ function verifyBytes(
   }
 }
 
-/** ECDSA-Sig-Value (RFC 3279 §2.2.3) to r ‖ s (RFC 7518 §3.4); P-256 lengths fit one byte each. */
-function derToRaw(der: Buffer): Buffer {
-  const raw = Buffer.alloc(64)
+/**
+ * ECDSA-Sig-Value (RFC 3279 §2.2.3) to r ‖ s (RFC 7518 §3.4); all lengths up to P-384's fit one byte.
+ *
+ * @param partBytes length of each of the two: 32 for P-256, 48 for P-384.
+ */
+export function ecdsaDerToRaw(der: Buffer, partBytes: number): Buffer {
+  const raw = Buffer.alloc(2 * partBytes)
   const rLength = der[3]!
   const sLength = der[5 + rLength]!
   const r = der.subarray(4, 4 + rLength)
   const s = der.subarray(6 + rLength, 6 + rLength + sLength)
-  r.subarray(Math.max(0, r.length - 32)).copy(raw, Math.max(0, 32 - r.length))
-  s.subarray(Math.max(0, s.length - 32)).copy(raw, 32 + Math.max(0, 32 - s.length))
+  r.subarray(Math.max(0, r.length - partBytes)).copy(raw, Math.max(0, partBytes - r.length))
+  s.subarray(Math.max(0, s.length - partBytes)).copy(
+    raw,
+    partBytes + Math.max(0, partBytes - s.length),
+  )
   return raw
 }
 

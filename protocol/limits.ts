@@ -14,6 +14,8 @@ export const LIMITS = {
   problemBytes: 65_536,
   /** A signed snapshot. */
   snapshotBytes: 67_108_864,
+  /** A gateway's registration at the catalogue, a compact JWS. */
+  registrationBytes: 65_536,
   /** Entries of one message of certificate states. */
   certificateStates: 256,
   /** The body of such a message. */

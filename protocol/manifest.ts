@@ -74,6 +74,19 @@ export function parseResponseManifest(payload: Uint8Array): ResponseManifest {
 }
 
 /**
+ * The snapshot that a manifest names, 0 when it cannot be read. Nothing of it is verified: it is enough to look
+ * whether there is a newer snapshot (protocol/README.md §5.3).
+ */
+export function claimedSnapshot(payload: Uint8Array): number {
+  try {
+    const { snapshot } = JSON.parse(Buffer.from(payload).toString('utf8')) as { snapshot: unknown }
+    return Number.isSafeInteger(snapshot) ? Number(snapshot) : 0
+  } catch {
+    return 0
+  }
+}
+
+/**
  * Reads the payload of a manifest (protocol/README.md §5.1).
  *
  * The text must be canonical: a repeated member name, which JSON parsers read differently, cannot be.

@@ -159,6 +159,31 @@ export const TRUST_ERRORS = {
     title: 'Authority did not issue a certificate',
     remedy: 'Check that the named enrolment address answers; it is tried again by itself.',
   },
+  // Gateways that register themselves at the catalogue
+  'registration.malformed': {
+    status: 400,
+    fault: 'client.registration.malformed',
+    title: 'Registration does not follow the protocol',
+    remedy: 'Compare the registration with protocol/README.md §7.7 and its vectors.',
+  },
+  'registration.signature-invalid': {
+    status: 403,
+    fault: 'client.registration.signature_invalid',
+    title: 'Registration is not signed by the key of its certificate',
+    remedy: 'Sign with the key of the first certificate in x5c.',
+  },
+  'registration.time-invalid': {
+    status: 403,
+    fault: 'client.registration.time_invalid',
+    title: 'Registration was signed too long ago, or in the future',
+    remedy: 'Set the clocks of gateway and catalogue (NTP), and register again.',
+  },
+  'registration.not-allowed': {
+    status: 403,
+    fault: 'client.registration.not_allowed',
+    title: 'Registration asks for what a gateway may not register itself',
+    remedy: 'Have the operator of the instance register it in the catalogue.',
+  },
   // Time-stamps (RFC 3161)
   'timestamp.none-configured': {
     status: 503,

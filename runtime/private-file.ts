@@ -3,6 +3,7 @@ import {
   chmodSync,
   closeSync,
   existsSync,
+  fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -30,6 +31,17 @@ export function writeFileAtomically(
 export function writePrivateFile(file: string, content: string | Uint8Array): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   writeFileAtomically(file, content, 0o600)
+}
+
+/** As writePrivateFile; when it returns, no power cut takes the file away again. */
+export function writePrivateFileDurably(file: string, content: string | Uint8Array): void {
+  writePrivateFile(file, content)
+  const folder = openSync(dirname(file), 'r')
+  try {
+    fsyncSync(folder) // the rename is in the folder, not in the file
+  } finally {
+    closeSync(folder)
+  }
 }
 
 /**

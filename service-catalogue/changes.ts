@@ -9,6 +9,8 @@ import { appendSnapshot, type SnapshotTerms } from './snapshot-log.ts'
 
 /** One administrative change; its functions run inside a transaction and throw to undo it. */
 export interface Change<T> {
+  /** Who makes it; the administrator when left out. */
+  readonly actor?: string
   /** For the events: `put-member`. */
   readonly action: string
   /** What is changed, in words that name it: `member KH-DEV/GOV/MOI`. */
@@ -29,7 +31,9 @@ export interface Changes {
 }
 
 /** All administrators share one token, so far. */
-const ACTOR = 'admin'
+const ADMIN = 'admin'
+
+type Named = Pick<Change<unknown>, 'actor' | 'action' | 'subject'>
 
 export function createChanges(deps: {
   readonly db: Database
@@ -41,13 +45,13 @@ export function createChanges(deps: {
   readonly onPublished: () => void
 }): Changes {
   const { db, terms, clock, publisher, logger, onPublished } = deps
-  const record = ({ action, subject }: Pick<Change<unknown>, 'action' | 'subject'>): number => {
+  const record = ({ actor = ADMIN, action, subject }: Named): number => {
     const now = clock()
     const number = appendSnapshot(db, terms, now)
     db.run(
       'INSERT INTO event (at, actor, action, subject, snapshotNumber) VALUES (?, ?, ?, ?, ?)',
       now.toISOString(),
-      ACTOR,
+      actor,
       action,
       subject,
       number,

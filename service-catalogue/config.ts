@@ -22,6 +22,11 @@ export interface CatalogueConfig {
   /** Where gateways reach the catalogue; `https://host:port` when left out. */
   publicUrl?: string
   memberClasses: string[]
+  /**
+   * Who may register certificates by itself, shown by a good one of an approved authority: `open` is every
+   * gateway of a member, also a new one; `known-gateways` only those that an administrator registered.
+   */
+  registration: 'open' | 'known-gateways'
 }
 
 const file = { type: 'string', minLength: 1 } as const
@@ -54,6 +59,7 @@ export const catalogueConfigSchema: JSONSchemaType<CatalogueConfig> = {
       uniqueItems: true,
       default: ['GOV', 'COM', 'ORG'],
     },
+    registration: { type: 'string', enum: ['open', 'known-gateways'], default: 'open' },
   },
 }
 

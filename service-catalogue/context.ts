@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { Changes } from './changes.ts'
+import type { CatalogueConfig } from './config.ts'
 import type { Database } from './database.ts'
 import type { Publisher } from './publisher.ts'
 
@@ -7,6 +8,7 @@ import type { Publisher } from './publisher.ts'
 export interface CatalogueContext {
   readonly instance: string
   readonly memberClasses: readonly string[]
+  readonly registration: CatalogueConfig['registration']
   readonly db: Database
   readonly clock: Clock
   readonly changes: Changes

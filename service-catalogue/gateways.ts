@@ -105,7 +105,7 @@ export function createGatewayRoutes(context: CatalogueContext): Route[] {
 }
 
 /** @throws ExchangeError `admin.invalid` unless the text is an https origin and nothing more. */
-function readOrigin(field: string, text: string): string {
+export function readOrigin(field: string, text: string): string {
   const url = URL.parse(text)
   const isOrigin =
     url?.protocol === 'https:' && url.href === `${url.origin}/` && !/[/?#]$/.test(text)
@@ -119,7 +119,7 @@ function listGateways(db: Database): GatewayView[] {
     .map(({ id, address }) => toView(db, id, address))
 }
 
-function findGateway(db: Database, id: string): GatewayView | undefined {
+export function findGateway(db: Database, id: string): GatewayView | undefined {
   const row = db.get<{ address: string }>('SELECT address FROM gateway WHERE id = ?', id)
   return row && toView(db, id, row.address)
 }

@@ -6,6 +6,7 @@ import { createGroupRoutes } from './groups.ts'
 import { createInspectionRoutes } from './inspection.ts'
 import { createMemberRoutes } from './members.ts'
 import { createPublicRoutes } from './public-routes.ts'
+import { createRegistrationRoutes } from './registrations.ts'
 import { createServiceRoutes } from './services.ts'
 import { createSubsystemRoutes } from './subsystems.ts'
 import { createTimeStampingRoutes } from './time-stamping-authorities.ts'
@@ -14,6 +15,7 @@ import { createTimeStampingRoutes } from './time-stamping-authorities.ts'
 export function createCatalogueRoutes(context: CatalogueContext): Route[] {
   return [
     ...createPublicRoutes(context),
+    ...createRegistrationRoutes(context),
     ...createInspectionRoutes(context),
     ...createAuthorityRoutes(context),
     ...createTimeStampingRoutes(context),

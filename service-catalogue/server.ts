@@ -10,6 +10,7 @@ import { openAnchorFile, type AnchorFile } from './anchor-file.ts'
 import { createChanges } from './changes.ts'
 import type { CatalogueConfig } from './config.ts'
 import { openDatabase } from './database.ts'
+import { createEndedCertificates } from './ended-certificates.ts'
 import { openPublisher } from './publisher.ts'
 import { createCatalogueRoutes } from './routes.ts'
 import { openSnapshotKey } from './snapshot-key.ts'
@@ -62,7 +63,9 @@ export async function startCatalogue(
   const onPublished = (): void => anchor?.refresh()
   const changes = createChanges({ db, terms, clock, publisher, logger, onPublished })
 
-  const routes = createCatalogueRoutes({ instance, memberClasses, db, clock, changes, publisher })
+  const { registration } = config
+  const context = { instance, memberClasses, registration, db, clock, changes, publisher }
+  const routes = createCatalogueRoutes(context)
   const api = createApi({ routes, token, origin: 'catalogue', logger })
   const tls = { ...credentials, minVersion: 'TLSv1.3' } as const
   const server = limitApiServer(createServer({ ...API_SERVER, ...tls }, api))
@@ -76,7 +79,8 @@ export async function startCatalogue(
   const opened = openAnchorFile({ ...roots, instance, catalogueUrl: url, key })
   anchor = opened
   const renewTls = createTlsRenewal(server, config, logger)
-  const checks = [() => publisher.refresh(), () => opened.refresh(), renewTls]
+  const ended = createEndedCertificates(context)
+  const checks = [() => publisher.refresh(), () => opened.refresh(), renewTls, ended]
   resources.use(startUpkeep(checks, options.checkIntervalMs ?? CHECK_INTERVAL_MS, logger))
 
   const running = resources.move()

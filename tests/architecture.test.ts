@@ -19,7 +19,10 @@ const KNOWN_ONLY_BY: [thing: RegExp, by: RegExp][] = [
   [/^pki\/authority\//, /^(pki\/authority|examples)\//],
   // The composition root of each program is its server.ts; main.ts runs it.
   [/-(sqlite|postgres|redis)\.ts$/, /^gateway\/server\.ts$/],
-  [/^gateway\/(access|catalogue|peers|replay|services|time-stamps|trust)\//, /^gateway\//],
+  [
+    /^gateway\/(access|catalogue|credentials|peers|renewal|replay|services|time-stamps|trust)\//,
+    /^gateway\//,
+  ],
   [/^gateway\/steps\//, /^gateway\/(exchange\.ts|steps\/)/],
 ]
 /** Steps know ports, the protocol and certificates; never how a port is implemented. */

@@ -3,6 +3,13 @@ import type { ApiClient } from '../../runtime/api-client.ts'
 import { profileOf } from '../context.ts'
 import { printJson, printTable } from '../output.ts'
 
+interface OwnCertificate {
+  readonly notAfter: string
+  /** Whether a newer one for the same purpose is there. */
+  readonly superseded?: boolean
+  /** Why others do not take it. */
+  readonly fault?: string
+}
 interface Status {
   program?: string
   snapshot?: { number: number; expiresAt: string }
@@ -10,7 +17,9 @@ interface Status {
   expiresAt?: string
   catalogue?: { heardAt?: string; fault?: string }
   /** A gateway lists its own; the authority counts what it issued. */
-  certificates?: { notAfter: string; fault?: string }[] | Record<string, number>
+  certificates?: OwnCertificate[] | Record<string, number>
+  renewal?: { kind: string; owner: string; failure?: { code: string; detail: string } }[]
+  notices?: { kind: string; owner: string; days: number; notAfter: string }[]
   expiringCertificates?: unknown[]
   ocsp?: OcspState[]
   timeStamping?: {
@@ -86,14 +95,14 @@ async function ask(name: string, open: () => ApiClient): Promise<Result> {
 /** What a person should look at. */
 export function attention(status: Status): string[] {
   const { program, snapshot, expiresAt, catalogue, certificates } = status
-  const { ocsp = [], expiringCertificates = [], clock } = status
-  const { warnings = [], pendingRequests = 0 } = status
+  const { ocsp = [], expiringCertificates = [], renewal = [], notices = [] } = status
+  const { warnings = [], pendingRequests = 0, clock } = status
   const revoked = ocsp.filter(({ status }) => status === 'revoked')
   const unknown = ocsp.filter(({ status, fault }) => status === 'unknown' && fault !== undefined)
   const isOver = (time: string | undefined): boolean =>
     time !== undefined && Date.parse(time) < Date.now()
   const ended = Array.isArray(certificates)
-    ? certificates.filter(({ notAfter }) => isOver(notAfter))
+    ? certificates.filter(({ notAfter, superseded }) => !superseded && isOver(notAfter))
     : []
   return [
     ...(program === 'gateway' && snapshot === undefined ? ['no snapshot'] : []),
@@ -104,6 +113,13 @@ export function attention(status: Status): string[] {
     ...(expiringCertificates.length > 0
       ? [`${expiringCertificates.length} registered certificates end soon`]
       : []),
+    ...notices.map(
+      ({ kind, owner, days, notAfter }) =>
+        `the certificate for ${kind} of ${owner} ends within ${days} days, at ${notAfter}`,
+    ),
+    ...renewal.flatMap(({ kind, owner, failure }) =>
+      failure ? [`renewal for ${kind} of ${owner} fails (${failure.code}): ${failure.detail}`] : [],
+    ),
     ...(revoked.length > 0 ? [`${revoked.length} certificates are revoked`] : []),
     ...(unknown.length > 0 ? [`${unknown.length} certificates of unknown state`] : []),
     ...timeStampNotes(status),
@@ -152,5 +168,7 @@ const clockNote = ({ offsetMs, against }: NonNullable<Status['clock']>): string 
 
 function firstEnd(status: Status | undefined): string | undefined {
   const own = status?.certificates
-  return Array.isArray(own) ? own.map(({ notAfter }) => notAfter).toSorted()[0] : undefined
+  if (!Array.isArray(own)) return undefined
+  const newest = own.filter(({ superseded }) => !superseded)
+  return newest.map(({ notAfter }) => notAfter).toSorted()[0]
 }

@@ -11,6 +11,7 @@ const HEADINGS: Record<GroupOf<ErrorCode>, string> = {
   encoding: 'Bytes of certificates, requests and answers',
   certificate: 'Certificates, on any of the links',
   enrolment: 'Asking for a certificate',
+  registration: 'Gateways that register themselves',
   timestamp: 'Time-stamps',
   provider: 'The provider and its gateway',
   service: 'The service',

@@ -68,7 +68,7 @@ export function writeConfigFiles(plan: SandboxPlan): void {
   writeJson(files.profile, profile(plan))
 }
 
-function gatewayConfig({ instance }: SandboxPlan, gateway: GatewayPlan): object {
+function gatewayConfig({ instance, authority }: SandboxPlan, gateway: GatewayPlan): object {
   const { memberClass, member, httpPort, httpsPort } = gateway
   return {
     gatewayId: `${instance}/${memberClass}/${member}/${gateway.gateway}`,
@@ -82,6 +82,7 @@ function gatewayConfig({ instance }: SandboxPlan, gateway: GatewayPlan): object 
         certificateFile: 'signing.pem',
       },
     ],
+    enrolment: { url: `https://${HOST}:${authority.estPort}` },
     informationSystems: { host: HOST, httpPort, httpsPort },
     peers: { host: HOST, port: gateway.peerPort },
     admin: { host: HOST, port: gateway.adminPort },

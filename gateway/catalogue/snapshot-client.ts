@@ -37,6 +37,9 @@ interface Options {
 
 const MAX_DESCRIPTION_BYTES = 10 * 1024 * 1024
 const ANSWER_MS = 10_000
+/** An exchange waits no longer for a snapshot that its peer has and this gateway has not. */
+const NEWER_MS = 2000
+const HURRY_MS = 1000
 
 /**
  * Follows the catalogue's signed snapshots (protocol/README.md §7): asks, verifies, refuses an older
@@ -48,6 +51,8 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
   const file = `${dir}/snapshot.jws`
   const listeners: ((snapshot: IndexedSnapshot) => void)[] = []
   const stop = new AbortController()
+  /** The question that the catalogue holds now, as long as nothing of its answer has come. */
+  let held: AbortController | undefined
   let newest: IndexedSnapshot | undefined
   let etag: string | undefined
   let heardAt: Date | undefined
@@ -77,12 +82,13 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
       throw new ExchangeError('catalogue.expired', `snapshot ${snapshot.number} has expired`)
     }
     newest = indexSnapshot(snapshot)
-    for (const listener of listeners) listener(newest)
+    for (const listener of [...listeners]) listener(newest)
   }
 
-  const ask = async (): Promise<void> => {
+  const ask = async (question = new AbortController()): Promise<void> => {
     const before = performance.now()
     const isHeldBack = etag !== undefined
+    held = question
     const { statusCode, headers, body } = await request(new URL('/snapshot', anchor.catalogueUrl), {
       dispatcher: agent,
       headers:
@@ -91,8 +97,9 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
           : { 'if-none-match': etag, prefer: `wait=${Math.ceil(options.pollSeconds)}` },
       headersTimeout: ANSWER_MS + options.pollSeconds * 1000,
       bodyTimeout: ANSWER_MS,
-      signal: stop.signal,
+      signal: AbortSignal.any([stop.signal, question.signal]),
     })
+    held = undefined
     options.onTime?.({
       date: headers.date,
       against: `the catalogue at ${anchor.catalogueUrl}`,
@@ -113,12 +120,15 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
   const follow = async (): Promise<void> => {
     while (!stop.signal.aborted) {
       const before = performance.now()
+      const question = new AbortController()
       try {
-        await ask()
+        await ask(question)
         heardAt = clock()
         fault = undefined
       } catch (error) {
         if (stop.signal.aborted) return
+        // Given up for being held too long: the next one is answered at once, if there is news.
+        if (question.signal.aborted) continue
         const text = error instanceof Error ? error.message : String(error)
         if (text !== fault) logger.warn({ err: error }, 'the catalogue cannot be followed')
         fault = text
@@ -140,7 +150,37 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
       .then(() => (heardAt = clock()))
       .catch((error: unknown) => (fault = error instanceof Error ? error.message : String(error)))
   }
+  const current = (at: Date): IndexedSnapshot => {
+    if (newest === undefined) {
+      throw new ExchangeError(
+        'catalogue.unavailable',
+        'this gateway has not yet got a snapshot from the catalogue',
+      )
+    }
+    if (newest.expiresAt <= at) {
+      throw new ExchangeError(
+        'catalogue.expired',
+        `snapshot ${newest.number} expired at ${newest.expiresAt.toISOString()}`,
+      )
+    }
+    return newest
+  }
+
+  let hurriedAt = -Infinity
   const following = follow()
+  const arrival = (number: number): Promise<void> =>
+    new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer)
+        listeners.splice(listeners.indexOf(listener), 1)
+        resolve()
+      }
+      const listener = (snapshot: IndexedSnapshot): void => {
+        if (snapshot.number >= number) done()
+      }
+      const timer = setTimeout(done, NEWER_MS)
+      listeners.push(listener)
+    })
 
   return {
     get newest() {
@@ -153,20 +193,16 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
       listeners.push(listener)
       if (newest) listener(newest)
     },
-    current: (at) => {
-      if (newest === undefined) {
-        throw new ExchangeError(
-          'catalogue.unavailable',
-          'this gateway has not yet got a snapshot from the catalogue',
-        )
+    current,
+    atLeast: async (number, at) => {
+      if (current(at).number >= number) return current(at)
+      // No more often than once a second, however many ask, and whatever they say.
+      if (performance.now() - hurriedAt >= HURRY_MS) {
+        hurriedAt = performance.now()
+        held?.abort()
       }
-      if (newest.expiresAt <= at) {
-        throw new ExchangeError(
-          'catalogue.expired',
-          `snapshot ${newest.number} expired at ${newest.expiresAt.toISOString()}`,
-        )
-      }
-      return newest
+      await arrival(number)
+      return current(at)
     },
     description: (digest) => fetchDescription(digest, { dir, anchor, agent }),
     [Symbol.asyncDispose]: async () => {

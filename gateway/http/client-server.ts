@@ -11,6 +11,7 @@ import { METHODS } from '../../protocol/methods.ts'
 import { newExchangeId } from '../../runtime/exchange-id.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { refuseUnread, requestExchange } from '../exchange.ts'
+import type { ServerTls } from '../credentials/tls.ts'
 import type { ClientGateway } from '../ports.ts'
 import { clientList } from '../services/metadata.ts'
 import { serveExchanges, serverLimits } from './exchange-server.ts'
@@ -20,7 +21,7 @@ interface Options {
   readonly gw: ClientGateway
   readonly logger: Logger
   /** For the mTLS port; without it the port is plain HTTP. */
-  readonly tls?: { readonly cert: string; readonly key: string }
+  readonly tls?: ServerTls
   /** Longest time in which a whole request must arrive. */
   readonly requestMs: number
   readonly idleMs: number
@@ -34,11 +35,7 @@ const MAX_HEADER_BYTES = 32_768
 export function createClientServer(options: Options): Server {
   const { gw, logger, tls, requestMs, idleMs, maxConnections } = options
   const limits = serverLimits({ requestMs, maxHeaderBytes: MAX_HEADER_BYTES })
-  const mutual = { minVersion: 'TLSv1.2', requestCert: true } as const
-  const server = tls
-    ? // identify-client decides about the certificate, and says why
-      createHttpsServer({ ...limits, ...tls, ...mutual, rejectUnauthorized: false })
-    : createHttpServer(limits)
+  const server = tls ? createMutualServer(limits, tls) : createHttpServer(limits)
   return serveExchanges(server, {
     origin: 'client-gateway',
     clock: gw.clock,
@@ -51,6 +48,16 @@ export function createClientServer(options: Options): Server {
     refusal,
     recordUnread: (exchangeId, error) => refuseUnread(exchangeId, error, 'client', gw),
   })
+}
+
+function createMutualServer(limits: ReturnType<typeof serverLimits>, tls: ServerTls): Server {
+  const { cert, key } = tls.current
+  const versions = { minVersion: 'TLSv1.2' } as const
+  // identify-client decides about the certificate, and says why
+  const mutual = { requestCert: true, rejectUnauthorized: false }
+  const server = createHttpsServer({ ...limits, cert, key, ...versions, ...mutual })
+  tls.follow(server, versions)
+  return server
 }
 
 function refusal(problem: Problem, accept: string | undefined): Refusal {

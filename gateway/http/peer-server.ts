@@ -7,6 +7,8 @@ import { parseRequestManifest } from '../../protocol/manifest.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Problem } from '../../protocol/problem.ts'
 import { refuseUnread, serveExchange } from '../exchange.ts'
+import type { Received } from '../exchange-state.ts'
+import type { ServerTls } from '../credentials/tls.ts'
 import type { ProviderGateway } from '../ports.ts'
 import type { CertificateStates } from '../trust/certificate-states.ts'
 import { serveExchanges, serverLimits } from './exchange-server.ts'
@@ -17,7 +19,7 @@ import { followTlsGeneration } from './tls-generation.ts'
 interface Options {
   readonly gw: ProviderGateway
   readonly logger: Logger
-  readonly tls: { readonly cert: string; readonly key: string }
+  readonly tls: ServerTls
   readonly states: CertificateStates
   /** The newest OCSP answer about a certificate of ours, to be stapled (RFC 6066 §8); undefined when none holds. */
   readonly staple: (certificateDer: Buffer) => Buffer | undefined
@@ -30,14 +32,16 @@ interface Options {
 /** The port for other gateways: mTLS 1.3, a signed request in, a signed answer out (§6). */
 export function createPeerServer(options: Options): Server {
   const { gw, logger, tls, states, requestMs, idleMs, maxConnections } = options
+  const { cert, key } = tls.current
+  const versions = { minVersion: 'TLSv1.3' } as const
   const server = createServer({
     ...serverLimits({ requestMs, maxHeaderBytes: LIMITS.wireHeaderBytes }),
-    ...tls,
-    minVersion: 'TLSv1.3',
+    ...{ cert, key, ...versions },
     requestCert: true,
     rejectUnauthorized: false, // authenticate-peer decides, and says why
   })
-  followTlsGeneration(server, tls)
+  followTlsGeneration(server, { cert })
+  tls.follow(server, versions)
   server.on('OCSPRequest', (certificate: Buffer, _issuer: Buffer, answer: AnswerStaple) =>
     answer(null, options.staple(certificate) ?? null),
   )
@@ -53,9 +57,7 @@ export function createPeerServer(options: Options): Server {
     answerLocally: (request, response) =>
       answerCertificateStates(request, response, { gw, states, refusal, logger }),
     run: async (incoming, request) => {
-      const claimed = claimedExchangeId(request)
-      const received =
-        claimed === undefined ? incoming : { ...incoming, claimedExchangeId: claimed }
+      const received = { ...incoming, ...claims(request) }
       const { answer, responseJws } = await serveExchange(received, gw)
       return { answer, added: [[MANIFEST_HEADER, responseJws]] }
     },
@@ -72,13 +74,14 @@ function refusal(problem: Problem): Refusal {
   return { status, headers: {}, contentType: 'application/problem+json', body }
 }
 
-/** What the caller calls the exchange. Unverified: authenticate-peer decides what it is worth. */
-function claimedExchangeId(request: IncomingMessage): string | undefined {
+/** What the caller says of the exchange. Unverified: authenticate-peer decides what it is worth. */
+function claims(request: IncomingMessage): Pick<Received, 'claimedExchangeId' | 'claimedSnapshot'> {
   const jws = request.headers[MANIFEST_HEADER]
-  if (typeof jws !== 'string' || jws.length > LIMITS.manifestBytes) return undefined
+  if (typeof jws !== 'string' || jws.length > LIMITS.manifestBytes) return {}
   try {
-    return parseRequestManifest(parseJws(jws).payload).exchangeId
+    const { exchangeId, snapshot } = parseRequestManifest(parseJws(jws).payload)
+    return { claimedExchangeId: exchangeId, claimedSnapshot: snapshot }
   } catch {
-    return undefined
+    return {}
   }
 }

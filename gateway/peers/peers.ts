@@ -5,6 +5,7 @@ import { fromProblem } from '../../protocol/problem.ts'
 import { readAtMost } from '../../runtime/http-body.ts'
 import type { Reply } from '../exchange-state.ts'
 import type { GatewayEntry } from '../catalogue-view.ts'
+import type { OwnTls } from '../credentials/tls.ts'
 import type { OutgoingRequest, Peers } from '../ports.ts'
 import {
   httpFailure,
@@ -17,6 +18,8 @@ import { endBadConnections, openPool, retirePool, usePool } from './pool.ts'
 import type { PeerPool, PoolOptions } from './pool.ts'
 
 interface Options extends PoolOptions {
+  /** What we show now: each new certificate gets connections of its own. */
+  readonly own: () => OwnTls
   /** Hands certificate states over; without it each side asks the responder. */
   readonly handover?: Handover
 }
@@ -32,17 +35,18 @@ export function createPeers(options: Options): Peers & AsyncDisposable {
   /** With exchanges under way. */
   const retired = new Set<PeerPool>()
 
-  // A gateway whose registration changed is another one, with connections of its own.
-  const keyOf = ({ id, address, certificates }: GatewayEntry): string =>
-    [id, address, ...certificates.keys()].join(' ')
+  // A gateway whose registration changed is another one, with connections of its own; so are we.
+  const keyOf = ({ id, address, certificates }: GatewayEntry, shown: string): string =>
+    [id, address, shown, ...certificates.keys()].join(' ')
   const poolOf = (gateway: GatewayEntry): PeerPool => {
-    const key = keyOf(gateway)
-    const pool = pools.get(key) ?? openPool(gateway, options)
+    const own = options.own()
+    const key = keyOf(gateway, own.thumbprint)
+    const pool = pools.get(key) ?? openPool(gateway, own, options)
     pools.set(key, pool)
     return pool
   }
   const retire = (peer: PeerPool): void => {
-    const key = keyOf(peer.gateway)
+    const key = keyOf(peer.gateway, peer.shown)
     if (pools.get(key) === peer) pools.delete(key)
     retired.add(peer)
     retirePool(peer, () => retired.delete(peer))
@@ -50,7 +54,7 @@ export function createPeers(options: Options): Peers & AsyncDisposable {
   const sweep = setInterval(() => {
     for (const peer of pools.values()) {
       const unused = peer.uses === 0 && performance.now() - peer.usedAt >= UNUSED_MS
-      if (unused) retire(peer)
+      if (unused || peer.shown !== options.own().thumbprint) retire(peer)
       else handover?.keep(peer)
     }
   }, TICK_MS)

@@ -8,12 +8,10 @@ import type { GatewayEntry } from '../catalogue-view.ts'
 import type { SlottedPool } from '../outgoing/http-request.ts'
 import { createSlots } from '../outgoing/slots.ts'
 import { tlsConnector } from '../outgoing/tls-connector.ts'
+import type { OwnTls } from '../credentials/tls.ts'
 import type { Trust } from '../ports.ts'
 
 export interface PoolOptions {
-  /** Our authentication certificate and key, PEM. */
-  readonly certificate: string
-  readonly privateKey: string
   readonly trust: Trust
   /** Takes the OCSP answer about a certificate that came with it in the handshake, unverified. */
   readonly takeStapled?: (certificate: Certificate, ocsp: Buffer) => void
@@ -26,6 +24,8 @@ export interface PoolOptions {
 }
 export interface PeerPool extends SlottedPool {
   readonly gateway: GatewayEntry
+  /** Thumbprint of the certificate of ours that its connections show. */
+  readonly shown: string
   /** Open connections, and the certificate that each was made with. */
   readonly open: Map<TLSSocket, Certificate>
   /** Exchanges under way. */
@@ -36,7 +36,7 @@ export interface PeerPool extends SlottedPool {
 }
 
 /** Connections to one gateway as the snapshot has it: mTLS 1.3, pinned to its certificates. */
-export function openPool(gateway: GatewayEntry, options: PoolOptions): PeerPool {
+export function openPool(gateway: GatewayEntry, own: OwnTls, options: PoolOptions): PeerPool {
   const open: PeerPool['open'] = new Map()
   const pool = new Pool(gateway.address, {
     connections: options.connections,
@@ -48,8 +48,8 @@ export function openPool(gateway: GatewayEntry, options: PoolOptions): PeerPool 
     allowH2: false,
     connect: tlsConnector({
       connectMs: options.connectMs,
-      certificate: options.certificate,
-      privateKey: options.privateKey,
+      certificate: own.cert,
+      privateKey: own.key,
       asksStaple: options.takeStapled !== undefined,
       // The snapshot says which certificate; no name in it matters (protocol/README.md §6.2).
       verify: async ({ certificate, stapled, socket }) => {
@@ -69,7 +69,7 @@ export function openPool(gateway: GatewayEntry, options: PoolOptions): PeerPool 
   })
   const slots = createSlots(options.connections, options.connectMs)
   const usage = { uses: 0, usedAt: performance.now() }
-  return { gateway, pool, slots, open, ...usage }
+  return { gateway, shown: own.thumbprint, pool, slots, open, ...usage }
 }
 
 /** Holds a pool for an exchange, until `scope` is disposed. */

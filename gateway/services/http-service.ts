@@ -5,6 +5,7 @@ import { parseCertificates, type Certificate } from '../../pki/certificate.ts'
 import { verifyPath } from '../../pki/path.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Connection } from '../access/settings.ts'
+import type { OwnTls } from '../credentials/tls.ts'
 import type { Answer, ServedRecorded } from '../exchange-state.ts'
 import type { Bodies, Trust } from '../ports.ts'
 import {
@@ -20,9 +21,8 @@ interface Options {
   readonly trust: Trust
   readonly receive: Bodies['ofReply']
   readonly clock: Clock
-  /** Shown to https services, so that a register can tell its gateway; PEM. */
-  readonly certificate: string
-  readonly privateKey: string
+  /** Shown to https services, so that a register can tell its gateway. */
+  readonly own: () => OwnTls
   readonly connectMs: number
   readonly answerMs: number
   readonly idleMs: number
@@ -34,25 +34,48 @@ export interface HttpServices extends AsyncDisposable {
   call(connection: Connection, exchange: ServedRecorded): Promise<Answer>
 }
 
+interface ServicePool extends SlottedPool {
+  /** Thumbprint of the certificate of ours that its connections show; empty for plain HTTP. */
+  readonly shown: string
+  /** Exchanges under way. */
+  uses: number
+}
+
+const SWEEP_MS = 60_000
+
 /**
  * Calls services over HTTP(S): no redirects, no cookies, no content encoding is touched, and the path
  * is sent byte for byte as it was judged (X-Road PR-REST §4.4–4.5).
  */
 export function createHttpServices(options: Options): HttpServices {
-  const pools = new Map<string, SlottedPool>()
-  const poolOf = (connection: Connection): SlottedPool => {
+  const pools = new Map<string, ServicePool>()
+  const poolOf = (connection: Connection): ServicePool => {
     const { origin } = new URL(connection.url)
-    const key = `${origin} ${connection.caCertificates ?? ''}`
+    const own = options.own()
+    const shown = origin.startsWith('https:') ? own.thumbprint : ''
+    const key = `${origin} ${shown} ${connection.caCertificates ?? ''}`
     const open = pools.get(key)
     if (open) return open
-    const made = openPool(origin, connection, options)
+    const made = { ...openPool(origin, connection, own, options), shown, uses: 0 }
     pools.set(key, made)
     return made
   }
+  // Once we show another certificate, nobody begins an exchange with the old one.
+  const sweep = setInterval(() => {
+    for (const [key, { pool, shown, uses }] of pools) {
+      if (uses > 0 || shown === '' || shown === options.own().thumbprint) continue
+      pools.delete(key)
+      void pool.close()
+    }
+  }, SWEEP_MS)
+  sweep.unref()
   return {
     call: async (connection, exchange) => {
       const { request, target, headers, body: sent, scope } = exchange
-      const reply = await sendOver(poolOf(connection), {
+      const pool = poolOf(connection)
+      pool.uses += 1
+      scope.defer(() => void (pool.uses -= 1))
+      const reply = await sendOver(pool, {
         method: request.method,
         path: pathOf(connection.url, target),
         headers,
@@ -69,6 +92,7 @@ export function createHttpServices(options: Options): HttpServices {
       return { status: reply.status, headers: answerHeaders, body }
     },
     [Symbol.asyncDispose]: async () => {
+      clearInterval(sweep)
       await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()))
     },
   }
@@ -81,7 +105,12 @@ export function pathOf(url: string, target: { servicePath: string; query: string
   return `${base}${target.servicePath || (base === '' ? '/' : '')}${target.query}`
 }
 
-function openPool(origin: string, connection: Connection, options: Options): SlottedPool {
+function openPool(
+  origin: string,
+  connection: Connection,
+  own: OwnTls,
+  options: Options,
+): SlottedPool {
   const pool = new Pool(origin, {
     connections: options.connections,
     pipelining: 1,
@@ -92,8 +121,8 @@ function openPool(origin: string, connection: Connection, options: Options): Slo
       ? tlsConnector({
           connectMs: options.connectMs,
           minVersion: 'TLSv1.2',
-          certificate: options.certificate,
-          privateKey: options.privateKey,
+          certificate: own.cert,
+          privateKey: own.key,
           verify: verifier(connection, options),
         })
       : { timeout: options.connectMs },

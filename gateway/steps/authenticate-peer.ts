@@ -17,17 +17,21 @@ export async function authenticatePeer(
 ): Promise<Authenticated> {
   clockCheck.verify()
   const certificate = shownCertificate(received, 'peer.certificate-missing')
-  const view = catalogue.current(received.receivedAt)
+  const { receivedAt } = received
+  const view = catalogue.current(receivedAt)
   // First, so that an expired or foreign certificate is told by that name, registered or not.
-  await trust.verify(certificate, 'authentication', received.receivedAt)
-  const peer = view.gatewayByCertificate(certificate.thumbprint)
+  await trust.verify(certificate, 'authentication', receivedAt)
+  const known = view.gatewayByCertificate(certificate.thumbprint)
+  // Its certificate may be new, in a snapshot that it has and we have not yet.
+  const last = known ? view : await catalogue.atLeast(received.claimedSnapshot ?? 0, receivedAt)
+  const peer = known ?? last.gatewayByCertificate(certificate.thumbprint)
   if (peer === undefined) {
     throw new ExchangeError(
       'peer.certificate-unregistered',
-      `snapshot ${view.number} has no gateway with the certificate ${certificate.subject}`,
+      `snapshot ${last.number} has no gateway with the certificate ${certificate.subject}`,
     )
   }
   // A registered gateway's word is enough to find its refusals under the id that its own log has.
   const exchangeId = received.claimedExchangeId ?? received.exchangeId
-  return { ...received, exchangeId, peer, catalogue: view }
+  return { ...received, exchangeId, peer, catalogue: last }
 }

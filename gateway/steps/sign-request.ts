@@ -14,10 +14,11 @@ import type { ClientGateway } from '../ports.ts'
  * @throws ExchangeError `client.not-served` without a key of that member, `gateway.certificate-inactive`,
  *   `gateway.certificate-unsuitable`, `request.headers-too-large`.
  */
-export function signRequest(
+export async function signRequest(
   complete: Complete,
   { id, signer, authentication, clock }: ClientGateway,
-): RequestSigned {
+): Promise<RequestSigned> {
+  const { catalogue } = complete
   const { userId, issue, representedParty, purpose } = complete.call
   const request: RequestManifest = {
     version: 1,
@@ -32,18 +33,17 @@ export function signRequest(
     bodyDigest: complete.body.digest,
     bodySize: complete.body.size,
     gateway: formatId(id),
-    snapshot: complete.catalogue.number,
+    snapshot: catalogue.number,
     ...(userId === undefined ? {} : { userId }),
     ...(issue === undefined ? {} : { issue }),
     ...(representedParty === undefined ? {} : { representedParty }),
     ...(purpose === undefined ? {} : { purpose }),
   }
-  const { catalogue } = complete
   const now = clock()
   authentication.verifyActive(catalogue, now)
   const member = memberOf(complete.client)
   signer.verifyCanSign(member, catalogue, now)
-  const requestJws = signer.sign(member, request, catalogue, now)
+  const requestJws = await signer.sign(member, request, catalogue, now)
   if (requestJws.length > LIMITS.manifestBytes) {
     throw new ExchangeError(
       'request.headers-too-large',

@@ -8,12 +8,13 @@ import type { ProviderGateway } from '../ports.ts'
  * Makes and signs the answer's manifest in the name of the provider's member, bound to the signed
  * request that it answers (protocol/README.md §5.1).
  *
- * @throws ExchangeError `client.not-served` without a key of that member.
+ * @throws ExchangeError `client.not-served` without a key of that member, `gateway.certificate-inactive`
+ *   and `gateway.certificate-unsuitable` without a certificate that may be used.
  */
-export function signResponse(
+export async function signResponse(
   answered: Answered,
   { id, signer, clock }: ProviderGateway,
-): ResponseSigned {
+): Promise<ResponseSigned> {
   const { request, requestJws, answer, target, catalogue } = answered
   const response: ResponseManifest = {
     version: 1,
@@ -30,6 +31,6 @@ export function signResponse(
     gateway: formatId(id),
     snapshot: catalogue.number,
   }
-  const responseJws = signer.sign(memberOf(target.service), response, catalogue, clock())
+  const responseJws = await signer.sign(memberOf(target.service), response, catalogue, clock())
   return { ...answered, response, responseJws }
 }

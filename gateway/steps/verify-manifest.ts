@@ -2,13 +2,15 @@ import { ExchangeError } from '../../protocol/errors.ts'
 import { MANIFEST_HEADER } from '../../protocol/headers.ts'
 import { parseJws, verifyJws } from '../../protocol/jws.ts'
 import { LIMITS } from '../../protocol/limits.ts'
+import { claimedSnapshot } from '../../protocol/manifest.ts'
 import type { CatalogueView } from '../catalogue-view.ts'
-import type { ClockCheck, Trust } from '../ports.ts'
+import type { Catalogue, ClockCheck, Trust } from '../ports.ts'
 
 export interface Expected {
   /** The member that must have signed; undefined: whoever the signature names. */
   readonly member: string | undefined
-  readonly catalogue: CatalogueView
+  readonly view: CatalogueView
+  readonly catalogue: Catalogue
   readonly trust: Trust
   readonly clockCheck: ClockCheck
   /** The gateway that sent the message. */
@@ -28,18 +30,23 @@ export async function verifyManifest(
   rawHeaders: readonly string[],
   expected: Expected,
 ): Promise<{ jws: string; signer: string; payload: Buffer }> {
-  const { member, catalogue, trust, at } = expected
+  const { member, view, catalogue, trust, at } = expected
   const jws = manifestHeader(rawHeaders)
   const parsed = parseJws(jws)
   const { kid: signer, iat, 'x5t#S256': thumbprint } = parsed.header
   if (member !== undefined && signer !== member) {
     throw new ExchangeError('manifest.signer-unknown', `the message is signed by ${signer}`)
   }
-  const certificate = catalogue.signingCertificate(signer, thumbprint)
+  // The signer may know a newer snapshot, with a certificate that is new.
+  const newer = async (): Promise<CatalogueView> =>
+    catalogue.atLeast(claimedSnapshot(parsed.payload), at)
+  const known = view.signingCertificate(signer, thumbprint)
+  const last = known ? view : await newer()
+  const certificate = known ?? last.signingCertificate(signer, thumbprint)
   if (certificate === undefined) {
     throw new ExchangeError(
       'manifest.signer-unknown',
-      `snapshot ${catalogue.number} has no signing certificate ${thumbprint} of ${signer}`,
+      `snapshot ${last.number} has no signing certificate ${thumbprint} of ${signer}`,
     )
   }
   verifyJws(parsed, certificate.publicKey)

@@ -25,7 +25,7 @@ import { verifyManifest } from './verify-manifest.ts'
  */
 export async function verifyResponse(
   replied: Replied,
-  { trust, clockCheck, bodies, clock }: ClientGateway,
+  { trust, clockCheck, catalogue, bodies, clock }: ClientGateway,
 ): Promise<ResponseVerified> {
   const { reply, scope } = replied
   const headers = refusedAs('provider.answer-invalid', undefined, () =>
@@ -33,7 +33,8 @@ export async function verifyResponse(
   )
   const { jws: responseJws, payload } = await verifyManifest(reply.rawHeaders, {
     member: memberOf(replied.target.service),
-    catalogue: replied.catalogue,
+    view: replied.catalogue,
+    catalogue,
     trust,
     clockCheck,
     sender: replied.peer.id,

@@ -21,11 +21,12 @@ import { verifyManifest } from './verify-manifest.ts'
  */
 export async function verifySignature(
   state: Authenticated,
-  { trust, clockCheck }: ProviderGateway,
+  { trust, clockCheck, catalogue }: ProviderGateway,
 ): Promise<Verified> {
-  const { peer, catalogue, rawHeaders, receivedAt } = state
+  const { peer, rawHeaders, receivedAt } = state
   const { jws, signer, payload } = await verifyManifest(rawHeaders, {
     member: undefined,
+    view: state.catalogue,
     catalogue,
     trust,
     clockCheck,

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthorityRoutes } from '../../pki/authority/routes.ts'
 import { createCatalogueRoutes } from '../../service-catalogue/routes.ts'
 import { createSettingsRoutes } from '../../gateway/http/admin-routes.ts'
+import { createMetricsRoutes } from '../../gateway/http/metrics-routes.ts'
 import { createLogRoutes } from '../../gateway/http/log-routes.ts'
 import type { Route } from '../../runtime/admin-api.ts'
 import { startFederation, type Federation } from '../support/federation.ts'
@@ -15,7 +16,11 @@ afterAll(() => f[Symbol.asyncDispose]())
 
 /** Every route of every program, by the tables that the programs serve; nothing is called through these. */
 const tables = {
-  gateway: [...createSettingsRoutes({} as never), ...createLogRoutes({} as never)],
+  gateway: [
+    ...createSettingsRoutes({} as never),
+    ...createLogRoutes({} as never),
+    ...createMetricsRoutes({} as never),
+  ],
   catalogue: createCatalogueRoutes({} as never),
   authority: createAuthorityRoutes({
     authority: { root: {}, issuers: { authentication: {}, signing: {} } } as never,
@@ -30,6 +35,7 @@ const PUBLIC = new Set([
   'catalogue GET /status',
   'catalogue GET /snapshot',
   'catalogue GET /descriptions/:digest',
+  'catalogue POST /registrations', // signed by who sends it
   'authority GET /status',
 ])
 

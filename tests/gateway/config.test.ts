@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readAnchor, readGatewayConfig, readPem } from '../../gateway/config.ts'
+import { readGatewayConfig, readPem } from '../../gateway/config.ts'
+import { readAnchor } from '../../runtime/anchor.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { temporaryFolder } from '../pki/support.ts'
 

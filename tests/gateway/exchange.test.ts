@@ -4,7 +4,7 @@ import type { Asked, Received } from '../../gateway/exchange-state.ts'
 import type { ClientGateway, ExchangeLog, ProviderGateway } from '../../gateway/ports.ts'
 import { createSigner } from '../../gateway/signer.ts'
 import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
-import { CLIENT, ID, pairOfGateways, SERVICE, type Pair, knowledgeOf } from './support.ts'
+import { credentialsOf, CLIENT, ID, pairOfGateways, SERVICE, type Pair } from './support.ts'
 
 let pair: Pair
 beforeEach(async () => {
@@ -101,7 +101,7 @@ const CLIENT_ROWS: ClientRow[] = [
   [
     'sign-request',
     'client.not-served',
-    () => ({ gw: { signer: createSigner([], knowledgeOf('g')) } }),
+    () => ({ gw: { signer: createSigner(credentialsOf([])) } }),
   ],
   ['record-request', 'log.unavailable', ({ log }) => ({ gw: { log: failingOn('request', log) } })],
   [
@@ -204,10 +204,7 @@ const PROVIDER_ROWS: ProviderRow[] = [
     'client.not-served',
     ({ signer }) => ({
       gw: {
-        signer: {
-          ...signer,
-          sign: (...order) => createSigner([], knowledgeOf('g')).sign(...order),
-        },
+        signer: { ...signer, sign: (...order) => createSigner(credentialsOf([])).sign(...order) },
       },
     }),
   ],

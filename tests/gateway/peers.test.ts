@@ -52,8 +52,7 @@ beforeEach(async () => {
     if (code !== undefined) throw new ExchangeError(code, 'no')
   }
   const made = createPeers({
-    certificate: first.cert,
-    privateKey: first.key,
+    own: () => ({ thumbprint: first.certificate.thumbprint, cert: first.cert, key: first.key }),
     trust: { verify: (...question) => verify(...question) },
     clock: () => new Date(),
     connectMs: 5000,

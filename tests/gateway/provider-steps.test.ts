@@ -111,7 +111,7 @@ describe('call-service', () => {
 describe('sign-response', () => {
   it('binds the answer to the signed request, in the name of the service’s member', async () => {
     const answered = await callService(recorded, pair.provider.gw.services)
-    const { response, responseJws } = signResponse(answered, gw)
+    const { response, responseJws } = await signResponse(answered, gw)
     expect(response).toMatchObject({
       requestDigest: jwsDigest(pair.sent[0]!.manifest),
       exchangeId: ID,

@@ -13,13 +13,20 @@ import type {
   ProviderGateway,
   StepRunner,
 } from '../../gateway/ports.ts'
-import type { OwnKnowledge } from '../../gateway/own-lacks.ts'
+import type { OwnKnowledge } from '../../gateway/credentials/lacks.ts'
 import { createReplayGuard } from '../../gateway/replay/guard.ts'
-import { createSigner, type SigningKey } from '../../gateway/signer.ts'
+import {
+  createCredential,
+  isOfSlot,
+  type Credential,
+} from '../../gateway/credentials/credential.ts'
+import { createCredentials, type Credentials } from '../../gateway/credentials/credentials.ts'
+import { createSigner } from '../../gateway/signer.ts'
 import { createStepRunner } from '../../gateway/step-runner.ts'
 import { subjectOf } from '../../pki/identity.ts'
 import { generateKey } from '../../pki/keys.ts'
 import { toRawHeaders } from '../../protocol/header-block.ts'
+import type { SigningKey } from '../../pki/signing-key.ts'
 import { readGatewayId } from '../../protocol/identifiers.ts'
 import type { Snapshot } from '../../protocol/snapshot.ts'
 import { createLogger } from '../../runtime/logger.ts'
@@ -52,7 +59,7 @@ export interface Pair {
   readonly authority: TestAuthority
   readonly snapshot: Snapshot
   readonly view: IndexedSnapshot
-  readonly keys: Record<'bank' | 'registry', SigningKey>
+  readonly keys: Record<'bank' | 'registry', Credential>
   readonly client: Side<ClientGateway>
   readonly provider: Side<ProviderGateway>
   /** Requests that left the client's gateway. */
@@ -80,7 +87,8 @@ export async function pairOfGateways(): Promise<Pair> {
   const bodies = createBodies(spool, { maxBytes: MAX_BYTES, idleMs: 5000, totalMs: 5000 })
   const trust = { verify: async () => {} }
   const clockCheck = { verify: () => {}, words: () => 'the clock is right' }
-  const common = { clock: () => NOW, clockCheck, catalogue: { current: () => view }, trust, bodies }
+  const catalogue = { current: () => view, atLeast: async () => view }
+  const common = { clock: () => NOW, clockCheck, catalogue, trust, bodies }
   const scope = new AsyncDisposableStack()
   const sent: OutgoingRequest[] = []
   const called: string[] = []
@@ -99,7 +107,7 @@ export async function pairOfGateways(): Promise<Pair> {
   const provider = sideOf<ProviderGateway>({
     ...common,
     id: readGatewayId(`${REGISTRY}/REG-1`),
-    signer: createSigner([registry], knowledgeOf(`${REGISTRY}/REG-1`)),
+    signer: createSigner(credentialsOf([registry])),
     replayGuard: createReplayGuard([], NOW),
     accessRules: {
       grantsFor: (service, [subject = '']) => [
@@ -122,7 +130,7 @@ export async function pairOfGateways(): Promise<Pair> {
   const client = sideOf<ClientGateway>({
     ...common,
     id: readGatewayId(`${BANK}/BANK-1`),
-    signer: createSigner([bank], knowledgeOf(`${BANK}/BANK-1`)),
+    signer: createSigner(credentialsOf([bank])),
     informationSystems: { isRegistered: () => false },
     authentication: { verifyActive: () => {} },
     peers: {
@@ -175,18 +183,39 @@ export function textBody(text: string): SpooledBody {
   return { ...EMPTY_BODY, size: bytes.length, digest, bytes, open: () => Readable.from([bytes]) }
 }
 
+/** Credentials without files. */
+export function credentialsOf(
+  all: readonly Credential[],
+  known = knowledgeOf(`${BANK}/BANK-1`),
+): Credentials {
+  return createCredentials({
+    known,
+    store: { all: () => all, of: (slot) => all.filter((one) => isOfSlot(one, slot)) },
+    clock: () => NOW,
+  })
+}
+
+export function credentialOf(
+  member: string,
+  key: SigningKey,
+  { pem }: Credential['certificate'],
+): Credential {
+  const parts = { kind: 'signing', owner: member, key, keyReference: '', chain: pem } as const
+  return createCredential(parts)!
+}
+
 async function signingKey(
   authority: TestAuthority,
   memberClass: string,
   member: string,
-): Promise<SigningKey> {
+): Promise<Credential> {
   const key = await generateKey('P-256')
   const subject = subjectOf({ instance: 'KH-TEST', memberClass, member })
   const { publicKey } = key
   // A while ago, so that it can sign in the past.
   const at = later(-1)
   const certificate = await authority.issue({ profile: 'signing', publicKey, subject, at })
-  return { member: `KH-TEST/${memberClass}/${member}`, privateKey: key.privateKey, certificate }
+  return credentialOf(`KH-TEST/${memberClass}/${member}`, key, certificate)
 }
 
 async function gatewayCertificate(
@@ -194,7 +223,7 @@ async function gatewayCertificate(
   memberClass: string,
   member: string,
   gateway: string,
-): Promise<SigningKey['certificate']> {
+): Promise<Credential['certificate']> {
   const { publicKey } = await generateKey('P-256')
   const subject = subjectOf({ instance: 'KH-TEST', memberClass, member, gateway })
   return authority.issue({ profile: 'authentication', publicKey, subject })
@@ -203,13 +232,13 @@ async function gatewayCertificate(
 function snapshotOf(
   { root, issuing }: TestAuthority,
   own: {
-    bank: SigningKey
-    registry: SigningKey
-    bankGateway: SigningKey['certificate']
-    registryGateway: SigningKey['certificate']
+    bank: Credential
+    registry: Credential
+    bankGateway: Credential['certificate']
+    registryGateway: Credential['certificate']
   },
 ): Snapshot {
-  const base64 = ({ der }: SigningKey['certificate']): string => der.toString('base64')
+  const base64 = ({ der }: Credential['certificate']): string => der.toString('base64')
   return {
     version: 1,
     instance: 'KH-TEST',

@@ -43,19 +43,19 @@ interface Sent {
   readonly at?: Date
 }
 
-function replied(changes: Partial<ResponseManifest> = {}, sent: Sent = {}): Replied {
+async function replied(changes: Partial<ResponseManifest> = {}, sent: Sent = {}): Promise<Replied> {
   const { status = 200, extra = [], body = 'answer', member = REGISTRY, at = NOW } = sent
   const { signer = pair.provider.gw.signer } = sent
-  const jws = signer.sign(member, { ...manifest, ...changes }, pair.view, at)
+  const jws = await signer.sign(member, { ...manifest, ...changes }, pair.view, at)
   const rawHeaders = [...good.reply.rawHeaders.slice(0, -2), ...extra, 'spean-manifest', jws]
   return { ...good, reply: { status, rawHeaders, stream: textBody(body).open() } }
 }
-const refused = (state: Replied, code: ErrorCode) =>
-  expect(verifyResponse(state, gw)).rejects.toMatchObject({ code })
+const refused = async (state: Replied | Promise<Replied>, code: ErrorCode) =>
+  expect(verifyResponse(await state, gw)).rejects.toMatchObject({ code })
 
 describe('verify-response', () => {
   it('hands on the answer that was signed, without the manifest', async () => {
-    const { answer, response } = await verifyResponse(replied(), gw)
+    const { answer, response } = await verifyResponse(await replied(), gw)
     expect(answer).toMatchObject({ status: 200, body: { size: 6 } })
     expect(answer.headers.map(([name]) => name)).not.toContain('spean-manifest')
     expect(response).toEqual(manifest)
@@ -95,7 +95,7 @@ describe('verify-response', () => {
     const at = own.indexOf(name)
     const rawHeaders = at < 0 ? [...own, name, value] : own.with(at + 1, value)
     const headersDigest = headerBlockDigest(headerBlock(rawHeaders))
-    const { reply, ...state } = replied({ headersDigest })
+    const { reply, ...state } = await replied({ headersDigest })
     const jws = reply.rawHeaders.at(-1)!
     const altered = { ...reply, rawHeaders: [...rawHeaders, 'spean-manifest', jws] }
     await refused({ ...state, reply: altered }, 'response.mismatch')
@@ -107,7 +107,7 @@ describe('verify-response', () => {
       asked.push(signedSize)
       return textBody('answer')
     }
-    await verifyResponse(replied(), { ...gw, bodies: { ...gw.bodies, ofReply } })
+    await verifyResponse(await replied(), { ...gw, bodies: { ...gw.bodies, ofReply } })
     expect(asked).toEqual([6])
   })
 

@@ -27,23 +27,20 @@ beforeEach(async () => {
 })
 
 /** The good message with other headers, signed anew with the changes to its manifest. */
-function signed(
+async function signed(
   changes: Partial<RequestManifest>,
   { extra = [], at = NOW }: { extra?: string[]; at?: Date } = {},
-): Authenticated {
+): Promise<Authenticated> {
   const unsigned = good.rawHeaders.slice(0, -2)
   const rawHeaders = [...unsigned, ...extra]
   const headersDigest = headerBlockDigest(headerBlock(rawHeaders))
-  const jws = pair.client.gw.signer.sign(
-    BANK,
-    { ...manifest, headersDigest, ...changes },
-    pair.view,
-    at,
-  )
+  const { signer } = pair.client.gw
+  const said = { ...manifest, headersDigest, ...changes }
+  const jws = await signer.sign(BANK, said, pair.view, at)
   return { ...good, rawHeaders: [...rawHeaders, 'Spean-Manifest', jws] }
 }
-const refused = (state: Authenticated, code: ErrorCode) =>
-  expect(verifySignature(state, gw)).rejects.toMatchObject({ code })
+const refused = async (state: Authenticated | Promise<Authenticated>, code: ErrorCode) =>
+  expect(verifySignature(await state, gw)).rejects.toMatchObject({ code })
 
 describe('verify-signature', () => {
   it('hands on what was signed', async () => {
@@ -51,7 +48,7 @@ describe('verify-signature', () => {
     expect(verified.request).toEqual(manifest)
     expect(verified.target).toMatchObject({ servicePath: '/persons/1', query: '' })
     expect(verified.headers.map(([name]) => name)).not.toContain('spean-manifest')
-    expect((await verifySignature(signed({}), gw)).request).toEqual(manifest)
+    expect((await verifySignature(await signed({}), gw)).request).toEqual(manifest)
   })
 
   it('asks for the signing certificate as of the time of receipt', async () => {
@@ -103,7 +100,7 @@ describe('verify-signature', () => {
     [-301, false],
     [301, false],
   ])('a signature %i seconds from its receipt is taken: %s', async (seconds, taken) => {
-    const state = signed({}, { at: new Date(NOW.getTime() + seconds * 1000) })
+    const state = await signed({}, { at: new Date(NOW.getTime() + seconds * 1000) })
     if (taken) await verifySignature(state, gw)
     else await refused(state, 'manifest.time-invalid')
   })
@@ -140,10 +137,11 @@ describe('verify-signature', () => {
 
   it('refuses the key of another member, and a key that is not registered', async () => {
     const sign = (member: string) => pair.provider.gw.signer.sign(member, manifest, pair.view, NOW)
-    const jws = sign(REGISTRY)
+    const jws = await sign(REGISTRY)
     const rawHeaders = [...good.rawHeaders.slice(0, -1), jws]
     await refused({ ...good, rawHeaders }, 'manifest.signer-unknown')
     const catalogue = { ...pair.view, signingCertificate: () => undefined }
+    gw = { ...gw, catalogue: { ...gw.catalogue, atLeast: async () => catalogue } }
     await refused({ ...good, catalogue }, 'manifest.signer-unknown')
   })
 

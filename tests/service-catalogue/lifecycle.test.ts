@@ -180,6 +180,7 @@ describe('readCatalogueConfig', () => {
       host: '127.0.0.1',
       snapshotLifetimeHours: 24,
       memberClasses: ['GOV', 'COM', 'ORG'],
+      registration: 'open',
     })
     expect(read({ snapshotLifetimeHours: 0.01 }).snapshotLifetimeHours).toBe(0.01)
     for (const bad of [

@@ -115,6 +115,7 @@ export async function createConfig(
     rootCertificateFile: join(folder, 'root.pem'),
     snapshotLifetimeHours: 24,
     memberClasses: ['GOV', 'COM', 'ORG'],
+    registration: 'open',
     ...overrides,
   }
   writeFileSync(config.rootCertificateFile, authority.root.certificate.pem)

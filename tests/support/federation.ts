@@ -195,6 +195,7 @@ async function openCatalogue(
       rootCertificateFile: at('root.pem'),
       snapshotLifetimeHours: 24,
       memberClasses: ['GOV', 'COM'],
+      registration: 'open',
     },
     { logger: createLogger('test'), clock: clock.now, checkIntervalMs: 50 },
   )

@@ -1,5 +1,5 @@
-import { ExchangeError } from '../protocol/errors.ts'
-import type { Certificate } from '../pki/certificate.ts'
+import { ExchangeError } from '../../protocol/errors.ts'
+import type { Certificate } from '../../pki/certificate.ts'
 
 /** What a gateway knows of a certificate of its own, without asking anybody. */
 export interface OwnKnowledge {
@@ -45,6 +45,12 @@ export function lackOf(
     words: `${nameOf(certificate)} ${[...bad, ...unlisted].join(', ')}`,
   }
 }
+
+/** What nothing mends: the certificate is of another kind, or its key is. */
+export const lackForGood = (certificate: Certificate, fault: string): Lack => ({
+  inactive: false,
+  words: `${nameOf(certificate)} ${fault}`,
+})
 
 const nameOf = ({ subject, serial }: Certificate): string => `${subject} (serial ${serial})`
 

@@ -1,0 +1,106 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseCertificates, type Certificate } from '../../pki/certificate.ts'
+import { createCsr } from '../../pki/csr.ts'
+import { isAwaited, type EstClient } from '../../pki/est-client.ts'
+import type { CertificateIdentity } from '../../pki/identity.ts'
+import { ensureKeyFile, type KeyPair } from '../../pki/keys.ts'
+import { readPem, toPem } from '../../pki/pem.ts'
+import { ExchangeError } from '../../protocol/errors.ts'
+import { writeFileAtomically } from '../../runtime/private-file.ts'
+import { filesOf, type EnrollOrder } from './order.ts'
+import type { Report } from './preflight.ts'
+
+export interface Enrolled {
+  readonly key: KeyPair
+  /** The certificate first, then those between it and the root. */
+  readonly chain: readonly Certificate[]
+}
+
+/** How the one-time code is got: asked for only when it is needed. */
+export type ReadCode = () => Promise<string>
+
+export interface EnrollDeps {
+  readonly est: EstClient
+  readonly readCode: ReadCode
+  readonly report: Report
+  /** Of the key files; undefined: they are not encrypted. */
+  readonly passphrase: string | undefined
+}
+
+/**
+ * The key and certificate of one kind: those in the folder when they are good, else a new certificate. The
+ * request is kept until it is answered, so that another run collects what this one asked for.
+ *
+ * @throws ExchangeError `enrolment.pending` when the operator did not approve in time.
+ */
+export async function ensureEnrolled(
+  kind: 'authentication' | 'signing',
+  order: EnrollOrder,
+  deps: EnrollDeps,
+): Promise<Enrolled> {
+  const files = filesOf(order)[kind]
+  const { passphrase, report } = deps
+  const options = passphrase === undefined ? {} : { passphrase }
+  const key = await ensureKeyFile(files.key, order.keyKind, options)
+  const held = readHeld(files.certificate, key)
+  if (held !== undefined) {
+    report(`${kind.padEnd(15)} certificate is there, until ${held[0]!.notAfter.toISOString()}`)
+    return { key, chain: held }
+  }
+  const csr = await ensureRequest(kind, order, key, files.request)
+  const chain = await ask(kind, csr, order, deps)
+  writeFileAtomically(files.certificate, chain.map(({ pem }) => pem).join(''))
+  rmSync(files.request, { force: true })
+  report(`${kind.padEnd(15)} certificate issued, until ${chain[0]!.notAfter.toISOString()}`)
+  return { key, chain }
+}
+
+function readHeld(file: string, { publicKey }: KeyPair): Certificate[] | undefined {
+  if (!existsSync(file)) return undefined
+  const chain = parseCertificates(readFileSync(file, 'utf8'))
+  const [own] = chain
+  const good = own?.publicKey.equals(publicKey) === true && own.notAfter.getTime() > Date.now()
+  return good ? chain : undefined
+}
+
+async function ensureRequest(
+  kind: 'authentication' | 'signing',
+  { identity, names }: EnrollOrder,
+  key: KeyPair,
+  file: string,
+): Promise<Buffer> {
+  const [kept] = existsSync(file) ? readPem('CERTIFICATE REQUEST', readFileSync(file, 'utf8')) : []
+  if (kept !== undefined) return kept
+  const { gateway: _gateway, ...member } = identity
+  const whose: CertificateIdentity = kind === 'authentication' ? identity : member
+  const subjectAltNames = kind === 'authentication' ? names : []
+  const { der } = await createCsr({ identity: whose, key, subjectAltNames })
+  writeFileAtomically(file, toPem('CERTIFICATE REQUEST', der))
+  return der
+}
+
+async function ask(
+  kind: string,
+  csr: Buffer,
+  { waitMs }: EnrollOrder,
+  { est, readCode, report }: EnrollDeps,
+): Promise<readonly Certificate[]> {
+  const code = await readCode()
+  const until = performance.now() + waitMs
+  for (;;) {
+    const answer = await est.enroll(csr, code)
+    if (!isAwaited(answer)) return answer
+    if (performance.now() + answer.retryAfterMs > until) {
+      throw new ExchangeError(
+        'enrolment.pending',
+        `the request for ${kind} waits for the operator; run the same command again to go on with it`,
+      )
+    }
+    const seconds = Math.ceil(answer.retryAfterMs / 1000)
+    report(
+      `${kind.padEnd(15)} waits for the operator; asked again in ${seconds} s (Ctrl-C: run again to go on)`,
+    )
+    await delay(answer.retryAfterMs)
+  }
+}

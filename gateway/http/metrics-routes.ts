@@ -1,0 +1,17 @@
+import type { Route } from '../../runtime/admin-api.ts'
+import type { Metrics } from '../../runtime/metrics.ts'
+
+/** What Prometheus scrapes, with the token of the administration. */
+export function createMetricsRoutes(metrics: Metrics): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/metrics',
+      access: 'admin',
+      handle: async () => ({
+        headers: { 'content-type': metrics.contentType },
+        body: await metrics.text(),
+      }),
+    },
+  ]
+}

@@ -1,0 +1,49 @@
+import type { Logger } from '../../runtime/logger.ts'
+import type { Credential, CredentialSlot } from '../credentials/credential.ts'
+import type { CredentialStore } from '../credentials/store.ts'
+import { noticeDays } from './schedule.ts'
+
+export interface Notice extends CredentialSlot {
+  readonly thumbprint: string
+  /** The threshold that was passed: 30, 14, 7 or 1. */
+  readonly days: number
+  readonly notAfter: Date
+}
+
+/** Tells of certificates that come to their end: a month, two weeks, a week and a day before. */
+export interface Notices {
+  /** Those that hold now; each is logged when it is new, once in the life of this process. */
+  look(at: Date): Notice[]
+}
+
+export function createNotices(deps: {
+  readonly slots: readonly CredentialSlot[]
+  readonly store: Pick<CredentialStore, 'of'>
+  /** Whether there is an authority to renew from. */
+  readonly renewsItself: boolean
+  readonly logger: Logger
+}): Notices {
+  const { slots, store, renewsItself, logger } = deps
+  const told = new Set<string>()
+  const noticesOf = ({ kind, owner, certificate }: Credential, at: Date): Notice[] => {
+    const { thumbprint, notAfter } = certificate
+    const days = noticeDays(certificate, at, renewsItself)
+    return days === undefined ? [] : [{ kind, owner, thumbprint, days, notAfter }]
+  }
+  return {
+    look: (at) => {
+      const notices = slots.flatMap((slot) => {
+        const [newest] = store.of(slot)
+        return newest ? noticesOf(newest, at) : []
+      })
+      for (const notice of notices) {
+        const key = `${notice.thumbprint} ${notice.days}`
+        if (told.has(key)) continue
+        told.add(key)
+        const why = renewsItself ? 'although it is renewed by itself' : 'and nothing renews it'
+        logger.warn(notice, `a certificate ends within ${notice.days} days, ${why}`)
+      }
+      return notices
+    },
+  }
+}

@@ -1,0 +1,116 @@
+/** Renewal as a running gateway does it: on its own certificates, towards the authority and the catalogue. */
+import { ExchangeError } from '../../protocol/errors.ts'
+import type { Anchor } from '../../protocol/snapshot.ts'
+import { parseCertificates, type Certificate } from '../../pki/certificate.ts'
+import { createEstClient } from '../../pki/est-client.ts'
+import { fetchOcspAnswer } from '../../pki/ocsp-client.ts'
+import { sendRegistration, signRegistration } from '../../pki/registration-client.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Logger } from '../../runtime/logger.ts'
+import type { Metrics } from '../../runtime/metrics.ts'
+import type { SnapshotClient } from '../catalogue/snapshot-client.ts'
+import type { GatewayConfig } from '../config.ts'
+import type { Credential, CredentialSlot } from '../credentials/credential.ts'
+import type { Credentials } from '../credentials/credentials.ts'
+import type { CredentialStore } from '../credentials/store.ts'
+import { toTls } from '../credentials/tls.ts'
+import { observeCertificates } from './metrics.ts'
+import { createNotices, type Notice } from './notices.ts'
+import { createRenewal, type RenewalState } from './renewal.ts'
+
+export interface CredentialUpkeep extends AsyncDisposable {
+  describe(): { readonly renewal: RenewalState[] | undefined; readonly notices: Notice[] }
+}
+
+interface Deps {
+  readonly config: GatewayConfig
+  readonly anchor: Anchor
+  readonly store: CredentialStore
+  readonly credentials: Credentials
+  readonly catalogue: SnapshotClient
+  /** Called with each new credential. */
+  readonly onInstalled: () => void
+  readonly metrics: Metrics
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+const LOOK_MS = 500
+
+/** Without `enrolment` in the configuration it only tells when certificates come to their end. */
+export function startCredentialUpkeep(deps: Deps): CredentialUpkeep {
+  const { config, anchor, store, credentials, metrics, clock, logger } = deps
+  const slots: CredentialSlot[] = [
+    { kind: 'authentication', owner: config.gatewayId },
+    ...config.signing.map(({ member }) => ({ kind: 'signing', owner: member }) as const),
+  ]
+  const url = config.enrolment?.url
+  const observe = observeCertificates(metrics, { store, describe: () => renewal?.describe() ?? [] })
+  const renewal =
+    url === undefined
+      ? undefined
+      : createRenewal({
+          slots,
+          store,
+          clock,
+          logger,
+          reenroll: async (csr) => {
+            const tls = toTls(credentials.shown(clock()))
+            await using client = createEstClient({ ...anchor, url, tls })
+            return await client.reenroll(csr)
+          },
+          register: (credential) => register(credential, deps),
+          onInstalled: deps.onInstalled,
+          onFailure: (slot, code) => observe.failed(slot, code),
+        })
+  const notices = createNotices({ slots, store, renewsItself: url !== undefined, logger })
+  const look = (): void => {
+    notices.look(clock())
+    looking = renewal?.look()
+  }
+  let looking: Promise<void> | undefined
+  const timer = setInterval(look, LOOK_MS)
+  timer.unref()
+  return {
+    describe: () => ({ renewal: renewal?.describe(), notices: notices.look(clock()) }),
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer)
+      await looking
+    },
+  }
+}
+
+async function register(
+  credential: Credential,
+  { anchor, config, credentials, catalogue, clock }: Deps,
+): Promise<void> {
+  const at = clock()
+  const signer = credentials.shown(at)
+  const chain = parseCertificates(signer.chain)
+  const issuer = issuerOf(signer.certificate, [
+    ...chain.slice(1),
+    ...(catalogue.newest?.intermediates ?? []),
+  ])
+  const { der: ocsp } = await fetchOcspAnswer(signer.certificate, issuer, { at })
+  const { kind, certificate } = credential
+  const jws = await signRegistration(
+    {
+      version: 1,
+      gateway: config.gatewayId,
+      certificates: [{ kind, der: certificate.der.toString('base64') }],
+      ocsp: ocsp.toString('base64'),
+      iat: Math.floor(at.getTime() / 1000),
+    },
+    { key: signer.key, chain },
+  )
+  await sendRegistration(jws, anchor)
+}
+
+function issuerOf(certificate: Certificate, others: readonly Certificate[]): Certificate {
+  const issuer = others.find(({ subjectDer }) => subjectDer.equals(certificate.issuerDer))
+  if (issuer !== undefined) return issuer
+  throw new ExchangeError(
+    'certificate.issuer-missing',
+    `neither the certificate file nor the snapshot has ${certificate.issuer}, which issued ${certificate.subject}`,
+  )
+}

@@ -1,0 +1,188 @@
+import { CertificateError, parseCertificate, type Certificate } from '../pki/certificate.ts'
+import { formatIdentity, type CertificateIdentity } from '../pki/identity.ts'
+import { verifyOcspResponse } from '../pki/ocsp-verify.ts'
+import { verifyPath } from '../pki/path.ts'
+import { ExchangeError } from '../protocol/errors.ts'
+import { formatId, memberOf, readClientId, readGatewayId } from '../protocol/identifiers.ts'
+import {
+  parseRegistration,
+  verifyRegistration,
+  type Registration,
+} from '../protocol/registration.ts'
+import type { Route } from '../runtime/admin-api.ts'
+import { approvedAuthorities } from './approved-authorities.ts'
+import { certificatesOf } from './certificates.ts'
+import type { CatalogueConfig } from './config.ts'
+import type { CatalogueContext } from './context.ts'
+import type { Database } from './database.ts'
+import { findGateway, readOrigin, type GatewayView } from './gateways.ts'
+import { clientsOf, replaceClients } from './listed-clients.ts'
+
+type Policy = CatalogueConfig['registration']
+
+/** A certificate of a registration that was found to be right, and whose it is. */
+interface Entry {
+  readonly certificate: Certificate
+  readonly owner: 'gateway' | 'member'
+  readonly id: string
+}
+
+const MAX_CERTIFICATES = 64
+
+/** Gateways register their own certificates: `POST /registrations` (protocol/README.md §7.7). */
+export function createRegistrationRoutes(context: CatalogueContext): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/registrations',
+      access: 'public',
+      rawBody: 'application/jose',
+      handle: async ({ body }) => {
+        const registration = await verify(context, body)
+        const { db, changes, publisher, clock } = context
+        const { gateway } = registration
+        const { status, body: view } = await changes.put({
+          actor: `gateway ${gateway}`,
+          action: 'register-gateway',
+          subject: `gateway ${gateway}`,
+          read: () => readRegistered(db, gateway),
+          apply: () => {
+            ensureGateway(db, registration, context.registration)
+            for (const entry of readEntries(db, registration, clock())) list(db, entry)
+          },
+        })
+        const { gateway: registered } = view as Registered
+        const { number } = publisher.current()
+        return {
+          ...(status === undefined ? {} : { status }),
+          body: { gateway: registered, snapshotNumber: number },
+        }
+      },
+    },
+  ]
+}
+
+/** The signer is the gateway, by a certificate that is good now. */
+async function verify({ db, clock }: CatalogueContext, body: unknown): Promise<Registration> {
+  const at = clock()
+  const jws = Buffer.isBuffer(body) ? body.toString('latin1') : ''
+  const parsed = parseRegistration(jws)
+  const [signer, ...others] = parsed.header.x5c.map((der) => read(der))
+  await verifyRegistration(parsed, signer!.publicKey, at)
+  const { anchors, intermediates } = approvedAuthorities(db)
+  const all = [...intermediates, ...others]
+  const purpose = 'authentication'
+  const [, issuer] = verifyPath(signer!, { anchors, intermediates: all, at, purpose })
+  const { registration } = parsed
+  const der = Buffer.from(registration.ocsp, 'base64')
+  // A path has two certificates at least.
+  const state = verifyOcspResponse(der, { certificate: signer!, issuer: issuer!, at })
+  if (state.status === 'revoked') {
+    throw new ExchangeError(
+      'certificate.revoked',
+      `the certificate ${signer!.subject} was revoked at ${state.revokedAt?.toISOString()}`,
+    )
+  }
+  if (gatewayOf(signer!.identity) === registration.gateway) return registration
+  throw refused(`the signer is ${signer!.subject}, and not gateway ${registration.gateway}`)
+}
+
+function ensureGateway(db: Database, registration: Registration, policy: Policy): void {
+  const { gateway: id, address, clients } = registration
+  if (findGateway(db, id) !== undefined) return
+  if (policy === 'known-gateways') {
+    throw refused(`gateway ${id} is not registered, and this catalogue takes no new ones`)
+  }
+  if (address === undefined || clients === undefined) {
+    throw refused(`gateway ${id} is not registered; a new one says its address and clients`)
+  }
+  const member = memberOf(readGatewayId(id))
+  if (db.get('SELECT id FROM member WHERE id = ?', member) === undefined) {
+    throw refused(`there is no member ${member}; the operator registers it first`)
+  }
+  const read = clients.map((text, i) => {
+    const client = readClientId(text)
+    const isOwn = client.subsystem !== undefined && memberOf(client) === member
+    if (!isOwn || db.get('SELECT id FROM subsystem WHERE id = ?', text) === undefined) {
+      throw refused(`${text} is no registered subsystem of ${member}`)
+    }
+    return { id: text, isMember: false, field: `clients/${i}` }
+  })
+  db.run('INSERT INTO gateway VALUES (?, ?, ?)', id, member, readAddress(address))
+  replaceClients(db, 'gateway', id, read)
+}
+
+function readAddress(text: string): string {
+  try {
+    return readOrigin('address', text)
+  } catch (error) {
+    if (!(error instanceof ExchangeError)) throw error
+    throw new ExchangeError('registration.malformed', error.message, { cause: error })
+  }
+}
+
+function readEntries(db: Database, registration: Registration, at: Date): Entry[] {
+  const { gateway, certificates } = registration
+  const clients = clientsOf(db, 'gateway', gateway).map((id) => memberOf(readClientId(id)))
+  const members = new Set([memberOf(readGatewayId(gateway)), ...clients])
+  return certificates.map(({ kind, der }) => {
+    const certificate = read(der)
+    const { anchors, intermediates } = approvedAuthorities(db)
+    verifyPath(certificate, { anchors, intermediates, at, purpose: kind })
+    const { identity, subject } = certificate
+    if (kind === 'authentication') {
+      if (gatewayOf(identity) === gateway) return { certificate, owner: 'gateway', id: gateway }
+      throw refused(`the certificate of ${subject} is not one of gateway ${gateway}`)
+    }
+    const member = identity && `${identity.instance}/${identity.memberClass}/${identity.member}`
+    if (member !== undefined && members.has(member)) {
+      return { certificate, owner: 'member', id: member }
+    }
+    const named = identity ? formatIdentity(identity) : subject
+    throw refused(`gateway ${gateway} does not speak for ${named}, whose certificate this is`)
+  })
+}
+
+function list(db: Database, { certificate, owner, id }: Entry): void {
+  const { thumbprint, der } = certificate
+  db.run(
+    `INSERT INTO certificate (thumbprint, der, ${owner}) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+    thumbprint,
+    der,
+    id,
+  )
+  if (certificatesOf(db, owner, id).length <= MAX_CERTIFICATES) return
+  throw refused(`${owner} ${id} has ${MAX_CERTIFICATES} certificates already`)
+}
+
+interface Registered {
+  readonly gateway: GatewayView
+  /** Of the members that it signs for: so a change of theirs is a change. */
+  readonly signing: readonly object[]
+}
+
+function readRegistered(db: Database, id: string): Registered | undefined {
+  const gateway = findGateway(db, id)
+  if (gateway === undefined) return undefined
+  const members = gateway.clients.map((client) => memberOf(readClientId(client)))
+  const all = new Set([memberOf(readGatewayId(id)), ...members])
+  return { gateway, signing: [...all].map((member) => certificatesOf(db, 'member', member)) }
+}
+
+function gatewayOf(identity: CertificateIdentity | undefined): string | undefined {
+  const { gateway } = identity ?? {}
+  return identity && gateway !== undefined ? formatId({ ...identity, gateway }) : undefined
+}
+
+/** @throws ExchangeError with the code of the fault. */
+function read(base64: string): Certificate {
+  try {
+    return parseCertificate(Buffer.from(base64, 'base64'))
+  } catch (cause) {
+    if (!(cause instanceof CertificateError)) throw cause
+    throw new ExchangeError(cause.code, cause.message, { cause })
+  }
+}
+
+const refused = (detail: string): ExchangeError =>
+  new ExchangeError('registration.not-allowed', detail)
