@@ -16,9 +16,39 @@ interface Approver {
   readonly subjectProfile: SubjectProfile | undefined
 }
 
+interface Approved<A extends Approver> {
+  readonly authorities: readonly A[]
+  readonly anchors: readonly Certificate[]
+  readonly intermediates: readonly Certificate[]
+  readonly at: Date
+  readonly purpose: CertificateKind
+}
+
 /**
- * Verifies that an approved authority vouches for a certificate, and that by the profile of the one at
- * whose root its path ends (protocol/README.md §7.5) it names `wanted`.
+ * Whom a certificate names, by the profile of the approved authority at whose root its path ends
+ * (protocol/README.md §7.5).
+ *
+ * @returns the path as well, leaf first; `fault` says why `identity` is undefined.
+ * @throws ExchangeError the code of {@link verifyPath}.
+ */
+export function readOwner<A extends Approver>(
+  certificate: Certificate,
+  approved: Approved<A>,
+): {
+  readonly path: Certificate[]
+  readonly authority: A
+  readonly identity: CertificateIdentity | undefined
+  readonly fault: string | undefined
+} {
+  const path = verifyPath(certificate, approved)
+  const authority = approved.authorities.find(({ root }) => root === path.at(-1))!
+  const profile = authority.subjectProfile ?? OWN_PROFILE
+  const { identity, fault } = readSubject(certificate.subjectDer, profile)
+  return { path, authority, identity, fault }
+}
+
+/**
+ * Verifies that an approved authority vouches for a certificate, and that it names `wanted`.
  *
  * Of a country's own authority, what the profile has no part for is not asked: who registers says which
  * gateway it is. And a certificate of a member may name a gateway besides.
@@ -29,19 +59,11 @@ interface Approver {
 export function verifyOwner<A extends Approver>(
   certificate: Certificate,
   wanted: CertificateIdentity,
-  approved: {
-    readonly authorities: readonly A[]
-    readonly anchors: readonly Certificate[]
-    readonly intermediates: readonly Certificate[]
-    readonly at: Date
-    readonly purpose: CertificateKind
-  },
+  approved: Approved<A>,
 ): A {
-  const root = verifyPath(certificate, approved).at(-1)
-  const authority = approved.authorities.find((candidate) => candidate.root === root)!
+  const { authority, identity, fault } = readOwner(certificate, approved)
   const { name, subjectProfile } = authority
   const profile = subjectProfile ?? OWN_PROFILE
-  const { identity, fault } = readSubject(certificate.subjectDer, profile)
   if (identity === undefined) {
     throw invalid(
       'certificate',

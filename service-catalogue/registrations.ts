@@ -1,7 +1,6 @@
 import { CertificateError, parseCertificate, type Certificate } from '../pki/certificate.ts'
 import { formatIdentity, type CertificateIdentity } from '../pki/identity.ts'
 import { verifyOcspResponse } from '../pki/ocsp-verify.ts'
-import { verifyPath } from '../pki/path.ts'
 import { ExchangeError } from '../protocol/errors.ts'
 import { formatId, memberOf, readClientId, readGatewayId } from '../protocol/identifiers.ts'
 import {
@@ -11,6 +10,7 @@ import {
 } from '../protocol/registration.ts'
 import type { Route } from '../runtime/admin-api.ts'
 import { approvedAuthorities } from './approved-authorities.ts'
+import { readOwner } from './certificate-owner.ts'
 import { certificatesOf } from './certificates.ts'
 import type { CatalogueConfig } from './config.ts'
 import type { CatalogueContext } from './context.ts'
@@ -28,6 +28,7 @@ interface Entry {
 }
 
 const MAX_CERTIFICATES = 64
+const MAX_STATE_AGE_MS = 3_600_000
 
 /** Gateways register their own certificates: `POST /registrations` (protocol/README.md §7.7). */
 export function createRegistrationRoutes(context: CatalogueContext): Route[] {
@@ -69,10 +70,11 @@ async function verify({ db, clock }: CatalogueContext, body: unknown): Promise<R
   const parsed = parseRegistration(jws)
   const [signer, ...others] = parsed.header.x5c.map((der) => read(der))
   await verifyRegistration(parsed, signer!.publicKey, at)
-  const { anchors, intermediates } = approvedAuthorities(db)
-  const all = [...intermediates, ...others]
-  const purpose = 'authentication'
-  const [, issuer] = verifyPath(signer!, { anchors, intermediates: all, at, purpose })
+  const approved = approvedAuthorities(db)
+  const intermediates = [...approved.intermediates, ...others]
+  const asked = { ...approved, intermediates, at, purpose: 'authentication' } as const
+  const { path, identity } = readOwner(signer!, asked)
+  const issuer = path[1]
   const { registration } = parsed
   const der = Buffer.from(registration.ocsp, 'base64')
   // A path has two certificates at least.
@@ -83,7 +85,14 @@ async function verify({ db, clock }: CatalogueContext, body: unknown): Promise<R
       `the certificate ${signer!.subject} was revoked at ${state.revokedAt?.toISOString()}`,
     )
   }
-  if (gatewayOf(signer!.identity) === registration.gateway) return registration
+  // An older answer may be one of before a revocation: whoever registers asks anew.
+  if (at.getTime() - state.thisUpdate.getTime() > MAX_STATE_AGE_MS) {
+    throw new ExchangeError(
+      'certificate.status-stale',
+      `the OCSP answer about ${signer!.subject} is of ${state.thisUpdate.toISOString()}; send one that is at most an hour old`,
+    )
+  }
+  if (gatewayOf(identity) === registration.gateway) return registration
   throw refused(`the signer is ${signer!.subject}, and not gateway ${registration.gateway}`)
 }
 
@@ -127,9 +136,8 @@ function readEntries(db: Database, registration: Registration, at: Date): Entry[
   const members = new Set([memberOf(readGatewayId(gateway)), ...clients])
   return certificates.map(({ kind, der }) => {
     const certificate = read(der)
-    const { anchors, intermediates } = approvedAuthorities(db)
-    verifyPath(certificate, { anchors, intermediates, at, purpose: kind })
-    const { identity, subject } = certificate
+    const { identity } = readOwner(certificate, { ...approvedAuthorities(db), at, purpose: kind })
+    const { subject } = certificate
     if (kind === 'authentication') {
       if (gatewayOf(identity) === gateway) return { certificate, owner: 'gateway', id: gateway }
       throw refused(`the certificate of ${subject} is not one of gateway ${gateway}`)

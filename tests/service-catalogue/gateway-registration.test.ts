@@ -68,6 +68,7 @@ interface Sent {
   readonly state?: 'good' | 'revoked' | 'unknown'
   readonly about?: Certificate
   readonly answeredAt?: Date
+  readonly validityMs?: number
   readonly change?: Partial<Registration>
   readonly listed?: readonly (readonly [kind: 'authentication' | 'signing', Held])[]
   readonly spoil?: (jws: string) => string
@@ -88,7 +89,7 @@ async function register(sent: Sent = {}): Promise<Answer> {
     responderKey: issuing.key,
     responderCertificate: issuing.certificate,
     at: answeredAt,
-    validityMs: 3_600_000,
+    validityMs: sent.validityMs ?? 3_600_000,
   })
   const registration: Registration = {
     version: 1,
@@ -172,6 +173,14 @@ describe('what is refused, leaving nothing behind', () => {
       'an OCSP answer of yesterday',
       async () => ({ answeredAt: new Date(Date.now() - DAY_MS) }),
       [503, 'certificate.status-unknown'],
+    ],
+    [
+      'an OCSP answer that holds still, and is of two hours ago',
+      async () => ({
+        answeredAt: new Date(Date.now() - 7_200_000),
+        validityMs: DAY_MS,
+      }),
+      [503, 'certificate.status-stale'],
     ],
     [
       'an OCSP answer about another certificate',
