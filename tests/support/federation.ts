@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { GatewayConfig } from '../../gateway/config.ts'
 import type { StoredEntry } from '../../gateway/exchange-log/store.ts'
 import { startGateway, type RunningGateway } from '../../gateway/server.ts'
+import type { AuthorityConfig } from '../../pki/authority/config.ts'
 import { startAuthority, type RunningAuthority } from '../../pki/authority/server.ts'
 import type { KeyKind } from '../../pki/keys.ts'
 import { apiPath, createApiClient, type ApiClient } from '../../runtime/api-client.ts'
@@ -61,6 +62,7 @@ export interface ServiceOptions {
   readonly caCertificates?: string
 }
 interface Options {
+  readonly authority?: Partial<AuthorityConfig>
   readonly client?: Partial<GatewayConfig>
   readonly provider?: Partial<GatewayConfig>
   readonly keyKind?: KeyKind
@@ -79,7 +81,11 @@ export async function startFederation(options: Options = {}): Promise<Federation
   const logger = createLogger('test')
   const authority = resources.use(
     await startAuthority(
-      authorityConfig({ instance: INSTANCE, stateDir: join(dir, 'authority') }),
+      authorityConfig({
+        instance: INSTANCE,
+        stateDir: join(dir, 'authority'),
+        ...options.authority,
+      }),
       { logger, clock: clocks.authority.now },
     ),
   )
