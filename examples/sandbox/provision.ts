@@ -82,8 +82,10 @@ export async function provisionCatalogue(plan: SandboxPlan): Promise<void> {
     ),
   )
   await using catalogue = adminOf(plan, plan.cataloguePort, files.catalogue.token)
-  await catalogue.call('PUT', apiPath('/admin/authorities', 'sandbox'), {
-    certificates,
+  await catalogue.call('PUT', apiPath('/admin/authorities', 'sandbox'), { certificates })
+  await catalogue.call('PUT', apiPath('/admin/time-stamping-authorities', 'sandbox'), {
+    url: `http://${HOST}:${plan.authority.publicPort}/tsp`,
+    certificates: [certificates.at(-1)],
   })
   for (const gateway of plan.gateways) await register(plan, gateway, catalogue)
   for (const { name } of plan.gateways) {
