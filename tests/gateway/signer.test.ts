@@ -138,15 +138,19 @@ describe('the signer', () => {
     }
   })
 
-  it('takes no longer than signing with the bare key', async () => {
+  it('takes hardly longer than the signature alone', async () => {
     const key = await keyOf(BANK, 'P-256')
     const signer = createSigner(credentialsOf([key]))
     const view = listing(key)
     const time = async (run: () => unknown): Promise<number> => {
-      for (let i = 0; i < 200; i += 1) await run()
-      const begun = performance.now()
-      for (let i = 0; i < 1000; i += 1) await run()
-      return performance.now() - begun
+      const rounds: number[] = []
+      // The best of a few: the machine has other things to do.
+      for (let round = 0; round < 5; round += 1) {
+        const begun = performance.now()
+        for (let i = 0; i < 300; i += 1) await run()
+        rounds.push(performance.now() - begun)
+      }
+      return Math.min(...rounds)
     }
     const { privateKey } = await generateKey('P-256')
     const bytes = Buffer.from(manifestText(MANIFEST))
