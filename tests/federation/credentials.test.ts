@@ -4,6 +4,7 @@ import { createCatalogueRoutes } from '../../service-catalogue/routes.ts'
 import { createSettingsRoutes } from '../../gateway/http/admin-routes.ts'
 import { createMetricsRoutes } from '../../gateway/http/metrics-routes.ts'
 import { createLogRoutes } from '../../gateway/http/log-routes.ts'
+import { createStampRoutes } from '../../gateway/http/stamp-routes.ts'
 import type { Route } from '../../runtime/admin-api.ts'
 import { startFederation, type Federation } from '../support/federation.ts'
 import { send } from '../support/http.ts'
@@ -19,6 +20,7 @@ const tables = {
   gateway: [
     ...createSettingsRoutes({} as never),
     ...createLogRoutes({} as never),
+    ...createStampRoutes({} as never),
     ...createMetricsRoutes({} as never),
   ],
   catalogue: createCatalogueRoutes({} as never),

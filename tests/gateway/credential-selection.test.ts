@@ -121,7 +121,7 @@ describe('of two certificates', () => {
 
 describe('a certificate', () => {
   it.each<[string, () => Promise<Credential>, RegExp]>([
-    ['of another member', () => issue({ member: 'OTHER' }), /of KH-TEST\/GOV\/OTHER, not of/],
+    ['of another member', () => issue({ member: 'OTHER' }), /of CN=OTHER,OU=GOV,O=KH-TEST, not of/],
     ['of another kind', () => issue({ profile: 'authentication' }), /not for signing/],
     [
       'of another key',
