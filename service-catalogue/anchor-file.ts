@@ -5,7 +5,7 @@ import { ConfigError } from '../runtime/config.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { writeFileAtomically } from '../runtime/private-file.ts'
 import { approvedAuthorities } from './approved-authorities.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import { createFileWatch } from './file-watch.ts'
 import type { SnapshotKey } from './snapshot-key.ts'
 

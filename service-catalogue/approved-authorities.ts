@@ -3,7 +3,7 @@ import type { CertificateIdentity } from '../pki/identity.ts'
 import { ExchangeError } from '../protocol/errors.ts'
 import type { SubjectProfile } from '../protocol/snapshot.ts'
 import { verifyOwner } from './certificate-owner.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 
 export interface ApprovedAuthority {
   readonly name: string

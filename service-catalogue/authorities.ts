@@ -10,7 +10,7 @@ import { keepingPaths } from './approved-authorities.ts'
 import { readCertificate } from './certificates.ts'
 import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import { invalid, pemList, readPart } from './input.ts'
 import { refuseFaulty, subjectProfileSchema } from './subject-profiles.ts'
 

@@ -4,7 +4,7 @@ import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts
 import { approvedAuthorities } from './approved-authorities.ts'
 import { verifyOwner } from './certificate-owner.ts'
 import type { CatalogueContext } from './context.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import { invalid } from './input.ts'
 
 export interface CertificateView {

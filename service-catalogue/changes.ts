@@ -3,7 +3,7 @@ import { ExchangeError } from '../protocol/errors.ts'
 import type { ApiReply } from '../runtime/admin-api.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import type { Publisher } from './publisher.ts'
 import { appendSnapshot, type SnapshotTerms } from './snapshot-log.ts'
 

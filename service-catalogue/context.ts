@@ -1,7 +1,7 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { Changes } from './changes.ts'
 import type { CatalogueConfig } from './config.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import type { Publisher } from './publisher.ts'
 
 /** What the routes work on. */

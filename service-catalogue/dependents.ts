@@ -1,5 +1,5 @@
 import { ExchangeError } from '../protocol/errors.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 
 const DEPENDENTS = {
   member: `

@@ -2,7 +2,7 @@ import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts
 import { certificateRoutes, certificatesOf, type CertificateView } from './certificates.ts'
 import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import { invalid, readClientIds, readPathId } from './input.ts'
 import { clientsOf, replaceClients } from './listed-clients.ts'
 import { existingMember } from './members.ts'

@@ -1,6 +1,6 @@
 import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
 import type { CatalogueContext } from './context.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import { displayText, readClientIds, readPart } from './input.ts'
 import { clientsOf, replaceClients } from './listed-clients.ts'
 

@@ -1,7 +1,7 @@
 import type { ApiRequest, Route } from '../runtime/admin-api.ts'
 import { registeredCertificates } from './approved-authorities.ts'
 import type { CatalogueContext } from './context.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import { invalid } from './input.ts'
 
 /** One administrative change. */

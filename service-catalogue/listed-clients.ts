@@ -1,4 +1,4 @@
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import { invalid, type ReadClient } from './input.ts'
 
 /** Whose list: the clients of a gateway, or the members of a group. */

@@ -2,7 +2,7 @@ import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts
 import { unknown } from './changes.ts'
 import { certificateRoutes, certificatesOf, type CertificateView } from './certificates.ts'
 import type { CatalogueContext } from './context.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import { refuseDependents } from './dependents.ts'
 import { displayText, invalid, readPathId } from './input.ts'
 

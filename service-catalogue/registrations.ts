@@ -14,7 +14,7 @@ import { readOwner } from './certificate-owner.ts'
 import { certificatesOf } from './certificates.ts'
 import type { CatalogueConfig } from './config.ts'
 import type { CatalogueContext } from './context.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import { findGateway, readOrigin, type GatewayView } from './gateways.ts'
 import { clientsOf, replaceClients } from './listed-clients.ts'
 

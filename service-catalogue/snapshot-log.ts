@@ -2,7 +2,7 @@ import { canonicalJson } from '../protocol/canonical-json.ts'
 import { ExchangeError } from '../protocol/errors.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import type { Snapshot } from '../protocol/snapshot.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import { readState } from './snapshot-state.ts'
 
 /** What every snapshot says of itself; the rest is state. */

@@ -10,7 +10,7 @@ import type {
   SnapshotTimeStampingAuthority,
   SubjectProfile,
 } from '../protocol/snapshot.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 
 export type SnapshotState = Pick<
   Snapshot,

@@ -1,7 +1,7 @@
 import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
 import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import { refuseDependents } from './dependents.ts'
 import { displayText, readPathId } from './input.ts'
 import { existingMember } from './members.ts'

@@ -7,7 +7,7 @@ import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts
 import { readCertificate } from './certificates.ts'
 import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import { invalid, pemList, readPart } from './input.ts'
 
 export interface TimeStampingAuthorityView {

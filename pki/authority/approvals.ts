@@ -1,7 +1,7 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CertificateKind } from '../identity.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../../runtime/sqlite-database.ts'
 import type { Journal } from './journal.ts'
 
 export interface PendingRequest {

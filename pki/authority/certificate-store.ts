@@ -1,7 +1,7 @@
 import { parseCertificate, type Certificate } from '../certificate.ts'
 import type { ProfileName } from '../profiles.ts'
 import type { RevocationReason } from '../revocation-reason.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../../runtime/sqlite-database.ts'
 import type { IssuerName } from './issuers.ts'
 
 export interface IssuedCertificate {

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CertificateIdentity, CertificateKind } from '../identity.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../../runtime/sqlite-database.ts'
 import { verifyEntitlement, type Entitlement } from './issue-request.ts'
 import type { Journal } from './journal.ts'
 

@@ -2,7 +2,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import { createCrl } from '../crl.ts'
 import type { Issuer } from '../issue.ts'
 import type { CertificateStore } from './certificate-store.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../../runtime/sqlite-database.ts'
 import type { IssuerName } from './issuers.ts'
 import type { Journal } from './journal.ts'
 

@@ -4,7 +4,7 @@ import type { Certificate } from '../certificate.ts'
 import type { CertificateKind } from '../identity.ts'
 import { issueCertificate } from '../issue.ts'
 import type { CertificateStore } from './certificate-store.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../../runtime/sqlite-database.ts'
 import { issuerOf, type IssuerName, type Issuers, type IssuingName } from './issuers.ts'
 import type { Journal } from './journal.ts'
 

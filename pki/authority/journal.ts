@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Clock } from '../../runtime/clock.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../../runtime/sqlite-database.ts'
 
 export type JournalAction =
   | 'authority-made'

@@ -2,7 +2,7 @@ import { ExchangeError } from '../../protocol/errors.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { RevocationReason } from '../revocation-reason.ts'
 import type { CertificateStore, IssuedCertificate } from './certificate-store.ts'
-import type { Database } from './database.ts'
+import type { Database } from '../../runtime/sqlite-database.ts'
 import type { Journal } from './journal.ts'
 
 const OWN_KINDS: readonly string[] = ['root-authority', 'issuing-authority', 'ocsp-responder']
