@@ -13,6 +13,7 @@ import type { AuthorityConfig } from './config.ts'
 import { EST_CHALLENGE } from './est-routes.ts'
 import { createAuthorityRoutes } from './routes.ts'
 import { openServerCertificate } from './server-certificate.ts'
+import { noteUnreadable } from './unreadable-requests.ts'
 import { startUpkeep } from './upkeep.ts'
 
 export interface RunningAuthority extends AsyncDisposable {
@@ -92,6 +93,7 @@ export async function startAuthority(
   publicApi = api('public', publicRoutes)
 
   const tls = await openServerCertificate({ authority, stateDir, host, urls: [publicUrl, estUrl] })
+  noteUnreadable(publicServer, 'public', authority.journal)
   const adminServer = createHttpsServer(
     { ...API_SERVER, ...tls.options() },
     api('administration', adminRoutes),
@@ -103,6 +105,8 @@ export async function startAuthority(
     { ...API_SERVER, ...tls.options(), ...estTls },
     api('enrolment', estRoutes),
   )
+  noteUnreadable(adminServer, 'administration', authority.journal)
+  noteUnreadable(estServer, 'enrolment', authority.journal)
   const est = resources.use(await listen(limitApiServer(estServer), config.estPort, host))
   if (estUrl === '') estUrl = `https://${urlHost(host)}:${est.port}`
 
