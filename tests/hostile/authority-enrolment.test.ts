@@ -31,6 +31,8 @@ const ORDERS: Entitlement[] = [
 ]
 
 let folder: string
+const codes: string[] = []
+const logged: string[] = []
 let shiftMs = 0
 let running: RunningAuthority
 let authority: Authority
@@ -47,7 +49,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'spean-hostile-'))
   const clock = (): Date => new Date(Date.now() + shiftMs)
   const config = authorityConfig({ stateDir: file('state') })
-  running = await startAuthority(config, { logger: pino({ level: 'silent' }), clock })
+  const logger = pino({ level: 'trace' }, { write: (line: string) => void logged.push(line) })
+  running = await startAuthority(config, { logger, clock })
   authority = running.authority
   key = await generateKey('P-256')
   csr = (await createCsr({ identity: MEMBER, key })).der
@@ -92,8 +95,12 @@ function est(
   })
 }
 
-const codeFor = (orders: Entitlement[] = ORDERS): string =>
-  authority.codes.make({ orders, expiresAt: new Date(authority.clock().getTime() + DAY_MS) }).code
+const codeFor = (): string => {
+  const expiresAt = new Date(authority.clock().getTime() + DAY_MS)
+  const { code } = authority.codes.make({ orders: ORDERS, expiresAt })
+  codes.push(code)
+  return code
+}
 
 const pemOf = ({ privateKey }: KeyPair): string =>
   privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
@@ -251,4 +258,25 @@ describe('renewal', () => {
     const nobody = await refusalsOf(() => est('simplereenroll', body))
     expect(nobody.kept).toEqual(['enrolment enrolment.unauthenticated'])
   })
+})
+
+it('no code that was sent stands in the log, the journal or the database', () => {
+  const kept = [
+    logged.join(''),
+    JSON.stringify(authority.journal.list(0, 100_000)),
+    ...['authority.db', 'authority.db-wal'].map((name) =>
+      readFileSync(join(folder, 'state', name), 'latin1'),
+    ),
+  ].join('')
+  expect(logged.length).toBeGreaterThan(10)
+  expect(codes.length).toBeGreaterThan(10)
+  for (const code of codes) {
+    for (const form of [
+      code,
+      code.replaceAll('-', ''),
+      Buffer.from(`spean:${code}`).toString('base64'),
+    ]) {
+      expect(kept.includes(form)).toBe(false)
+    }
+  }
 })
