@@ -4,7 +4,6 @@ import { Attribute, Extensions, Name, SubjectPublicKeyInfo } from '@peculiar/asn
 import { decodeAsn, encodeAsn, extension, toArrayBuffer } from './asn1.ts'
 import { CertificateError, readPublicKey } from './certificate.ts'
 import { DerError, parseDer } from './der.ts'
-import { readText } from './der-values.ts'
 import { formatName } from './distinguished-name.ts'
 import { readExtensionList } from './extensions.ts'
 import { readIdentity, subjectOf, type CertificateIdentity } from './identity.ts'
@@ -28,8 +27,6 @@ export interface CertificateRequest {
   readonly publicKey: KeyObject
   /** DNS names and IP addresses that are asked for. */
   readonly subjectAltNames: readonly string[]
-  /** RFC 2985 §5.4.1. */
-  readonly challengePassword?: string
 }
 
 /**
@@ -138,20 +135,13 @@ function verifyProof(der: Buffer, publicKey: KeyObject): void {
   throw new CertificateError(`the request does not prove that its key is held: ${fault}`, { code })
 }
 
-/** Attributes other than these two ask for nothing and are passed over. */
-function readAttributes(
-  attributes: Attributes,
-): Pick<CertificateRequest, 'subjectAltNames' | 'challengePassword'> {
+/** Other attributes ask for nothing and are passed over, challengePassword too: codes come another way. */
+function readAttributes(attributes: Attributes): Pick<CertificateRequest, 'subjectAltNames'> {
   const requested = onlyValue(attributes, OID.extensionRequest)
-  const password = onlyValue(attributes, OID.challengePassword)
-  const challengePassword = password && readText(parseDer(password))
-  return {
-    subjectAltNames: requested === undefined ? [] : readRequestedNames(requested),
-    ...(challengePassword === undefined ? {} : { challengePassword }),
-  }
+  return { subjectAltNames: requested === undefined ? [] : readRequestedNames(requested) }
 }
 
-/** Both attributes are SINGLE VALUE (RFC 2985 §5.4). */
+/** The attribute is SINGLE VALUE (RFC 2985 §5.4.2). */
 function onlyValue(attributes: Attributes, type: string): Buffer | undefined {
   const values = attributes.filter((attribute) => attribute.type === type)
   if (values.length === 0) return undefined

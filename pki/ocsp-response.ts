@@ -38,7 +38,7 @@ export const OCSP_RESPONSE_STATUS = {
 
 /** Writes an answer without a body: something kept the responder from answering. */
 export function createOcspError(
-  status: 'malformedRequest' | 'internalError' | 'unauthorized',
+  status: 'malformedRequest' | 'internalError' | 'tryLater' | 'unauthorized',
 ): Buffer {
   return encodeAsn(new OCSPResponse({ responseStatus: OCSP_RESPONSE_STATUS[status] }))
 }

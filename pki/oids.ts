@@ -35,7 +35,6 @@ export const OID = {
   signingCertificate: '1.2.840.113549.1.9.16.2.12',
   signingCertificateV2: '1.2.840.113549.1.9.16.2.47',
   // RFC 2985 §5.4
-  challengePassword: '1.2.840.113549.1.9.7',
   extensionRequest: '1.2.840.113549.1.9.14',
   // RFC 5652 §4, §5
   data: '1.2.840.113549.1.7.1',

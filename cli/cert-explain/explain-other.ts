@@ -1,15 +1,17 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { ContentInfo, SignedData } from '@peculiar/asn1-cms'
-import { TimeStampReq, TimeStampResp, TSTInfo } from '@peculiar/asn1-tsp'
+import { TimeStampResp, TSTInfo } from '@peculiar/asn1-tsp'
 import { parseCrl, verifyCrl } from '../../pki/crl.ts'
 import { parseCsr } from '../../pki/csr.ts'
-import { DerError } from '../../pki/der.ts'
+import { DerError, parseDer } from '../../pki/der.ts'
 import { formatIdentity, OWN_PROFILE } from '../../pki/identity.ts'
 import { keyFault } from '../../pki/keys.ts'
 import { parseOcspRequest } from '../../pki/ocsp-request.ts'
 import { readOcspStatements, type OcspStatement } from '../../pki/ocsp-verify.ts'
 import { readSubject } from '../../pki/subject-profile.ts'
+import { parseTspRequest } from '../../pki/tsp-request.ts'
+import { readStatusInfo } from '../../pki/tsp-status.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Approved } from './approved.ts'
 import { attention, wrong, type Finding, type Part } from './explanation.ts'
@@ -203,12 +205,12 @@ function explainOcsp(der: Buffer, at: Date): Part {
 }
 
 function explainQuery(der: Buffer): Part {
-  const { messageImprint, reqPolicy, nonce } = AsnConvert.parse(der, TimeStampReq)
+  const { imprint, policy, nonce } = parseTspRequest(der)
   return part({
-    hash: messageImprint.hashAlgorithm.algorithm,
-    imprint: Buffer.from(messageImprint.hashedMessage.buffer).toString('hex'),
-    policy: reqPolicy,
-    nonce: nonce && Buffer.from(nonce).toString('hex'),
+    hash: imprint.algorithm,
+    imprint: imprint.digest.toString('hex'),
+    policy,
+    nonce: nonce?.toString('hex'),
   })
 }
 
@@ -217,10 +219,12 @@ function explainTimeStamp({ der, kind }: Other, { at }: Context): Part {
   const answer = token === undefined ? AsnConvert.parse(der, TimeStampResp) : undefined
   const content = token ?? answer?.timeStampToken
   if (content === undefined) {
-    const texts = answer?.status.statusString?.join(' ') ?? ''
-    const what = `The authority gave no token: status ${answer?.status.status} ${texts}`
+    const { text } = readStatusInfo(parseDer(der).children[0]!)
     return part({}, [
-      wrong(`${what.trim()}.`, 'See its log, or the policy and hash that were asked for.'),
+      wrong(
+        `The authority gave no token: ${text}.`,
+        'See its log, or the policy and hash that were asked for.',
+      ),
     ])
   }
   const { encapContentInfo, certificates = [] } = AsnConvert.parse(content.content, SignedData)

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import type { Command } from 'commander'
 import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
@@ -77,6 +78,7 @@ function addAdd(code: Command): void {
       const profile = profileOf(own)
       const { instance } = profile
       const { note, expires, gateway: gateways = [] } = options
+      const identityOf = (id: string) => readIdentity('authentication', id, instance)
       const body = {
         orders: ordersOf(options, instance),
         validitySeconds: parseDuration(expires) / 1000,
@@ -86,14 +88,36 @@ function addAdd(code: Command): void {
       await show(own, profile.authority(), ask, ({ code: text, ...rest }) => {
         printRecord({ code: text, ...rest })
         if (gateways.length === 0) return
-        console.log(`\nTo be run where the gateway is:\n\n  ${enrolLine(rest.estUrl, text)}`)
+        console.log('\nTo be run where the gateway is, which asks for the code:\n')
+        for (const gateway of gateways) {
+          const { memberClass, member, gateway: code = '' } = identityOf(gateway)
+          const id = [instance, memberClass, member, code].join('/')
+          console.log(`  ${enrolLine(rest.estUrl, id, options.name ?? [])}`)
+        }
       })
     })
 }
 
-/** What the operator sends to whoever installs the gateway. */
-function enrolLine(estUrl: string, code: string): string {
-  return `spean enroll gateway.json --url ${estUrl} --code ${code}`
+/**
+ * What the operator sends to whoever installs the gateway. The code is not in it: arguments are seen by others.
+ */
+function enrolLine(estUrl: string, id: string, names: readonly string[]): string {
+  const [host = ''] = names
+  const address = `https://${isIPv6(host) ? `[${host}]` : host}:5500`
+  const more = names.length === 1 ? [] : ['--name', ...names]
+  return [
+    ...['spean', 'enroll', '--authority', estUrl, '--anchor', 'anchor.json'],
+    ...['--gateway', id, '--address', address, ...more],
+  ]
+    .map(quoted)
+    .join(' ')
+}
+
+/** For a shell, when it needs that. */
+function quoted(text: string): string {
+  return /^[\p{L}\p{M}\p{N}/.:_-]+$/u.test(text)
+    ? text
+    : `'${text.replaceAll("'", String.raw`'\''`)}'`
 }
 
 function ordersOf(options: AddOptions, instance: string): Order[] {
@@ -103,6 +127,9 @@ function ordersOf(options: AddOptions, instance: string): Order[] {
     const identity = readIdentity(kind, id, instance)
     const names = subjectAltNames === undefined ? {} : { subjectAltNames }
     orders.set(JSON.stringify([kind, identity]), { kind, identity, ...names })
+  }
+  if (gateway.length > 0 && name.length === 0) {
+    throw new ConfigError('--name: under which DNS names or addresses is the gateway reached?')
   }
   for (const id of gateway) {
     const { memberClass, member: code } = readIdentity('authentication', id, instance)

@@ -7,6 +7,7 @@ import type { HeaderBlock } from '../../protocol/header-block.ts'
 import { toProblem, type Problem } from '../../protocol/problem.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { newExchangeId } from '../../runtime/exchange-id.ts'
+import { isInHandshake } from '../../runtime/handshake.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Answer, Incoming } from '../exchange-state.ts'
 import { sendAnswer, sendRefusal, type Refusal } from './reply.ts'
@@ -182,14 +183,6 @@ function refuseMalformed(server: Server, refuse: (error: ExchangeError) => Promi
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     server.emit('request', request, response)
   })
-}
-
-/** @types/node leaves `secureConnecting` out: true until the handshake is done. */
-function isInHandshake(socket: Socket): boolean {
-  return (
-    socket instanceof TLSSocket &&
-    (socket as { secureConnecting?: boolean }).secureConnecting === true
-  )
 }
 
 function writeRefusal(socket: Socket, { status, headers, contentType, body }: Refusal): void {

@@ -79,7 +79,7 @@ export interface Authority extends AsyncDisposable {
    * certificate of the authority itself.
    */
   readonly revoke: (serial: string, reason: RevocationReason) => IssuedCertificate
-  /** Never throws for what is in the bytes. */
+  /** Never throws. */
   readonly answerOcsp: (request: Uint8Array) => Promise<OcspAnswer>
   readonly answerTimeStamp: TimeStampService['answer']
   readonly revocationLists: RevocationLists
@@ -139,7 +139,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   const responders = await openOcspResponders({ keys, instance, issuers, issuing, clock })
   const timeStamps = resources.use(
     await openTimeStampService({
-      ...{ keys, instance, issuers, issuing, store, journal, clock },
+      ...{ keys, instance, issuers, issuing, store, journal, clock, logger },
       policy: options.timeStamping?.policy ?? DEFAULT_POLICY,
       accuracyMs: options.timeStamping?.accuracyMs ?? DEFAULT_ACCURACY_MS,
     }),
@@ -189,7 +189,11 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     list: store.list,
     counts: store.counts,
     revoke: (serial, reason) => revokeCertificate({ db, store, journal, clock }, serial, reason),
-    answerOcsp: (request) => answerOcsp(responders, store, { request, at: clock(), validityMs }),
+    answerOcsp: async (request) => {
+      const answer = await answerOcsp(responders, store, { request, at: clock(), validityMs })
+      if (answer.cause !== undefined) logger?.error({ err: answer.cause }, 'OCSP cannot answer')
+      return answer
+    },
     answerTimeStamp: timeStamps.answer,
     revocationLists,
     codes,

@@ -1,9 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Clock } from '../../runtime/clock.ts'
-import type { CertificateIdentity, CertificateKind } from '../identity.ts'
+import {
+  formatIdentity,
+  isSameIdentity,
+  type CertificateIdentity,
+  type CertificateKind,
+} from '../identity.ts'
 import type { Database } from '../../runtime/sqlite-database.ts'
 import { verifyEntitlement, type Entitlement } from './issue-request.ts'
+import { issuerOf } from './issuers.ts'
 import type { Journal } from './journal.ts'
 
 /** One certificate that the holder of a code may ask for. */
@@ -90,6 +96,7 @@ export function createCodeBook(deps: {
       if (orders.length === 0) throw new ExchangeError('admin.invalid', 'orders: none is given')
       if (!(expiresAt > clock())) throw new ExchangeError('admin.invalid', 'expiresAt: is over')
       for (const order of orders) verifyEntitlement(instance, order)
+      refuseAlike(orders)
       const code = randomCode()
       const id = randomBytes(5).toString('hex')
       db.transaction(() => {
@@ -148,6 +155,25 @@ export function createCodeBook(deps: {
       )
       if (changed === 0) throw new ExchangeError('enrolment.code-used', 'the order was taken')
     },
+  }
+}
+
+/** The path of a request tells which authority is to issue, and nothing tells kinds of one authority apart. */
+function refuseAlike(orders: readonly Entitlement[]): void {
+  for (const [i, { kind, identity }] of orders.entries()) {
+    const alike = orders
+      .slice(i + 1)
+      .find(
+        (other) =>
+          other.kind !== kind &&
+          issuerOf(other.kind) === issuerOf(kind) &&
+          isSameIdentity(other.identity, identity),
+      )
+    if (alike === undefined) continue
+    throw new ExchangeError(
+      'admin.invalid',
+      `orders: ${kind} and ${alike.kind} of ${formatIdentity(identity)} are asked for in the same way: make a code for each`,
+    )
   }
 }
 

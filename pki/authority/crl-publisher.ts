@@ -55,26 +55,33 @@ export function createCrlPublisher(deps: {
     const entries = store
       .revoked(issuer)
       .filter(({ certificate, revocation }) => {
-        // RFC 5280 §3.3: an entry stays until it stood in one list issued after the certificate's end
+        // RFC 5280 §3.3: an entry stays until it stood in one list issued after the certificate's end. When the
+        // clock was set back, the list before may be of a time that has not come: it says nothing about ends.
         const seenFrom = Math.max(certificate.notAfter.getTime(), revocation.revokedAt.getTime())
-        return last === undefined || last.thisUpdate.getTime() <= seenFrom
+        const seenUntil = Math.min(last?.thisUpdate.getTime() ?? -Infinity, thisUpdate.getTime())
+        return seenUntil <= seenFrom
       })
       .map(({ certificate: { serial }, revocation }) => ({ serial, ...revocation }))
     const der = await createCrl({ issuer: signer, entries, number, thisUpdate, nextUpdate })
-    db.transaction(() => {
-      db.run(
+    const isFirst = db.transaction(() => {
+      const stored = db.run(
         `INSERT INTO crl (issuer, number, thisUpdate, nextUpdate, der) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (issuer) DO UPDATE SET number = excluded.number, der = excluded.der,
-           thisUpdate = excluded.thisUpdate, nextUpdate = excluded.nextUpdate`,
+           thisUpdate = excluded.thisUpdate, nextUpdate = excluded.nextUpdate
+         WHERE crl.number < excluded.number`,
         issuer,
         number,
         thisUpdate.toISOString(),
         nextUpdate.toISOString(),
         der,
       )
+      if (stored === 0) return false
       const detail = `number ${number}, ${entries.length} revoked, until ${nextUpdate.toISOString()}`
       journal.append({ action: 'crl-issued', subject: issuer, detail })
+      return true
     })
+    // Another process with these records was first: the list of the same number is shown to nobody.
+    if (!isFirst) return await publish(issuer, signer, lifeMs)
     return { issuer, number, thisUpdate, nextUpdate, der }
   }
 

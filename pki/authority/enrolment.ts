@@ -126,10 +126,13 @@ function chooseOrder(
 ): CodeOrder {
   const ofLabel = code.orders.filter(({ kind }) => label === undefined || issuerOf(kind) === label)
   const fitting = ofLabel.filter((order) => askedFault(csr, order) === undefined)
-  const chosen =
-    fitting.find((order) => order.csrDigest === csrDigest) ??
-    fitting.find((order) => order.csrDigest === undefined)
-  if (chosen !== undefined) return chosen
+  const before = fitting.find((order) => order.csrDigest === csrDigest)
+  if (before !== undefined) return before
+  const [open, ...others] = fitting.filter((order) => order.csrDigest === undefined)
+  if (open !== undefined) {
+    verifyOneKind(csr, [open, ...others])
+    return open
+  }
   const [taken] = fitting
   if (taken !== undefined) throw used(code, taken)
   const { identity } = csr
@@ -139,6 +142,17 @@ function chooseOrder(
   throw new ExchangeError(
     'enrolment.identity-mismatch',
     `the request is for ${csr.subject || 'nobody'}, and the code for ${allowed.join(', ') || `nothing of ${label}`}`,
+  )
+}
+
+/** A request names nobody but a subject: which kind it is for must not be a guess. */
+function verifyOneKind({ subject }: CertificateRequest, open: readonly CodeOrder[]): void {
+  const kinds = [...new Set(open.map(({ kind }) => kind))]
+  if (kinds.length < 2) return
+  const paths = kinds.map((kind) => `${issuerOf(kind)}/simpleenroll for ${kind}`)
+  throw new ExchangeError(
+    'enrolment.identity-mismatch',
+    `the request for ${subject} may be one of several that the code is for; ask by the path of its authority: ${paths.join(', ')}`,
   )
 }
 

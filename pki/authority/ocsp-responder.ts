@@ -10,10 +10,12 @@ import type { IssuingName } from './issuers.ts'
 
 export interface OcspAnswer {
   readonly der: Buffer
-  /** Set when everybody who asks the same may be given this answer. */
-  readonly cacheableFrom?: Date
+  /** Set when everybody who asks the same may be given this answer: its thisUpdate and nextUpdate. */
+  readonly cacheable?: { readonly from: Date; readonly until: Date }
   /** Why it says nothing about a certificate: for the journal, the answer itself has no room for it. */
   readonly refusal?: { readonly code: ErrorCode; readonly detail: string }
+  /** A fault of ours, for the log. */
+  readonly cause?: unknown
 }
 
 /** Who answers for the certificates of one issuing authority (RFC 6960 §4.2.2.2). */
@@ -55,15 +57,23 @@ export async function answerOcsp(
     return { der: createOcspError('unauthorized'), refusal }
   }
   const { nonce } = asked
-  const der = await createOcspResponse({
-    entries: asked.certIds.map((certId) => entryOf(responder, store, certId)),
-    responderKey: responder.key,
-    responderCertificate: await responder.certificate(at),
-    at,
-    nonce,
-    validityMs,
-  })
-  return nonce === undefined ? { der, cacheableFrom: at } : { der }
+  try {
+    const der = await createOcspResponse({
+      entries: asked.certIds.map((certId) => entryOf(responder, store, certId)),
+      responderKey: responder.key,
+      responderCertificate: await responder.certificate(at),
+      at,
+      nonce,
+      validityMs,
+    })
+    const cacheable = { from: at, until: new Date(at.getTime() + validityMs) }
+    return nonce === undefined ? { der, cacheable } : { der }
+  } catch (cause) {
+    // A token that is away, a full disk: RFC 6960 §2.3 has a word for it that clients understand.
+    const detail = 'no answer can be signed now: see the log'
+    const refusal = { code: 'internal', detail } as const
+    return { der: createOcspError('tryLater'), refusal, cause }
+  }
 }
 
 function entryOf(

@@ -74,21 +74,21 @@ async function ocspReply(
   { remoteAddress }: ApiRequest,
   request: Uint8Array,
 ): Promise<ApiReply> {
-  const { der, cacheableFrom, refusal }: OcspAnswer = await answerOcsp(request)
+  const { der, cacheable, refusal }: OcspAnswer = await answerOcsp(request)
   if (refusal !== undefined) {
     journal.refused({ subject: 'ocsp', ...refusal, remoteAddress, bytes: request.length })
   }
   const type = { 'content-type': 'application/ocsp-response' }
-  if (cacheableFrom === undefined) {
+  if (cacheable === undefined) {
     return { headers: { ...type, 'cache-control': 'no-store' }, body: der }
   }
-  // RFC 6960 appendix A.2, RFC 5019 §6.2
+  // RFC 6960 appendix A.2, RFC 5019 §6.2; of the two ends, max-age is the one that counts (RFC 9111 §5.3)
   return {
     headers: {
       ...type,
       'cache-control': `max-age=${CACHE_SECONDS}, public, no-transform, must-revalidate`,
-      'last-modified': cacheableFrom.toUTCString(),
-      expires: new Date(cacheableFrom.getTime() + CACHE_SECONDS * 1000).toUTCString(),
+      'last-modified': cacheable.from.toUTCString(),
+      expires: cacheable.until.toUTCString(),
       etag: entityTag(der),
     },
     body: der,

@@ -16,20 +16,26 @@ export function createRenewedCertificate(options: {
   readonly isFitting: (certificate: Certificate) => boolean
 }): (at: Date) => Promise<Certificate> {
   let triedAt = -Infinity
+  let running: Promise<void> | undefined
   let current = existsSync(options.file) ? readCertificateFile(options.file) : undefined
+  const replace = async (at: Date): Promise<void> => {
+    current = await options.issue(at)
+    writeFileAtomically(options.file, current.pem)
+  }
   return async (at) => {
     if (current !== undefined && !isDue(current, at) && options.isFitting(current)) return current
     const isGood = current !== undefined && isValid(current, at) && options.isFitting(current)
     if (current !== undefined && isGood && at.getTime() - triedAt < RETRY_MS) return current
     triedAt = at.getTime()
     try {
-      current = await options.issue(at)
-      writeFileAtomically(options.file, current.pem)
+      // One for all who ask at once.
+      running ??= replace(at).finally(() => (running = undefined))
+      await running
     } catch (error) {
       // One that is still good serves on: a full disk must not take the revocation states away.
-      if (current === undefined || !isGood) throw error
+      if (!isGood) throw error
     }
-    return current
+    return current!
   }
 }
 

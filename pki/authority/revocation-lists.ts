@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { writeFileAtomically } from '../../runtime/private-file.ts'
+import { nameOfKey } from '../pkcs11-uri.ts'
 import type { AuthorityKeys } from './authority-keys.ts'
 import type { CrlPublisher, PublishedCrl } from './crl-publisher.ts'
 import {
@@ -98,7 +99,7 @@ export function createRevocationLists(deps: {
 
 function warnings(newest: CrlPublisher['newest'], keys: AuthorityKeys, at: Date): string[] {
   const root = newest('root')
-  const remedy = `bring the root's key back to ${keys.stateDir}/root.key, start the authority again, and take it away`
+  const remedy = `bring the root's key back (${nameOfKey(keys.reference('root'))}), start the authority again, and take it away`
   if (root === undefined) return [`there is no revocation list of the root: ${remedy}`]
   const leftMs = root.nextUpdate.getTime() - at.getTime()
   const overdue = ISSUING_NAMES.filter((name) => {

@@ -3,6 +3,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import { join } from 'node:path'
 import { API_SERVER, createApi, limitApiServer, type Route } from '../../runtime/admin-api.ts'
 import { systemClock, type Clock } from '../../runtime/clock.ts'
+import { ConfigError } from '../../runtime/config.ts'
 import { parseDuration } from '../../runtime/duration.ts'
 import { listen } from '../../runtime/lifecycle.ts'
 import type { Logger } from '../../runtime/logger.ts'
@@ -13,6 +14,7 @@ import type { AuthorityConfig } from './config.ts'
 import { EST_CHALLENGE } from './est-routes.ts'
 import { createAuthorityRoutes } from './routes.ts'
 import { openServerCertificate } from './server-certificate.ts'
+import { noteUnreadable } from './unreadable-requests.ts'
 import { startUpkeep } from './upkeep.ts'
 
 export interface RunningAuthority extends AsyncDisposable {
@@ -48,6 +50,11 @@ export async function startAuthority(
 ): Promise<RunningAuthority> {
   const { host, stateDir } = config
   const { logger, clock = systemClock } = deps
+  if (isEveryInterface(host) && config.publicUrl === undefined) {
+    throw new ConfigError(
+      `publicUrl: is needed with the host ${host}, which nobody can call: it is written into every certificate`,
+    )
+  }
 
   // Bound first, because its address stands in the first certificates; it says so until all is there.
   let publicApi: RequestListener = notReady
@@ -57,6 +64,7 @@ export async function startAuthority(
   )
   const { port } = binding.use(await listen(limitApiServer(publicServer), config.publicPort, host))
   const publicUrl = config.publicUrl ?? `http://${urlHost(host)}:${port}`
+  const reached = isEveryInterface(host) ? new URL(publicUrl).hostname : urlHost(host)
   let estUrl = config.estUrl ?? ''
 
   // Disposed in reverse order: connections drain before the store closes under them.
@@ -92,6 +100,7 @@ export async function startAuthority(
   publicApi = api('public', publicRoutes)
 
   const tls = await openServerCertificate({ authority, stateDir, host, urls: [publicUrl, estUrl] })
+  noteUnreadable(publicServer, 'public', authority.journal)
   const adminServer = createHttpsServer(
     { ...API_SERVER, ...tls.options() },
     api('administration', adminRoutes),
@@ -103,8 +112,10 @@ export async function startAuthority(
     { ...API_SERVER, ...tls.options(), ...estTls },
     api('enrolment', estRoutes),
   )
+  noteUnreadable(adminServer, 'administration', authority.journal)
+  noteUnreadable(estServer, 'enrolment', authority.journal)
   const est = resources.use(await listen(limitApiServer(estServer), config.estPort, host))
-  if (estUrl === '') estUrl = `https://${urlHost(host)}:${est.port}`
+  if (estUrl === '') estUrl = `https://${reached}:${est.port}`
 
   const renewTls = async (): Promise<void> => {
     if (!(await tls.isRenewed())) return
@@ -120,7 +131,7 @@ export async function startAuthority(
   return {
     authority,
     publicUrl,
-    adminUrl: `https://${urlHost(host)}:${admin.port}`,
+    adminUrl: `https://${reached}:${admin.port}`,
     estUrl,
     adminToken,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -155,6 +166,9 @@ function optionsOf(config: AuthorityConfig) {
 const notReady: RequestListener = (_request, response) => {
   response.writeHead(503, { 'retry-after': '1' }).end()
 }
+
+/** Addresses that mean all of them. */
+const isEveryInterface = (host: string): boolean => host === '0.0.0.0' || host === '::'
 
 function urlHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host

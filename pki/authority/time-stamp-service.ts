@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { join } from 'node:path'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Clock } from '../../runtime/clock.ts'
+import type { Logger } from '../../runtime/logger.ts'
 import { DerError } from '../der.ts'
 import { OID } from '../oids.ts'
 import { parseTspRequest } from '../tsp-request.ts'
@@ -28,10 +29,12 @@ export async function openTimeStampService(deps: {
   readonly store: CertificateStore
   readonly journal: Journal
   readonly clock: Clock
+  readonly logger?: Logger | undefined
   readonly policy: string
   readonly accuracyMs: number
 }): Promise<TimeStampService> {
-  const { keys, instance, issuers, issuing, store, journal, clock, policy, accuracyMs } = deps
+  const { keys, instance, issuers, issuing, store, journal, clock, logger } = deps
+  const { policy, accuracyMs } = deps
   const key = await keys.open('timeStamping')
   const issuer = issuers.signing.certificate
   const certificate = createRenewedCertificate({
@@ -61,10 +64,13 @@ export async function openTimeStampService(deps: {
     journal: (event) => {
       const asked = asking.getStore()
       if (event.kind !== 'refused' || asked === undefined) return
+      if (event.cause !== undefined)
+        logger?.error({ err: event.cause }, 'no time-stamp can be made')
       const { request, remoteAddress } = asked
       const detail = `${event.failure}: ${event.detail}`
       const bytes = request.length
-      journal.refused({ subject: 'tsp', code: codeOf(request), detail, remoteAddress, bytes })
+      const code = event.failure === 'systemFailure' ? 'internal' : codeOf(request)
+      journal.refused({ subject: 'tsp', code, detail, remoteAddress, bytes })
     },
   })
   return {

@@ -73,11 +73,18 @@ describe('spean ca', () => {
   })
 
   it('gives out a code, approves who comes with it, and takes one back', async () => {
-    const made = await spean('code', 'add', '--gateway', `GOV/${MEMBER.member}/GW-1`)
+    const gateway = ['--gateway', `GOV/${MEMBER.member}/GW-1`]
+    const made = await spean('code', 'add', ...gateway, '--name', 'gw.example', '192.0.2.7')
     expect(made.exitCode, made.output).toBe(0)
     const code = /^code +(\S+)$/m.exec(made.output)![1]!
-    expect(made.output).toContain(`spean enroll`)
-    expect(made.output).toContain(running.estUrl)
+    const line = /^ {2}spean (enroll .*)$/m.exec(made.output)![1]!
+    expect(line).toBe(
+      `enroll --authority ${running.estUrl} --anchor anchor.json --gateway KH-TEST/GOV/${MEMBER.member}/GW-1 ` +
+        '--address https://gw.example:5500 --name gw.example 192.0.2.7',
+    )
+    // What it says is what the command takes: all that is missing is the file.
+    const enrolling = run(process.execPath, ['cli/main.ts', ...line.split(' ')])
+    await expect(enrolling).rejects.toThrow(/anchor\.json: cannot be read/)
     const csr = (await createCsr({ identity: MEMBER, key: await generateKey('P-256') })).der
     const enrol = () => running.authority.enrol({ csr, code, remoteAddress: '192.0.2.1' })
     expect(await enrol()).toHaveProperty('retryAfterMs')
@@ -100,6 +107,7 @@ describe('spean ca', () => {
       [['issue', 'authentication', 'GOV/X', '--key-out', file('x')], 'CLASS/MEMBER/GATEWAY'],
       [['issue', 'signing', 'GOV/X'], '--csr'],
       [['code', 'add'], '--gateway'],
+      [['code', 'add', '--gateway', 'GOV/X/1'], '--name'],
       [['code', 'add', '--member', 'GOV/X', '--expires', 'soon'], '7'],
       [['revoke', '--serial', '12'], '--reason'],
     ] as const) {

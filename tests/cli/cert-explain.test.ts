@@ -14,6 +14,7 @@ import {
 import { explainFile } from '../../cli/cert-explain/explain.ts'
 import type { Explanation } from '../../cli/cert-explain/explanation.ts'
 import { parseCertificate } from '../../pki/certificate.ts'
+import { createTspRejection } from '../../pki/tsp-status.ts'
 import type { Snapshot, SubjectProfile } from '../../protocol/snapshot.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import {
@@ -294,6 +295,11 @@ describe('what is no certificate is told by its kind', () => {
     expect(answer.what).toMatch(kind)
     expect(answer.good).toBe(good)
     if (!good) expect(answer.findings[0]?.remedy).toMatch(/./)
+  })
+
+  it('a refused time-stamp by the name of the failure', async () => {
+    const answer = file('refused.tsr', createTspRejection('badAlg', 'use SHA-256'))
+    expect(wrongs(await explain(answer))[0]).toContain('no token: rejection, badAlg: use SHA-256')
   })
 
   it('a list with its age, and whose it is', async () => {

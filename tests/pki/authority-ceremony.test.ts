@@ -97,6 +97,34 @@ describe('revocation lists', () => {
     expect(parseCrl(list!.der).number).toBe(5n)
   })
 
+  it('have numbers of their own when two processes have the same records', async () => {
+    const { open } = setupAuthority()
+    const both = [await open(), await open()]
+    for (let i = 0; i < 5; i += 1) {
+      await Promise.all(both.map(({ revocationLists }) => revocationLists.issueNow()))
+    }
+    const issued = both[0]!.journal
+      .list(0, 1000)
+      .filter(({ action }) => action === 'crl-issued')
+      .map(({ subject, detail }) => `${subject} ${detail!.split(',')[0]}`)
+    expect(new Set(issued).size).toBe(issued.length)
+    expect(both[0]!.revocationLists.newest().map(({ number }) => number)).toEqual([1, 11, 11])
+  })
+
+  it('keep a certificate that is not over, when the clock had run ahead and was set back', async () => {
+    const { open, setTime } = setupAuthority()
+    const authority = await open()
+    const csr = await requestFor(MEMBER)
+    const order = { csr, kind: 'signing', identity: MEMBER, validityDays: 10 } as const
+    const { serial } = await authority.issue(order)
+    authority.revoke(serial, 'keyCompromise')
+    for (const day of [0, 20, 21, 1, 2]) {
+      setTime(later(day))
+      const [, signing] = await authority.revocationLists.issueNow()
+      if (day <= 10) expect(parseCrl(signing!.der).entries.has(serial), `day ${day}`).toBe(true)
+    }
+  })
+
   it('drop a certificate when one list after its end had it', async () => {
     const { open, setTime } = setupAuthority()
     const authority = await open()

@@ -192,6 +192,12 @@ describe('authority server', () => {
       const der = Buffer.from(await answer.arrayBuffer())
       expect(answer.headers.get('content-type')).toBe('application/ocsp-response')
       expect(answer.headers.get('cache-control')).toMatch(/^max-age=60, public/)
+      // RFC 5019 §6.2: those of the answer itself
+      const [from, until] = ['last-modified', 'expires'].map((name) =>
+        Date.parse(answer.headers.get(name)!),
+      )
+      expect(until! - from!).toBe(240 * 60_000)
+      expect(answer.headers.get('etag')).toMatch(/^"[0-9a-f]{64}"$/)
       const expected = { certificate, issuer: issuing, at: new Date() }
       expect(verifyOcspResponse(der, expected).status).toBe('good')
     }
@@ -277,6 +283,16 @@ describe('authority server', () => {
     program.kill('SIGTERM')
     expect(await once(program, 'exit')).toEqual([0, null])
   }, 20_000)
+
+  it('on every interface has to be told how it is reached, and says so of enrolment too', async () => {
+    const logger = pino({ level: 'silent' })
+    const config = authorityConfig({ stateDir: join(temporaryFolder(), 'state'), host: '0.0.0.0' })
+    await expect(startAuthority(config, { logger })).rejects.toThrow(/^publicUrl: is needed/)
+    const publicUrl = 'http://pki.example:5580'
+    await using running = await startAuthority({ ...config, publicUrl }, { logger })
+    expect(running.authority.estUrl()).toMatch(/^https:\/\/pki\.example:\d+$/)
+    expect(running.authority.issuers.signing.crlUrls).toEqual([`${publicUrl}/crl/root.crl`])
+  })
 
   it('tells every fault of its configuration at once, without a stack', async () => {
     const configFile = join(temporaryFolder(), 'authority.json')

@@ -233,6 +233,18 @@ describe('authority', () => {
     expect(responders.length).toBeLessThan(26)
   })
 
+  it('renews it once, however many ask in the moment that it is over', async () => {
+    const { open, setTime } = setup()
+    const authority = await open()
+    const certificate = await authority.issue(await order())
+    const count = () => authority.list().filter(({ kind }) => kind === 'ocsp-responder').length
+    const before = count()
+    setTime(later(40))
+    const request = createOcspRequest(certificate, authority.issuers.authentication)
+    await Promise.all(Array.from({ length: 20 }, () => authority.answerOcsp(request)))
+    expect(count()).toBe(before + 1)
+  })
+
   it('answers malformedRequest to garbage, and unauthorized about another authority', async () => {
     const authority = await setup().open()
     const request = createOcspRequest(

@@ -91,6 +91,23 @@ describe('a one-time code', () => {
     await expect(attempt(code)).rejects.toThrow(coded('enrolment.code-invalid'))
   })
 
+  it('for several kinds of one identity is asked by the path of an authority, or not made', async () => {
+    const authority = await setupAuthority().open()
+    const server: Entitlement = { ...SIGNING, kind: 'server', subjectAltNames: ['c.example'] }
+    const system: Entitlement = { ...SIGNING, kind: 'information-system' }
+    expect(() => codeFor(authority, [server, SIGNING, system])).toThrow(coded('admin.invalid'))
+    const code = codeFor(authority, [system, SIGNING])
+    const csr = await requestFor(MEMBER)
+    await expect(authority.enrol({ csr, code, ...FROM })).rejects.toThrow(
+      coded('enrolment.identity-mismatch'),
+    )
+    const answer = await authority.enrol({ csr, code, label: 'signing', ...FROM })
+    expect(answer).toMatchObject({ certificate: { issuer: authority.issuers.signing.subject } })
+    // What is left is one kind.
+    const last = await enrolled(authority, await requestFor(MEMBER), code)
+    expect(last.issuer).toBe(authority.issuers.authentication.subject)
+  })
+
   it('is not spent by a fault of ours', async () => {
     let isBroken = false
     const setup = setupAuthority()

@@ -135,17 +135,23 @@ describe.each(KINDS)('a PKCS#12 file, %s', (kind) => {
   })
 })
 
-it('is refused by keytool with another password, and after a byte was changed', async () => {
-  const bundle = bundles.get('P-256')!
-  const { file, p12 } = bundle
-  const list = (password: string) => judge('keytool', '-list', '-keystore', file, store(password))
-  expect((await list(PASSWORD)).exitCode).toBe(0)
-  expect((await list('another')).exitCode).not.toBe(0)
-  for (const place of [60, p12.length >> 1, p12.length - 40]) {
-    alter(bundle, place)
-    expect({ place, exitCode: (await list(PASSWORD)).exitCode }).not.toEqual({ place, exitCode: 0 })
-  }
-})
+it.each(KINDS)(
+  'is refused by keytool with another password, and after a byte was changed, %s',
+  async (kind) => {
+    const bundle = bundles.get(kind)!
+    const { file, p12 } = bundle
+    const list = (password: string) => judge('keytool', '-list', '-keystore', file, store(password))
+    expect((await list(PASSWORD)).exitCode).toBe(0)
+    expect((await list('another')).exitCode).not.toBe(0)
+    for (const place of [60, p12.length >> 1, p12.length - 40]) {
+      alter(bundle, place)
+      expect({ place, exitCode: (await list(PASSWORD)).exitCode }).not.toEqual({
+        place,
+        exitCode: 0,
+      })
+    }
+  },
+)
 
 it('does not hold the key or the password in the clear', () => {
   const { file, key } = bundles.get('P-256')!
