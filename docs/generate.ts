@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { commandPage } from './generate/command.ts'
 import { configurationPage } from './generate/configuration.ts'
 import { errorCodesPage } from './generate/error-codes.ts'
+import { metricsPage } from './generate/metrics.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const NOTE = '<!-- Made by docs/generate.ts: do not edit. `npm run docs` makes it anew. -->\n\n'
@@ -11,6 +12,7 @@ const NOTE = '<!-- Made by docs/generate.ts: do not edit. `npm run docs` makes i
 const pages = new Map([
   ['docs/error-codes.md', errorCodesPage()],
   ['docs/configuration.md', await configurationPage(ROOT)],
+  ['docs/metrics.md', metricsPage()],
   ['docs/command.md', await commandPage(ROOT)],
 ])
 const stale = [...pages].filter(([file, text]) => {

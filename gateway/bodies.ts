@@ -30,11 +30,13 @@ const SERVICE: Codes = {
   storage: 'storage.unavailable',
 }
 
+/** Beside the bodies of exchanges, those of the services behind this gateway. */
+export interface AllBodies extends Bodies {
+  ofService(stream: Readable, scope: AsyncDisposableStack): Promise<SpooledBody>
+}
+
 /** Bodies of the three kinds of message: they differ in whose fault a failure is. */
-export function createBodies(
-  spool: Spool,
-  limits: SpoolLimits,
-): Bodies & { ofService: (stream: Readable, scope: AsyncDisposableStack) => Promise<SpooledBody> } {
+export function createBodies(spool: Spool, limits: SpoolLimits): AllBodies {
   const receiver =
     (codes: Codes, origin?: Origin): Bodies['ofReply'] =>
     async (stream, scope, signedSize) => {

@@ -61,6 +61,8 @@ export function createFaultTeller(
 ): (own: readonly OwnCertificate[], snapshot: IndexedSnapshot, at: Date) => void {
   const told = new Map<string, string>()
   return (own, snapshot, at) => {
+    const held = new Set(own.map(({ certificate }) => certificate.thumbprint))
+    for (const thumbprint of told.keys()) if (!held.has(thumbprint)) told.delete(thumbprint)
     for (const entry of own) {
       const { thumbprint } = entry.certificate
       const fault = ownCertificateFault(entry, snapshot, at)

@@ -2,7 +2,7 @@ import { Counter, Gauge, Registry } from 'prom-client'
 
 /** What a program tells Prometheus about itself (text format 0.0.4). */
 export interface Metrics {
-  /** A value that is read at each scrape; `read` gives one entry for each set of labels. */
+  /** A value that is read at each scrape; `read` gives one entry for each set of labels, none for what is not known. */
   gauge<L extends string>(
     name: string,
     help: string,
@@ -32,6 +32,7 @@ export function createMetrics(prefix: string): Metrics {
         registers,
         collect: () => {
           gauge.reset()
+          if (labelNames.length === 0) gauge.remove() // else it is 0 again
           for (const { labels, value } of read()) gauge.set(labels, value)
         },
       })

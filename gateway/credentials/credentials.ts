@@ -112,6 +112,10 @@ export function createCredentials(deps: {
       // The first one may have been here, and everywhere, since long ago.
       const since = newest === undefined && snapshot.issuedAt < now ? snapshot.issuedAt : now
       newest = snapshot
+      const held = new Set(store.all().map(({ certificate }) => certificate.thumbprint))
+      for (const thumbprint of listedSince.keys()) {
+        if (!held.has(thumbprint)) listedSince.delete(thumbprint)
+      }
       for (const { kind, owner, certificate } of store.all()) {
         const { thumbprint } = certificate
         if (!isListed({ kind, owner }, thumbprint, snapshot)) listedSince.delete(thumbprint)

@@ -15,7 +15,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Connection, InformationSystem, Settings } from '../access/settings.ts'
 import type { Grant } from '../exchange-state.ts'
 
-interface Deps {
+export interface SettingsDeps {
   readonly settings: Settings
   readonly clock: Clock
   /** The gateway's instance: paths leave it out. */
@@ -74,7 +74,7 @@ const parseSystem = bodyParser<{ client: string; certificate: string }>({
 })
 
 /** What a gateway's own administrator does: connect services, grant access, register systems. */
-export function createSettingsRoutes(deps: Deps): Route[] {
+export function createSettingsRoutes(deps: SettingsDeps): Route[] {
   const { settings, instance, status } = deps
   return [
     { method: 'GET', path: '/status', access: 'public', handle: () => ({ body: { ready: true } }) },
@@ -156,7 +156,7 @@ export function createSettingsRoutes(deps: Deps): Route[] {
 }
 
 /** A gateway decides about the services of its own subsystems, and about nobody else's. */
-function ownService(text: string, { instance, speaksFor }: Deps): string {
+function ownService(text: string, { instance, speaksFor }: SettingsDeps): string {
   const { service: _code, ...subsystem } = named('service', () => readServiceId(text))
   const provider = formatId(subsystem)
   if (subsystem.instance !== instance || speaksFor(provider) === false) {
@@ -168,7 +168,7 @@ function ownService(text: string, { instance, speaksFor }: Deps): string {
   return text
 }
 
-function ownInstance(text: string, { instance }: Deps): string {
+function ownInstance(text: string, { instance }: SettingsDeps): string {
   const client = named('subject', () => readClientId(text))
   if (client.instance === instance) return formatId(client)
   throw new ExchangeError('admin.invalid', `/subject: ${text} does not begin with ${instance}/`)
@@ -189,7 +189,7 @@ function serviceIn({ params }: ApiRequest, instance: string): string {
 }
 
 /** A second grant of the same is the first one: giving it again changes nothing. */
-function addGrant(deps: Deps, body: unknown): Grant {
+function addGrant(deps: SettingsDeps, body: unknown): Grant {
   const { settings, clock } = deps
   const { subject, service, endpoints } = parseGrant(body)
   const grant = {
@@ -211,7 +211,7 @@ function addGrant(deps: Deps, body: unknown): Grant {
   return made
 }
 
-function addSystem({ settings, clock, identityOf }: Deps, body: unknown): object {
+function addSystem({ settings, clock, identityOf }: SettingsDeps, body: unknown): object {
   const { client: name, certificate: pem } = parseSystem(body)
   const client = formatId(named('client', () => readClientId(name)))
   const [certificate] = readCertificates(pem)

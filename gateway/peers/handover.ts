@@ -59,10 +59,15 @@ export function createHandover(options: Options): Handover {
   const refreshMs = options.refreshSeconds * 1000
   const meetings = new Map<string, Meeting>()
 
+  const isLong = (meeting: Meeting): boolean =>
+    !meeting.triedAt || performance.now() - meeting.triedAt >= refreshMs
+
   const meet = (peer: PeerPool): Promise<void> => {
     const { id } = peer.gateway
     const fresh = { triedAt: 0, failed: false, handed: [], theirsAt: undefined }
     const meeting: Meeting = meetings.get(id) ?? fresh
+    // One that is long ago is as none: gateways that are gone leave nothing behind.
+    for (const [other, met] of meetings) if (isLong(met) && !met.running) meetings.delete(other)
     meetings.set(id, meeting)
     meeting.running ??= exchangeStates(peer, options)
       .then(
@@ -91,8 +96,7 @@ export function createHandover(options: Options): Handover {
   return {
     before: async (peer) => {
       const meeting = meetings.get(peer.gateway.id)
-      const isLong = !meeting?.triedAt || performance.now() - meeting.triedAt >= refreshMs
-      if (isLong) await meet(peer)
+      if (meeting === undefined || isLong(meeting)) await meet(peer)
       // They may have been started anew since.
       else if (peer.open.size === 0 && isDue({ ...meeting, theirsAt: undefined }))
         meet(peer).catch(ignore)

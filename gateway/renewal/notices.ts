@@ -24,7 +24,7 @@ export function createNotices(deps: {
   readonly logger: Logger
 }): Notices {
   const { slots, store, renewsItself, logger } = deps
-  const told = new Set<string>()
+  let told = new Set<string>()
   const noticesOf = ({ kind, owner, certificate }: Credential, at: Date): Notice[] => {
     const { thumbprint, notAfter } = certificate
     const days = noticeDays(certificate, at, renewsItself)
@@ -36,10 +36,11 @@ export function createNotices(deps: {
         const [newest] = store.of(slot)
         return newest ? noticesOf(newest, at) : []
       })
+      const before = told
+      // Of a certificate only the last threshold is kept: it comes to the next one, and never back.
+      told = new Set(notices.map(keyOf))
       for (const notice of notices) {
-        const key = `${notice.thumbprint} ${notice.days}`
-        if (told.has(key)) continue
-        told.add(key)
+        if (before.has(keyOf(notice))) continue
         const why = renewsItself ? 'although it is renewed by itself' : 'and nothing renews it'
         logger.warn(notice, `a certificate ends within ${notice.days} days, ${why}`)
       }
@@ -47,3 +48,5 @@ export function createNotices(deps: {
     },
   }
 }
+
+const keyOf = ({ thumbprint, days }: Notice): string => `${thumbprint} ${days}`

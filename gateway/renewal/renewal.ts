@@ -86,11 +86,14 @@ export function createRenewal(deps: RenewalDeps): Renewal {
     deps.onInstalled(installed)
     await register(installed)
   }
+  /** One that ended before the catalogue took it would never be taken: another takes its place. */
+  const isUnlisted = (credential: Credential): boolean =>
+    !store.isRegistered(credential) && credential.certificate.notAfter > clock()
   const advance = async (slot: CredentialSlot, newest: Credential): Promise<void> => {
     const pending = store.pending(slot)
     if (pending !== undefined) await collect(slot, pending)
-    else if (store.isRegistered(newest)) await collect(slot, await begin(deps, newest))
-    else await register(newest)
+    else if (isUnlisted(newest)) await register(newest)
+    else await collect(slot, await begin(deps, newest))
   }
   const attempt = async (slot: CredentialSlot): Promise<void> => {
     const [newest] = store.of(slot)
@@ -114,7 +117,7 @@ export function createRenewal(deps: RenewalDeps): Renewal {
   }
   const nextOf = (slot: CredentialSlot, newest: Credential): RenewalState['next'] => {
     if (store.pending(slot) !== undefined) return 'collect'
-    return store.isRegistered(newest) ? 'renew' : 'register'
+    return isUnlisted(newest) ? 'register' : 'renew'
   }
   const nextAttemptAt = (slot: CredentialSlot, newest: Credential): Date => {
     const { notBefore } = progress.get(slot)!

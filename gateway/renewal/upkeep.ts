@@ -7,14 +7,12 @@ import { fetchOcspAnswer } from '../../pki/ocsp-client.ts'
 import { sendRegistration, signRegistration } from '../../pki/registration-client.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
-import type { Metrics } from '../../runtime/metrics.ts'
 import type { SnapshotClient } from '../catalogue/snapshot-client.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { Credential, CredentialSlot } from '../credentials/credential.ts'
 import type { Credentials } from '../credentials/credentials.ts'
 import type { CredentialStore } from '../credentials/store.ts'
 import { toTls } from '../credentials/tls.ts'
-import { observeCertificates } from './metrics.ts'
 import { createNotices, type Notice } from './notices.ts'
 import { createRenewal, type RenewalState } from './renewal.ts'
 
@@ -30,7 +28,8 @@ interface Deps {
   readonly catalogue: SnapshotClient
   /** Called with each new credential. */
   readonly onInstalled: () => void
-  readonly metrics: Metrics
+  /** Called with each failure to renew. */
+  readonly onFailure: (slot: CredentialSlot, code: string) => void
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -39,13 +38,12 @@ const LOOK_MS = 500
 
 /** Without `enrolment` in the configuration it only tells when certificates come to their end. */
 export function startCredentialUpkeep(deps: Deps): CredentialUpkeep {
-  const { config, anchor, store, credentials, metrics, clock, logger } = deps
+  const { config, anchor, store, credentials, onInstalled, onFailure, clock, logger } = deps
   const slots: CredentialSlot[] = [
     { kind: 'authentication', owner: config.gatewayId },
     ...config.signing.map(({ member }) => ({ kind: 'signing', owner: member }) as const),
   ]
   const url = config.enrolment?.url
-  const observe = observeCertificates(metrics, { store, describe: () => renewal?.describe() ?? [] })
   const renewal =
     url === undefined
       ? undefined
@@ -60,8 +58,8 @@ export function startCredentialUpkeep(deps: Deps): CredentialUpkeep {
             return await client.reenroll(csr)
           },
           register: (credential) => register(credential, deps),
-          onInstalled: deps.onInstalled,
-          onFailure: (slot, code) => observe.failed(slot, code),
+          onInstalled,
+          onFailure,
         })
   const notices = createNotices({ slots, store, renewsItself: url !== undefined, logger })
   const look = (): void => {

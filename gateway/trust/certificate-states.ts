@@ -2,18 +2,21 @@ import { setImmediate } from 'node:timers/promises'
 import type { CertificateState } from '../../protocol/certificate-states.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
 import { memberOf, readClientId } from '../../protocol/identifiers.ts'
+import { LIMITS } from '../../protocol/limits.ts'
 import type { Certificate } from '../../pki/certificate.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { CatalogueView, GatewayEntry } from '../catalogue-view.ts'
 import type { OcspCache } from './ocsp-cache.ts'
 import type { SnapshotTrust } from './trust.ts'
+import { createWorkBudget } from './work-budget.ts'
 
 /** What gateways tell each other of their own certificates (protocol/README.md §6.5). */
 export interface CertificateStates {
   /** What this gateway knows of its own. */
   own(): CertificateState[]
   /**
-   * Takes what a gateway says of its own; what is said of others is passed over.
+   * Takes what a gateway says of its own. What is said of others is passed over, and so is what comes after
+   * hundreds of new answers in a minute: the responder is asked instead.
    *
    * @returns since when the oldest of it is known; undefined when nothing was taken.
    * @throws ExchangeError `request.malformed` at the first answer that cannot be verified.
@@ -38,6 +41,7 @@ export function createCertificateStates(deps: {
   readonly logger: Logger
 }): CertificateStates {
   const { ocsp, trust, logger } = deps
+  const budget = createWorkBudget(2 * LIMITS.certificateStates)
   return {
     own: () =>
       deps.certificates().flatMap(({ thumbprint }) => {
@@ -51,6 +55,9 @@ export function createCertificateStates(deps: {
         if (index > 0 && index % AT_ONCE === 0) await setImmediate()
         const certificate = listed(thumbprint, from, members, catalogue)
         if (certificate === undefined) continue
+        // What is known costs nothing; a new one costs a signature's verification, good or bad.
+        const isKnown = ocsp.answer(thumbprint)?.der.equals(der) === true
+        if (!isKnown && !budget.spend(from.id)) break
         const heardAt = takeOne(trust, certificate, der, from)
         if (heardAt && (!oldest || heardAt < oldest)) oldest = heardAt
       }

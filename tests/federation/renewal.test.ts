@@ -97,6 +97,11 @@ describe('gateways that renew their certificates under load', () => {
       /^spean_gateway_certificate_not_after_seconds\{kind="signing",member="KH-TEST\/COM\/BANK",thumbprint="[\w-]{43}"\} \d{10}$/m,
       /^spean_gateway_certificate_renewal_next_attempt\{kind="authentication",member="KH-TEST\/COM\/BANK\/BANK-1"\} \d{10}$/m,
       /^# TYPE spean_gateway_certificate_renewal_failures_total counter$/m,
+      /^spean_gateway_ocsp_answer_age_seconds\{subject=".*BANK.*",thumbprint="[\w-]{43}",own="true"\} \d+$/m,
+      /^spean_gateway_snapshot_number \d+$/m,
+      /^spean_gateway_snapshot_age_seconds \d+/m,
+      /^spean_gateway_clock_offset_seconds -?\d/m,
+      /^spean_gateway_time_stamp_oldest_unstamped_seconds \d+/m,
     ]) {
       expect(text).toMatch(line)
     }

@@ -242,6 +242,21 @@ describe('a failure', () => {
     expect(registered).toHaveLength(1)
   })
 
+  it('of the catalogue that outlives the certificate ends with another one', async () => {
+    register = async () => {
+      throw new ExchangeError('registration.not-allowed', 'not for this member')
+    }
+    pass(untilDue() + 60_000)
+    await renewal.look()
+    const unlisted = newest()
+    expect(renewal.describe()).toMatchObject([{ next: 'register', failures: 1 }])
+    register = async () => {}
+    pass(LIFE_MS + 60_000)
+    await renewal.look()
+    expect(newest()).not.toBe(unlisted)
+    expect(registered).toEqual([newest().certificate.thumbprint])
+  })
+
   it('for good takes a new key the next time', async () => {
     reenroll = async () => {
       throw new ExchangeError('enrolment.rejected', 'not this one')

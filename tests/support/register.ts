@@ -105,6 +105,9 @@ const BEHAVIOURS: Record<string, (response: ServerResponse, socket: Socket) => v
   empty: (response) => {
     response.writeHead(204).end()
   },
+  megabyte: (response) => {
+    response.end(Buffer.alloc(1_048_576, 7))
+  },
   large: (response) => {
     response.writeHead(200)
     const chunk = Buffer.alloc(65_536, 7)

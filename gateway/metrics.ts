@@ -1,0 +1,192 @@
+/** What a gateway tells Prometheus. docs/metrics.md is made from the table. */
+import type { Clock } from '../runtime/clock.ts'
+import type { Metrics } from '../runtime/metrics.ts'
+import type { SnapshotClient } from './catalogue/snapshot-client.ts'
+import type { CredentialSlot } from './credentials/credential.ts'
+import type { CredentialStore } from './credentials/store.ts'
+import type { RenewalState } from './renewal/renewal.ts'
+import type { LogStamper } from './time-stamps/log-stamper.ts'
+import type { MeasuredClock } from './trust/clock-check.ts'
+import type { OcspCache, OcspHealth } from './trust/ocsp-cache.ts'
+
+export const METRICS_PREFIX = 'spean_gateway_'
+
+interface MetricEntry {
+  readonly type: 'gauge' | 'counter'
+  readonly labels: readonly string[]
+  readonly help: string
+}
+
+const OF_STATE = ['subject', 'thumbprint', 'own'] as const
+
+/** A gauge whose value is not known is left out: an age that nobody knows is not 0. */
+export const GATEWAY_METRICS = {
+  certificate_not_after_seconds: {
+    type: 'gauge',
+    labels: ['kind', 'member', 'thumbprint'],
+    help: 'End of each certificate that this gateway holds, Unix seconds',
+  },
+  certificate_renewal_next_attempt: {
+    type: 'gauge',
+    labels: ['kind', 'member'],
+    help: 'When a certificate is renewed next, or the renewal is tried again, Unix seconds',
+  },
+  certificate_renewal_failures_total: {
+    type: 'counter',
+    labels: ['kind', 'member', 'code'],
+    help: 'Attempts to renew a certificate that failed, by the code of the failure',
+  },
+  ocsp_answer_age_seconds: {
+    type: 'gauge',
+    labels: OF_STATE,
+    help: 'How long ago the authority of a certificate said the state that is known of it',
+  },
+  ocsp_answer_usable_until_seconds: {
+    type: 'gauge',
+    labels: OF_STATE,
+    help: 'Until when that state counts, should its responder stay away, Unix seconds',
+  },
+  ocsp_responder_failing: {
+    type: 'gauge',
+    labels: OF_STATE,
+    help: '1 while the responder of a certificate does not answer',
+  },
+  snapshot_number: {
+    type: 'gauge',
+    labels: [],
+    help: 'Number of the snapshot by which this gateway works',
+  },
+  snapshot_age_seconds: { type: 'gauge', labels: [], help: 'How long ago it was issued' },
+  snapshot_expires_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'When it expires and no exchange is taken any more, Unix seconds',
+  },
+  catalogue_heard_age_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'How long ago the catalogue last answered',
+  },
+  clock_offset_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'How far this clock is ahead of the catalogue’s; negative: behind. Traffic stops beyond 300',
+  },
+  time_stamp_oldest_unstamped_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'How long ago the oldest record was made that no time-stamp covers; 0 when all are covered',
+  },
+  time_stamp_last_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'Time in the last time-stamp, Unix seconds',
+  },
+  time_stamp_authority_failing: {
+    type: 'gauge',
+    labels: ['name'],
+    help: '1 while a time-stamping authority is left alone because it failed',
+  },
+} as const satisfies Record<string, MetricEntry>
+
+type Table = typeof GATEWAY_METRICS
+type NameOf<T extends MetricEntry['type']> = {
+  [N in keyof Table]: Table[N]['type'] extends T ? N : never
+}[keyof Table]
+type Labels<N extends keyof Table> = Record<Table[N]['labels'][number], string>
+interface Sample<N extends keyof Table> {
+  readonly labels: Labels<N>
+  readonly value: number
+}
+
+/**
+ * Everything is read when Prometheus asks: nothing here costs an exchange.
+ *
+ * @returns what counts a failure to renew.
+ */
+export function registerMetrics(
+  metrics: Metrics,
+  deps: {
+    readonly store: Pick<CredentialStore, 'all'>
+    readonly renewal: () => readonly RenewalState[]
+    readonly ocsp: Pick<OcspCache, 'health'>
+    readonly catalogue: Pick<SnapshotClient, 'newest' | 'health'>
+    readonly clockCheck: Pick<MeasuredClock, 'state'>
+    readonly stamper: Pick<LogStamper, 'health'>
+    readonly clock: Clock
+  },
+): (slot: CredentialSlot, code: string) => void {
+  const { store, renewal, ocsp, catalogue, clockCheck, stamper, clock } = deps
+  const gauge = <N extends NameOf<'gauge'>>(name: N, read: () => readonly Sample<N>[]): void => {
+    const { help, labels } = GATEWAY_METRICS[name]
+    metrics.gauge<Table[N]['labels'][number]>(name, help, labels, read)
+  }
+  const age = (at: Date): number => (clock().getTime() - at.getTime()) / 1000
+  /** One value without labels; none while it is not known. */
+  const single = (value: number | undefined): { labels: Record<never, string>; value: number }[] =>
+    value === undefined ? [] : [{ labels: {}, value }]
+
+  gauge('certificate_not_after_seconds', () =>
+    store.all().map(({ kind, owner, certificate: { thumbprint, notAfter } }) => ({
+      labels: { kind, member: owner, thumbprint },
+      value: unixSeconds(notAfter),
+    })),
+  )
+  gauge('certificate_renewal_next_attempt', () =>
+    renewal().map(({ kind, owner, nextAttemptAt }) => ({
+      labels: { kind, member: owner },
+      value: unixSeconds(nextAttemptAt),
+    })),
+  )
+
+  const ofStates = (valueOf: (state: OcspHealth) => number | undefined) => () =>
+    ocsp.health().flatMap((state) => {
+      const { subject, thumbprint, own } = state
+      const value = valueOf(state)
+      const labels = { subject, thumbprint, own: String(own) }
+      return value === undefined ? [] : [{ labels, value }]
+    })
+  gauge(
+    'ocsp_answer_age_seconds',
+    ofStates(({ ageSeconds }) => ageSeconds),
+  )
+  gauge(
+    'ocsp_answer_usable_until_seconds',
+    ofStates(({ usableUntil }) => usableUntil && unixSeconds(usableUntil)),
+  )
+  gauge(
+    'ocsp_responder_failing',
+    ofStates(({ fault }) => (fault === undefined ? 0 : 1)),
+  )
+
+  gauge('snapshot_number', () => single(catalogue.newest?.number))
+  gauge('snapshot_age_seconds', () => single(catalogue.newest && age(catalogue.newest.issuedAt)))
+  gauge('snapshot_expires_seconds', () =>
+    single(catalogue.newest && unixSeconds(catalogue.newest.expiresAt)),
+  )
+  gauge('catalogue_heard_age_seconds', () => {
+    const { heardAt } = catalogue.health
+    return single(heardAt && age(heardAt))
+  })
+  gauge('clock_offset_seconds', () => single(clockCheck.state && clockCheck.state.offsetMs / 1000))
+
+  gauge('time_stamp_oldest_unstamped_seconds', () => {
+    const { oldestUnstampedAt } = stamper.health()
+    return single(oldestUnstampedAt ? age(oldestUnstampedAt) : 0)
+  })
+  gauge('time_stamp_last_seconds', () => {
+    const { lastStampAt } = stamper.health()
+    return single(lastStampAt && unixSeconds(lastStampAt))
+  })
+  gauge('time_stamp_authority_failing', () =>
+    stamper
+      .health()
+      .authorities.map(({ name, fault }) => ({ labels: { name }, value: fault ? 1 : 0 })),
+  )
+
+  const { help, labels } = GATEWAY_METRICS.certificate_renewal_failures_total
+  const failed = metrics.counter('certificate_renewal_failures_total', help, labels)
+  return ({ kind, owner }, code) => failed({ kind, member: owner, code })
+}
+
+const unixSeconds = (time: Date): number => Math.round(time.getTime() / 1000)

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest'
+import { GATEWAY_METRICS, METRICS_PREFIX, registerMetrics } from '../../gateway/metrics.ts'
+import { createMetrics } from '../../runtime/metrics.ts'
+
+const NOW = new Date('2026-03-01T12:00:00Z')
+const before = (seconds: number): Date => new Date(NOW.getTime() - seconds * 1000)
+const unix = (time: Date): number => time.getTime() / 1000
+
+type Deps = Parameters<typeof registerMetrics>[1]
+
+const KNOWN = {
+  store: {
+    all: () => [
+      {
+        kind: 'signing',
+        owner: 'KH/COM/BANK',
+        certificate: { thumbprint: 'S', notAfter: before(-500) },
+      },
+    ],
+  },
+  renewal: () => [{ kind: 'signing', owner: 'KH/COM/BANK', nextAttemptAt: before(-90) }],
+  ocsp: {
+    health: () => [
+      {
+        ...{ subject: 'CN=BANK', thumbprint: 'S', own: true },
+        ...{ ageSeconds: 40, usableUntil: before(-200), fault: 'no answer' },
+      },
+      { subject: 'CN=REG', thumbprint: 'R', own: false },
+    ],
+  },
+  catalogue: {
+    newest: { number: 7, issuedAt: before(60), expiresAt: before(-3600) },
+    health: { heardAt: before(5), fault: undefined },
+  },
+  clockCheck: { state: { offsetMs: -1500, against: 'the catalogue', measuredAt: NOW } },
+  stamper: {
+    health: () => ({
+      oldestUnstampedAt: before(75),
+      lastStampAt: before(80),
+      authorities: [{ name: 'one' }, { name: 'two', fault: {} }],
+    }),
+  },
+  clock: () => NOW,
+} as unknown as Deps
+
+async function scrape(deps: Deps, act?: (failed: ReturnType<typeof registerMetrics>) => void) {
+  const metrics = createMetrics(METRICS_PREFIX)
+  const failed = registerMetrics(metrics, deps)
+  act?.(failed)
+  return (await metrics.text()).split('\n').filter((line) => line !== '')
+}
+
+describe('the metrics of a gateway', () => {
+  it('are those of the table, with its words', async () => {
+    const lines = await scrape(KNOWN)
+    const described = lines.filter((line) => line.startsWith('# HELP'))
+    expect(described.toSorted()).toEqual(
+      Object.entries(GATEWAY_METRICS)
+        .map(([name, { help }]) => `# HELP spean_gateway_${name} ${help}`)
+        .toSorted(),
+    )
+  })
+
+  it('say what is known, and its age', async () => {
+    const lines = await scrape(KNOWN, (failed) =>
+      failed({ kind: 'signing', owner: 'KH/COM/BANK' }, 'enrolment.unavailable'),
+    )
+    const own = 'subject="CN=BANK",thumbprint="S",own="true"'
+    const other = 'subject="CN=REG",thumbprint="R",own="false"'
+    const signing = 'kind="signing",member="KH/COM/BANK"'
+    expect(lines.filter((line) => !line.startsWith('#')).toSorted()).toEqual(
+      [
+        `certificate_not_after_seconds{${signing},thumbprint="S"} ${unix(NOW) + 500}`,
+        `certificate_renewal_next_attempt{${signing}} ${unix(NOW) + 90}`,
+        `certificate_renewal_failures_total{${signing},code="enrolment.unavailable"} 1`,
+        `ocsp_answer_age_seconds{${own}} 40`,
+        `ocsp_answer_usable_until_seconds{${own}} ${unix(NOW) + 200}`,
+        `ocsp_responder_failing{${own}} 1`,
+        `ocsp_responder_failing{${other}} 0`,
+        'snapshot_number 7',
+        'snapshot_age_seconds 60',
+        `snapshot_expires_seconds ${unix(NOW) + 3600}`,
+        'catalogue_heard_age_seconds 5',
+        'clock_offset_seconds -1.5',
+        'time_stamp_oldest_unstamped_seconds 75',
+        `time_stamp_last_seconds ${unix(NOW) - 80}`,
+        'time_stamp_authority_failing{name="one"} 0',
+        'time_stamp_authority_failing{name="two"} 1',
+      ]
+        .map((line) => METRICS_PREFIX + line)
+        .toSorted(),
+    )
+  })
+
+  it('leave out what is not known', async () => {
+    const lines = await scrape({
+      store: { all: () => [] },
+      renewal: () => [],
+      ocsp: { health: () => [] },
+      catalogue: { newest: undefined, health: { heardAt: undefined, fault: 'no answer' } },
+      clockCheck: { state: undefined },
+      stamper: { health: () => ({ authorities: [] }) },
+      clock: () => NOW,
+    } as unknown as Deps)
+    expect(lines.filter((line) => !line.startsWith('#'))).toEqual([
+      'spean_gateway_time_stamp_oldest_unstamped_seconds 0',
+    ])
+  })
+})
