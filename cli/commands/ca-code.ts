@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { formatIdentity } from '../../pki/identity.ts'
 import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { parseDuration } from '../../runtime/duration.ts'
@@ -86,15 +87,33 @@ function addAdd(code: Command): void {
       await show(own, profile.authority(), ask, ({ code: text, ...rest }) => {
         printRecord({ code: text, ...rest })
         if (gateways.length === 0) return
-        console.log(`\nTo be run where the gateway is:\n\n  ${enrolLine(rest.estUrl, text)}`)
+        const lines = gateways.map((id) => enrolLine(rest.estUrl, instance, id, options.name))
+        console.log(
+          `\nTo be run where the gateway is, with the anchor of the catalogue; it asks for the code:\n\n${lines.join('\n')}`,
+        )
       })
     })
 }
 
-/** What the operator sends to whoever installs the gateway. */
-function enrolLine(estUrl: string, code: string): string {
-  return `spean enroll gateway.json --url ${estUrl} --code ${code}`
+/** What the operator sends to whoever installs the gateway; never the code in it, which others would see. */
+function enrolLine(
+  estUrl: string,
+  instance: string,
+  id: string,
+  [name = 'HOST', ...others]: readonly string[] = [],
+): string {
+  const gateway = formatIdentity({ instance, ...readIdentity('authentication', id, instance) })
+  const address = `https://${name.includes(':') ? `[${name}]` : name}:5500`
+  const names = others.length === 0 ? '' : ` --name ${[name, ...others].join(' ')}`
+  return (
+    `  spean enroll --authority ${estUrl} --anchor anchor.json --gateway ${shellWord(gateway)} \\\n` +
+    `    --address ${address}${names} --dir gateway`
+  )
 }
+
+/** As a shell reads it back: identifiers may hold spaces and quotes. */
+const shellWord = (text: string): string =>
+  /^[\p{L}\p{M}\p{N}/_.:@%+-]+$/u.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
 
 function ordersOf(options: AddOptions, instance: string): Order[] {
   const { gateway = [], member = [], informationSystem = [], server = [], name = [] } = options

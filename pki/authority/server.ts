@@ -104,7 +104,9 @@ export async function startAuthority(
     api('enrolment', estRoutes),
   )
   const est = resources.use(await listen(limitApiServer(estServer), config.estPort, host))
-  if (estUrl === '') estUrl = `https://${urlHost(host)}:${est.port}`
+  // Under the name that relying parties know; `host` may be no address to call, such as 0.0.0.0.
+  const { hostname } = new URL(publicUrl)
+  if (estUrl === '') estUrl = `https://${hostname}:${est.port}`
 
   const renewTls = async (): Promise<void> => {
     if (!(await tls.isRenewed())) return
@@ -120,7 +122,7 @@ export async function startAuthority(
   return {
     authority,
     publicUrl,
-    adminUrl: `https://${urlHost(host)}:${admin.port}`,
+    adminUrl: `https://${hostname}:${admin.port}`,
     estUrl,
     adminToken,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

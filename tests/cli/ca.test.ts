@@ -73,11 +73,19 @@ describe('spean ca', () => {
   })
 
   it('gives out a code, approves who comes with it, and takes one back', async () => {
-    const made = await spean('code', 'add', '--gateway', `GOV/${MEMBER.member}/GW-1`)
+    const names = ['--name', 'gw.example', '--name', '192.0.2.7']
+    const made = await spean('code', 'add', '--gateway', `GOV/${MEMBER.member}/GW-1`, ...names)
     expect(made.exitCode, made.output).toBe(0)
     const code = /^code +(\S+)$/m.exec(made.output)![1]!
-    expect(made.output).toContain(`spean enroll`)
-    expect(made.output).toContain(running.estUrl)
+    // The line that it prints is one that `spean enroll` reads, and the code is not in it.
+    const [, line = ''] =
+      /^ {2}spean (enroll.*)$/s.exec(made.output.slice(made.output.indexOf('  spean'))) ?? []
+    expect(line.trim().split(/[\s\\]+/)).toEqual([
+      ...['enroll', '--authority', running.estUrl, '--anchor', 'anchor.json'],
+      ...['--gateway', `${MEMBER.instance}/GOV/${MEMBER.member}/GW-1`],
+      ...['--address', 'https://gw.example:5500', '--name', 'gw.example', '192.0.2.7'],
+      ...['--dir', 'gateway'],
+    ])
     const csr = (await createCsr({ identity: MEMBER, key: await generateKey('P-256') })).der
     const enrol = () => running.authority.enrol({ csr, code, remoteAddress: '192.0.2.1' })
     expect(await enrol()).toHaveProperty('retryAfterMs')
