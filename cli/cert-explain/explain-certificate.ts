@@ -1,6 +1,7 @@
 import type { Certificate } from '../../pki/certificate.ts'
 import { formatIdentity, OWN_PROFILE } from '../../pki/identity.ts'
 import { keyFault } from '../../pki/keys.ts'
+import { OID } from '../../pki/oids.ts'
 import { purposeFault } from '../../pki/purpose.ts'
 import { readSubject } from '../../pki/subject-profile.ts'
 import type { Approved, ApprovedAuthority } from './approved.ts'
@@ -57,11 +58,8 @@ export async function explainCertificate(shown: Shown, context: CertificateConte
   }
 }
 
-function explainWhose(
-  { subjectDer, isCa }: Certificate,
-  { authority }: Chain,
-  { source }: Approved,
-): Part {
+function explainWhose(certificate: Certificate, { authority }: Chain, { source }: Approved): Part {
+  const { subjectDer, isCa } = certificate
   if (isCa) return { facts: {}, findings: [], unknown: [] }
   const profile = authority?.subjectProfile ?? OWN_PROFILE
   const { identity, fault } = readSubject(subjectDer, profile)
@@ -69,6 +67,8 @@ function explainWhose(
   if (identity !== undefined) {
     return { facts: { whose: formatIdentity(identity), profile: name }, findings: [], unknown: [] }
   }
+  // A host, a responder and a time-stamping authority are known by their certificate: they are no member's.
+  if (!namesSomebody(certificate)) return { facts: {}, findings: [], unknown: [] }
   const what = `It names nobody by ${name}: ${fault}.`
   const remedy =
     'Ask for a certificate with the identity in its subject, or correct the profile of its authority: spean authority add … --subject-profile FILE.'
@@ -79,6 +79,13 @@ function explainWhose(
     return { facts: { profile: name }, findings: [], unknown: asked }
   }
   return { facts: { profile: name }, findings: [wrong(what, remedy)], unknown: [] }
+}
+
+function namesSomebody(certificate: Certificate): boolean {
+  const { extendedKeyUsage = [] } = certificate
+  if (extendedKeyUsage.includes(OID.ocspSigning)) return false
+  if (extendedKeyUsage.includes(OID.timeStamping)) return false
+  return purposeOf(certificate) !== 'server'
 }
 
 function profileName(authority: ApprovedAuthority | undefined): string {

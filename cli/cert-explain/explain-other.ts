@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { ContentInfo, SignedData } from '@peculiar/asn1-cms'
-import { TimeStampResp, TSTInfo } from '@peculiar/asn1-tsp'
+import { TimeStampResp } from '@peculiar/asn1-tsp'
 import { parseCrl, verifyCrl } from '../../pki/crl.ts'
 import { parseCsr } from '../../pki/csr.ts'
 import { DerError, parseDer } from '../../pki/der.ts'
@@ -10,8 +10,9 @@ import { keyFault } from '../../pki/keys.ts'
 import { parseOcspRequest } from '../../pki/ocsp-request.ts'
 import { readOcspStatements, type OcspStatement } from '../../pki/ocsp-verify.ts'
 import { readSubject } from '../../pki/subject-profile.ts'
-import { parseTspRequest } from '../../pki/tsp-request.ts'
 import { readStatusInfo } from '../../pki/tsp-status.ts'
+import { parseTspRequest, type Imprint } from '../../pki/tsp-request.ts'
+import { parseTstInfo } from '../../pki/tst-info.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Approved } from './approved.ts'
 import { attention, wrong, type Finding, type Part } from './explanation.ts'
@@ -206,13 +207,13 @@ function explainOcsp(der: Buffer, at: Date): Part {
 
 function explainQuery(der: Buffer): Part {
   const { imprint, policy, nonce } = parseTspRequest(der)
-  return part({
-    hash: imprint.algorithm,
-    imprint: imprint.digest.toString('hex'),
-    policy,
-    nonce: nonce?.toString('hex'),
-  })
+  return part({ ...imprintFacts(imprint), policy, nonce: nonce?.toString('hex') })
 }
+
+const imprintFacts = ({ hash, algorithm, digest }: Imprint) => ({
+  hash: hash ?? algorithm,
+  imprint: digest.toString('hex'),
+})
 
 function explainTimeStamp({ der, kind }: Other, { at }: Context): Part {
   const token = kind === 'a time-stamp token' ? AsnConvert.parse(der, ContentInfo) : undefined
@@ -228,18 +229,14 @@ function explainTimeStamp({ der, kind }: Other, { at }: Context): Part {
     ])
   }
   const { encapContentInfo, certificates = [] } = AsnConvert.parse(content.content, SignedData)
-  const info = AsnConvert.parse(
-    encapContentInfo.eContent?.single?.buffer ?? new ArrayBuffer(0),
-    TSTInfo,
-  )
-  const { genTime, policy, messageImprint, serialNumber } = info
+  const info = new Uint8Array(encapContentInfo.eContent?.single?.buffer ?? new ArrayBuffer(0))
+  const { genTime, policy, imprint, serial } = parseTstInfo(info)
   return part(
     {
       time: `${genTime.toISOString()}: ${duration(at.getTime() - genTime.getTime())} ago`,
       policy,
-      serial: Buffer.from(serialNumber).toString('hex'),
-      hash: messageImprint.hashAlgorithm.algorithm,
-      imprint: Buffer.from(messageImprint.hashedMessage.buffer).toString('hex'),
+      serial,
+      ...imprintFacts(imprint),
       'certificates in it': [...certificates].length,
     },
     [],

@@ -1,5 +1,5 @@
-import { isIPv6 } from 'node:net'
 import type { Command } from 'commander'
+import { formatIdentity } from '../../pki/identity.ts'
 import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { parseDuration } from '../../runtime/duration.ts'
@@ -78,7 +78,6 @@ function addAdd(code: Command): void {
       const profile = profileOf(own)
       const { instance } = profile
       const { note, expires, gateway: gateways = [] } = options
-      const identityOf = (id: string) => readIdentity('authentication', id, instance)
       const body = {
         orders: ordersOf(options, instance),
         validitySeconds: parseDuration(expires) / 1000,
@@ -88,37 +87,33 @@ function addAdd(code: Command): void {
       await show(own, profile.authority(), ask, ({ code: text, ...rest }) => {
         printRecord({ code: text, ...rest })
         if (gateways.length === 0) return
-        console.log('\nTo be run where the gateway is, which asks for the code:\n')
-        for (const gateway of gateways) {
-          const { memberClass, member, gateway: code = '' } = identityOf(gateway)
-          const id = [instance, memberClass, member, code].join('/')
-          console.log(`  ${enrolLine(rest.estUrl, id, options.name ?? [])}`)
-        }
+        const lines = gateways.map((id) => enrolLine(rest.estUrl, instance, id, options.name))
+        console.log(
+          `\nTo be run where the gateway is, with the anchor of the catalogue; it asks for the code:\n\n${lines.join('\n')}`,
+        )
       })
     })
 }
 
-/**
- * What the operator sends to whoever installs the gateway. The code is not in it: arguments are seen by others.
- */
-function enrolLine(estUrl: string, id: string, names: readonly string[]): string {
-  const [host = ''] = names
-  const address = `https://${isIPv6(host) ? `[${host}]` : host}:5500`
-  const more = names.length === 1 ? [] : ['--name', ...names]
-  return [
-    ...['spean', 'enroll', '--authority', estUrl, '--anchor', 'anchor.json'],
-    ...['--gateway', id, '--address', address, ...more],
-  ]
-    .map(quoted)
-    .join(' ')
+/** What the operator sends to whoever installs the gateway; never the code in it, which others would see. */
+function enrolLine(
+  estUrl: string,
+  instance: string,
+  id: string,
+  [name = 'HOST', ...others]: readonly string[] = [],
+): string {
+  const gateway = formatIdentity({ instance, ...readIdentity('authentication', id, instance) })
+  const address = `https://${name.includes(':') ? `[${name}]` : name}:5500`
+  const names = others.length === 0 ? '' : ` --name ${[name, ...others].join(' ')}`
+  return (
+    `  spean enroll --authority ${estUrl} --anchor anchor.json --gateway ${shellWord(gateway)} \\\n` +
+    `    --address ${address}${names} --dir gateway`
+  )
 }
 
-/** For a shell, when it needs that. */
-function quoted(text: string): string {
-  return /^[\p{L}\p{M}\p{N}/.:_-]+$/u.test(text)
-    ? text
-    : `'${text.replaceAll("'", String.raw`'\''`)}'`
-}
+/** As a shell reads it back: identifiers may hold spaces and quotes. */
+const shellWord = (text: string): string =>
+  /^[\p{L}\p{M}\p{N}/_.:@%+-]+$/u.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
 
 function ordersOf(options: AddOptions, instance: string): Order[] {
   const { gateway = [], member = [], informationSystem = [], server = [], name = [] } = options

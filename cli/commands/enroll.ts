@@ -6,7 +6,7 @@ import { createEstClient } from '../../pki/est-client.ts'
 import { readPassphrase } from '../../pki/keys.ts'
 import { readAnchor } from '../../runtime/anchor.ts'
 import { ConfigError } from '../../runtime/config.ts'
-import { ensureEnrolled, type EnrollDeps, type ReadCode } from '../enroll/certificates.ts'
+import { ensureBothEnrolled, type EnrollDeps, type ReadCode } from '../enroll/certificates.ts'
 import { ensureConfig } from '../enroll/config-file.ts'
 import { readOrder, type EnrollOptions } from '../enroll/order.ts'
 import { preflight } from '../enroll/preflight.ts'
@@ -52,10 +52,9 @@ export function addEnrollCommand(program: Command): void {
         readCode: codeReader(options),
         passphrase: readPassphrase({ env: 'SPEAN_GATEWAY_PASSPHRASE' }),
       }
-      const authentication = await ensureEnrolled('authentication', order, deps)
-      const signing = await ensureEnrolled('signing', order, deps)
+      const certificates = await ensureBothEnrolled(order, deps)
       const config = ensureConfig(order, report)
-      const { snapshotNumber } = await register(order, { authentication, signing }, report)
+      const { snapshotNumber } = await register(order, certificates, report)
       if (json) printJson({ gateway: order.gateway, config, snapshotNumber })
       else console.log(`\nstart it:  node gateway/main.ts ${config}`)
     })

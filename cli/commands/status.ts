@@ -7,6 +7,10 @@ interface OwnCertificate {
   readonly notAfter: string
   /** Whether a newer one for the same purpose is there. */
   readonly superseded?: boolean
+  readonly subject?: string
+  readonly thumbprint?: string
+  /** Why it is not in use, as far as this is known. */
+  readonly lack?: string
   /** Why others do not take it. */
   readonly fault?: string
 }
@@ -37,6 +41,9 @@ interface Status {
 
 interface OcspState {
   subject: string
+  thumbprint?: string
+  /** A certificate of this very gateway. */
+  own?: boolean
   status: string
   ageSeconds?: number
   usableUntil?: string
@@ -97,21 +104,21 @@ export function attention(status: Status): string[] {
   const { program, snapshot, expiresAt, catalogue, certificates } = status
   const { ocsp = [], expiringCertificates = [], renewal = [], notices = [] } = status
   const { warnings = [], pendingRequests = 0, clock } = status
-  const revoked = ocsp.filter(({ status }) => status === 'revoked')
   const unknown = ocsp.filter(({ status, fault }) => status === 'unknown' && fault !== undefined)
   const isOver = (time: string | undefined): boolean =>
     time !== undefined && Date.parse(time) < Date.now()
-  const ended = Array.isArray(certificates)
-    ? certificates.filter(({ notAfter, superseded }) => !superseded && isOver(notAfter))
-    : []
+  const own = Array.isArray(certificates) ? certificates : []
+  const ended = own.filter(({ notAfter, superseded }) => !superseded && isOver(notAfter))
   return [
     ...(program === 'gateway' && snapshot === undefined ? ['no snapshot'] : []),
     ...(catalogue?.fault ? [`catalogue: ${catalogue.fault}`] : []),
     ...(isOver(snapshot?.expiresAt ?? expiresAt) ? ['the snapshot has expired'] : []),
-    ...(Array.isArray(certificates) ? certificates.flatMap(({ fault }) => fault ?? []) : []),
-    ...(ended.length > 0 ? [`${ended.length} certificates have expired`] : []),
+    ...own.flatMap(({ fault }) => fault ?? []),
+    ...ended.map(
+      ({ subject = 'a certificate', notAfter }) => `${subject} ended at ${notAfter}; ${ANOTHER}`,
+    ),
     ...(expiringCertificates.length > 0
-      ? [`${expiringCertificates.length} registered certificates end soon`]
+      ? [`registered certificates that end soon: ${expiringCertificates.length}`]
       : []),
     ...notices.map(
       ({ kind, owner, days, notAfter }) =>
@@ -120,14 +127,38 @@ export function attention(status: Status): string[] {
     ...renewal.flatMap(({ kind, owner, failure }) =>
       failure ? [`renewal for ${kind} of ${owner} fails (${failure.code}): ${failure.detail}`] : [],
     ),
-    ...(revoked.length > 0 ? [`${revoked.length} certificates are revoked`] : []),
-    ...(unknown.length > 0 ? [`${unknown.length} certificates of unknown state`] : []),
+    ...revokedNotes(ocsp, own),
+    ...(unknown.length > 0 ? [`state not known: ${named(unknown)}`] : []),
     ...timeStampNotes(status),
     ...unheard(ocsp),
     ...(clock && Math.abs(clock.offsetMs) >= CLOCK_MS ? [clockNote(clock)] : []),
     ...warnings,
-    ...(pendingRequests > 0 ? [`${pendingRequests} enrolments wait for approval`] : []),
+    ...(pendingRequests > 0 ? [`enrolments that wait for approval: ${pendingRequests}`] : []),
   ]
+}
+
+const ANOTHER = 'spean enroll with a new code gets another'
+
+/** Its own by when and why, which asks for a hand; those of others by name. */
+function revokedNotes(
+  ocsp: readonly OcspState[],
+  certificates: readonly OwnCertificate[],
+): string[] {
+  const revoked = ocsp.filter(({ status }) => status === 'revoked')
+  const others = revoked.filter(({ own }) => !own)
+  const lackOf = ({ subject, thumbprint }: OcspState): string =>
+    certificates.find((certificate) => certificate.thumbprint === thumbprint)?.lack ??
+    `${subject} is revoked`
+  return [
+    ...revoked.filter(({ own }) => own).map((state) => `${lackOf(state)}; ${ANOTHER}`),
+    ...(others.length > 0 ? [`revoked, of others: ${named(others)}`] : []),
+  ]
+}
+
+function named(states: readonly OcspState[]): string {
+  const subjects = states.slice(0, 2).map(({ subject }) => subject)
+  const more = states.length - subjects.length
+  return subjects.join(' and ') + (more > 0 ? ` and ${more} more` : '')
 }
 
 /** Records wait for a time-stamp, or an authority that could give one failed while another did. */

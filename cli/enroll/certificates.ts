@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseCertificates, type Certificate } from '../../pki/certificate.ts'
 import { createCsr } from '../../pki/csr.ts'
 import { isAwaited, type EstClient } from '../../pki/est-client.ts'
 import type { CertificateIdentity } from '../../pki/identity.ts'
-import { ensureKeyFile, type KeyPair } from '../../pki/keys.ts'
+import { ensureKeyFile, exportSpki, type KeyPair } from '../../pki/keys.ts'
 import { readPem, toPem } from '../../pki/pem.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
 import { writeFileAtomically } from '../../runtime/private-file.ts'
@@ -29,15 +30,41 @@ export interface EnrollDeps {
 }
 
 /**
+ * Both certificates of a gateway. They are asked for side by side: where enrolments are approved, the operator
+ * finds both at once.
+ *
+ * @throws ExchangeError the first refusal; `enrolment.pending` when the operator did not approve in time.
+ */
+export async function ensureBothEnrolled(
+  order: EnrollOrder,
+  deps: EnrollDeps,
+): Promise<Readonly<Record<Kind, Enrolled>>> {
+  const stop = new AbortController()
+  const enrolled = (kind: Kind): Promise<Enrolled> =>
+    ensureEnrolled(kind, order, deps, stop.signal).catch((error: unknown) => {
+      stop.abort(error)
+      throw stop.signal.reason
+    })
+  const [authentication, signing] = await Promise.all([
+    enrolled('authentication'),
+    enrolled('signing'),
+  ])
+  return { authentication, signing }
+}
+
+type Kind = 'authentication' | 'signing'
+
+/**
  * The key and certificate of one kind: those in the folder when they are good, else a new certificate. The
  * request is kept until it is answered, so that another run collects what this one asked for.
  *
  * @throws ExchangeError `enrolment.pending` when the operator did not approve in time.
  */
-export async function ensureEnrolled(
-  kind: 'authentication' | 'signing',
+async function ensureEnrolled(
+  kind: Kind,
   order: EnrollOrder,
   deps: EnrollDeps,
+  signal: AbortSignal,
 ): Promise<Enrolled> {
   const files = filesOf(order)[kind]
   const { passphrase, report } = deps
@@ -49,7 +76,7 @@ export async function ensureEnrolled(
     return { key, chain: held }
   }
   const csr = await ensureRequest(kind, order, key, files.request)
-  const chain = await ask(kind, csr, order, deps)
+  const chain = await ask(kind, { csr, key: thumbprintOf(key) }, order, deps, signal)
   writeFileAtomically(files.certificate, chain.map(({ pem }) => pem).join(''))
   rmSync(files.request, { force: true })
   report(`${kind.padEnd(15)} certificate issued, until ${chain[0]!.notAfter.toISOString()}`)
@@ -65,7 +92,7 @@ function readHeld(file: string, { publicKey }: KeyPair): Certificate[] | undefin
 }
 
 async function ensureRequest(
-  kind: 'authentication' | 'signing',
+  kind: Kind,
   { identity, names }: EnrollOrder,
   key: KeyPair,
   file: string,
@@ -80,11 +107,16 @@ async function ensureRequest(
   return der
 }
 
+/** As `spean ca request list` shows it: the operator compares the two. */
+const thumbprintOf = ({ publicKey }: KeyPair): string =>
+  createHash('sha256').update(exportSpki(publicKey)).digest('base64url')
+
 async function ask(
-  kind: string,
-  csr: Buffer,
+  kind: Kind,
+  { csr, key }: { readonly csr: Buffer; readonly key: string },
   { waitMs }: EnrollOrder,
   { est, readCode, report }: EnrollDeps,
+  signal: AbortSignal,
 ): Promise<readonly Certificate[]> {
   const code = await readCode()
   const until = performance.now() + waitMs
@@ -94,13 +126,13 @@ async function ask(
     if (performance.now() + answer.retryAfterMs > until) {
       throw new ExchangeError(
         'enrolment.pending',
-        `the request for ${kind} waits for the operator; run the same command again to go on with it`,
+        `the request for ${kind} (key ${key}) waits for the operator; run the same command again to go on with it`,
       )
     }
     const seconds = Math.ceil(answer.retryAfterMs / 1000)
     report(
-      `${kind.padEnd(15)} waits for the operator; asked again in ${seconds} s (Ctrl-C: run again to go on)`,
+      `${kind.padEnd(15)} waits for the operator, key ${key}; asked again in ${seconds} s (Ctrl-C: run again to go on)`,
     )
-    await delay(answer.retryAfterMs)
+    await delay(answer.retryAfterMs, undefined, { signal })
   }
 }

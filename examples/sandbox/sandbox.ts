@@ -136,7 +136,11 @@ async function firstCall(plan: SandboxPlan): Promise<Call> {
   const url = `http://${HOST}:${bank.httpPort}/r1/${instance}/${subsystem}/${provider.register?.service}`
   const answer = await fetch(`${url}?limit=1`, { headers: { 'x-road-client': client } })
   const text = await answer.text()
-  if (!answer.ok) throw new ConfigError(`the first call was refused: ${text}`)
+  if (!answer.ok) {
+    throw new ConfigError(
+      `the first call was refused: ${text}\nIf that is no wonder after what was tried out: npm start -- --fresh begins anew.`,
+    )
+  }
   const [row] = (JSON.parse(text) as { items: Record<string, string>[] }).items
   const key = provider.register?.key ?? (row && 'code' in row ? 'code' : Object.keys(row ?? {})[0])
   const value = row && key !== undefined ? row[key] : undefined

@@ -144,6 +144,13 @@ describe('a certificate of an approved authority', () => {
     ])
   })
 
+  it('of a server names a host and nobody: that is no fault', async () => {
+    const server = await authority.issue('host', '/CN=tsa.example', 'server', 'P-256')
+    const answer = await explain(server.certificateFile, catalogue([]))
+    expect(answer.facts).not.toHaveProperty('whose')
+    expect(wrongs(answer)).toEqual([])
+  })
+
   it('that is over, or not valid yet, is so at the time asked about', async () => {
     const approved = catalogue([signing], CAMDX)
     const late = await explain(signing.certificateFile, approved, new Date('2099-01-01'))

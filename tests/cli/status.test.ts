@@ -36,3 +36,17 @@ it.each([
 ])('tells of a clock that is off by %i milliseconds', (offsetMs, note) => {
   expect(attention({ ...gateway, clock: { offsetMs, against: 'the catalogue' } })).toEqual([note])
 })
+
+it('names what is revoked: its own with the reason and what to do, those of others by subject', () => {
+  const status = 'revoked'
+  const lack = 'CN=OWN (serial 01) was revoked at 2026-01-01T00:00:00.000Z (keyCompromise)'
+  const certificates = [{ notAfter: inHours(9), subject: 'CN=OWN', thumbprint: 'a', lack }]
+  const ocsp = [
+    state({ subject: 'CN=OWN', thumbprint: 'a', own: true, status }),
+    ...['CN=A', 'CN=B', 'CN=C'].map((subject) => state({ subject, own: false, status })),
+  ]
+  expect(attention({ ...gateway, certificates, ocsp })).toEqual([
+    `${lack}; spean enroll with a new code gets another`,
+    'revoked, of others: CN=A and CN=B and 1 more',
+  ])
+})

@@ -12,7 +12,7 @@ const run = promisify(execFile)
 
 /** What `openssl genpkey` makes. */
 export type OpensslKey = 'P-256' | 'P-384' | 'RSA-2048' | 'RSA-3072'
-export type OpensslPurpose = 'authentication' | 'signing' | 'information-system'
+export type OpensslPurpose = 'authentication' | 'signing' | 'information-system' | 'server'
 
 export interface OpensslCertificate {
   /** PEM, with the intermediate behind it. */
@@ -93,6 +93,10 @@ extendedKeyUsage = serverAuth,clientAuth
 subjectAltName = DNS:localhost,IP:127.0.0.1
 [signing]
 keyUsage = critical,nonRepudiation
+[server]
+keyUsage = critical,digitalSignature
+extendedKeyUsage = serverAuth
+subjectAltName = DNS:tsa.example
 [information-system]
 keyUsage = critical,digitalSignature
 extendedKeyUsage = clientAuth
