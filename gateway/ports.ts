@@ -19,8 +19,8 @@ export interface Catalogue {
    */
   current(at: Date): CatalogueView
   /**
-   * The newest verified snapshot; when it is older than `number`, which another gateway has named, the
-   * catalogue is asked first. Waits two seconds at most, and comes back with what there is.
+   * The newest verified snapshot; when it is older than `number`, which another gateway has named, or expired
+   * while the machine slept, the catalogue is asked first. Waits two seconds at most, and comes back with what there is.
    *
    * @param number set by the peer, possibly before its signature is checked: a false one costs that wait.
    * @throws ExchangeError as `current` does.

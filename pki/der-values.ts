@@ -1,5 +1,5 @@
 /** Readers of the primitive types of DER; each throws DerError for anything but that type. */
-import { DerError, expectTag, TAG, type DerNode } from './der.ts'
+import { checkInteger, DerError, expectTag, TAG, type DerNode } from './der.ts'
 
 export function readBoolean(node: DerNode): boolean {
   expectTag(node, TAG.boolean)
@@ -12,9 +12,10 @@ export function readIntegerBytes(node: DerNode): Buffer {
   return node.content
 }
 
-/** An INTEGER or ENUMERATED from 0 to 2^31 - 1. */
+/** An INTEGER or ENUMERATED from 0 to 2^31 - 1, under an implicit tag as well. */
 export function readSmallInteger(node: DerNode, tag: number = TAG.integer): number {
   expectTag(node, tag)
+  checkInteger(node.content)
   if (node.content.length > 4 || node.content[0]! >= 0x80) {
     throw new DerError('an integer is out of range')
   }

@@ -139,15 +139,18 @@ function checkPrimitive({ tag, content }: { tag: number; content: Buffer }): voi
     throw new DerError('a boolean is neither 00 nor FF', { code: 'encoding.not-minimal' }) // X.690 §11.1
   }
   if (tag === TAG.null && content.length > 0) throw new DerError('a NULL has content')
-  if (tag === TAG.integer || tag === TAG.enumerated) {
-    const [first, second] = content
-    if (first === undefined) throw new DerError('an integer is empty')
-    const padded = second !== undefined && first === (second & 0x80 ? 0xff : 0x00)
-    if (padded) throw new DerError('an integer is padded', { code: 'encoding.not-minimal' }) // X.690 §8.3.2
-  }
+  if (tag === TAG.integer || tag === TAG.enumerated) checkInteger(content)
   if (tag === TAG.sequence - 0x20 || tag === TAG.set - 0x20) {
     throw new DerError('a sequence is in primitive form') // X.690 §8.9.1
   }
+}
+
+/** Content of an INTEGER, which only its reader can tell under an implicit tag. @throws DerError */
+export function checkInteger(content: Buffer): void {
+  const [first, second] = content
+  if (first === undefined) throw new DerError('an integer is empty')
+  const padded = second !== undefined && first === (second & 0x80 ? 0xff : 0x00)
+  if (padded) throw new DerError('an integer is padded', { code: 'encoding.not-minimal' }) // X.690 §8.3.2
 }
 
 /** Goes through the values of a constructed one in order. */

@@ -272,7 +272,8 @@ export const ERRORS = {
     status: 503,
     fault: 'server.$.no_suitable_certificate',
     title: 'Gateway has no certificate that it may use',
-    remedy: 'Renew or replace the named certificates; spean cert explain says what each lacks.',
+    remedy:
+      'Replace the named certificates: spean enroll with a new one-time code; spean cert explain says what each lacks.',
   },
   'gateway.clock-off': {
     status: 503,

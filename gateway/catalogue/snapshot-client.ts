@@ -37,7 +37,7 @@ interface Options {
 
 const MAX_DESCRIPTION_BYTES = 10 * 1024 * 1024
 const ANSWER_MS = 10_000
-/** An exchange waits no longer for a snapshot that its peer has and this gateway has not. */
+/** An exchange waits no longer for a snapshot that its peer has, or that follows one that expired. */
 const NEWER_MS = 2000
 const HURRY_MS = 1000
 
@@ -195,13 +195,16 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
     },
     current,
     atLeast: async (number, at) => {
-      if (current(at).number >= number) return current(at)
+      // After a sleep the catalogue has another one in a moment, if it can be heard at all.
+      const slept = newest !== undefined && newest.expiresAt <= at && fault === undefined
+      if (!slept && current(at).number >= number) return current(at)
+      const wanted = slept ? Math.max(number, newest!.number + 1) : number
       // No more often than once a second, however many ask, and whatever they say.
       if (performance.now() - hurriedAt >= HURRY_MS) {
         hurriedAt = performance.now()
         held?.abort()
       }
-      await arrival(number)
+      await arrival(wanted)
       return current(at)
     },
     description: (digest) => fetchDescription(digest, { dir, anchor, agent }),

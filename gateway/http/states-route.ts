@@ -69,7 +69,7 @@ async function exchangeStates(request: IncomingMessage, { gw, states }: Options)
   }
   gw.clockCheck.verify()
   const at = gw.clock()
-  const catalogue = gw.catalogue.current(at)
+  const catalogue = await gw.catalogue.atLeast(0, at)
   const certificate = certificateOf(request)
   const peer = await listedGateway(certificate, catalogue, at, gw)
   const body = await receive(request)

@@ -18,7 +18,7 @@ export async function authenticatePeer(
   clockCheck.verify()
   const certificate = shownCertificate(received, 'peer.certificate-missing')
   const { receivedAt } = received
-  const view = catalogue.current(receivedAt)
+  const view = await catalogue.atLeast(0, receivedAt)
   // First, so that an expired or foreign certificate is told by that name, registered or not.
   await trust.verify(certificate, 'authentication', receivedAt)
   const known = view.gatewayByCertificate(certificate.thumbprint)

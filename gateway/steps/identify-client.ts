@@ -18,7 +18,7 @@ export async function identifyClient(
   clockCheck.verify()
   const { client } = read.call
   const name = formatId(client)
-  const view = catalogue.current(read.receivedAt)
+  const view = await catalogue.atLeast(0, read.receivedAt)
   if (!view.isRegistered(client)) {
     throw new ExchangeError('client.unknown', `${name} is not registered in ${view.instance}`)
   }

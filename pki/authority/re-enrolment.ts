@@ -96,6 +96,7 @@ function readShown(store: CertificateStore, der: Uint8Array): Renewable {
 }
 
 function verifyInForce(issued: Renewable, issuers: Issuers, at: Date): void {
+  verifyNotEnded(issued, at)
   verifyPath(issued.certificate, {
     anchors: [issuers.root],
     intermediates: [issuers.authentication.certificate, issuers.signing.certificate],
@@ -125,13 +126,17 @@ function chooseRenewed(
     )
   }
   verifyNotRevoked(signing)
-  if (at > signing.certificate.notAfter) {
-    throw new ExchangeError(
-      'certificate.expired',
-      `the signing certificate of ${signing.certificate.subject} ended on ${signing.certificate.notAfter.toISOString()}: enrol anew`,
-    )
-  }
+  verifyNotEnded(signing, at)
   return signing
+}
+
+/** What was asleep beyond the end of its certificates is told the one way back. */
+function verifyNotEnded({ kind, certificate: { subject, notAfter } }: Renewable, at: Date): void {
+  if (at <= notAfter) return
+  throw new ExchangeError(
+    'certificate.expired',
+    `the ${kind} certificate of ${subject} ended at ${notAfter.toISOString()}, and one that ended cannot be renewed: have a new one-time code made, and run spean enroll again`,
+  )
 }
 
 /** RFC 7030 §4.2.2: subject and subjectAltName must be those of the certificate that is renewed. */

@@ -1,16 +1,22 @@
+import { createHash } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CertID } from '@peculiar/asn1-ocsp'
 import { decodeAsn } from '../../pki/asn1.ts'
 import { parseCertificate, parseCertificates } from '../../pki/certificate.ts'
+import { parseSignedData } from '../../pki/cms-signed-data.ts'
 import { parseCrl, verifyCrl } from '../../pki/crl.ts'
 import { parseCsr } from '../../pki/csr.ts'
-import { DerError } from '../../pki/der.ts'
+import { DerError, parseDer } from '../../pki/der.ts'
 import { parseOcspRequest } from '../../pki/ocsp-request.ts'
 import { verifyOcspResponse } from '../../pki/ocsp-verify.ts'
 import { verifyPath } from '../../pki/path.ts'
 import { parseCertsOnly } from '../../pki/pkcs7.ts'
 import { recogniseDer } from '../../pki/recognise.ts'
+import { hashBytes } from '../../pki/tsp-hash.ts'
+import { parseTspRequest } from '../../pki/tsp-request.ts'
+import { verifyTimeStamp } from '../../pki/tsp-verify.ts'
+import { encodeTstInfo, parseTstInfo } from '../../pki/tst-info.ts'
 
 /** A reader of what anybody may have written: it ends in a value or in an error with a code. */
 export interface Decoder {
@@ -31,6 +37,21 @@ const [issuing, leaf] = ['certificate-issuing.der', 'certificate-leaf.der'].map(
 ) as [ReturnType<typeof parseCertificate>, ReturnType<typeof parseCertificate>]
 const at = new Date(leaf.notBefore.getTime() + 60 * 60_000)
 
+// RFC 3161 §2.4.2: an answer is a status and a token, of which the rejected one has none.
+const tokens = seedsOf('tsp-response-*.der').flatMap((response) =>
+  parseDer(response)
+    .children.slice(1)
+    .map(({ encoded }) => encoded),
+)
+const stamps = tokens.map(parseSignedData)
+// What the seeds stamp, when, and whose they are: a decoder gets to their signatures and their paths.
+const stamped = {
+  hash: 'sha256',
+  digest: createHash('sha256').update('x').digest(),
+  anchors: stamps.flatMap(({ certificates }) => certificates),
+  at: parseTstInfo(stamps[0]!.content).genTime,
+} as const
+
 /** Every decoder of bytes that others write. A new one gets a row here, and seeds in `seeds/`. */
 export const DECODERS: Decoders = {
   certificate: { seeds: seedsOf('certificate-*.der'), decode: decodeCertificate },
@@ -45,6 +66,13 @@ export const DECODERS: Decoders = {
     decode: (bytes) => verifyCrl(parseCrl(bytes), issuing, at),
   },
   pkcs7: { seeds: seedsOf('pkcs7-*.der'), decode: parseCertsOnly },
+  'tsp-request': { seeds: seedsOf('tsp-request-*.der'), decode: decodeTspRequest },
+  'tsp-response': {
+    seeds: [...seedsOf('tsp-response-*.der'), ...tokens],
+    decode: (bytes) => verifyTimeStamp(bytes, stamped),
+  },
+  'signed-data': { seeds: tokens, decode: decodeSignedData },
+  'tst-info': { seeds: stamps.map(({ content }) => content), decode: parseTstInfo },
   pem: {
     seeds: [leaf, issuing].map(({ pem }) => Buffer.from(pem)),
     decode: (bytes) => parseCertificates(bytes.toString('latin1')),
@@ -67,5 +95,28 @@ function decodeOcspRequest(bytes: Buffer): void {
       if (cause instanceof DerError) throw new TypeError('a CertID cannot be repeated', { cause })
       throw cause
     }
+  }
+}
+
+/** What a time-stamping authority grants, it repeats in the token. */
+function decodeTspRequest(bytes: Buffer): void {
+  const { imprint, nonce } = parseTspRequest(bytes)
+  if (imprint.hash === undefined || imprint.digest.length !== hashBytes(imprint.hash)) return
+  const token = { policy: '2.25.1', serial: Buffer.of(1), genTime: stamped.at, accuracyMs: 1000 }
+  const encoded = encodeTstInfo({ ...token, imprint: imprint.encoded, nonce })
+  const repeated = parseTstInfo(encoded)
+  if (!repeated.imprint.encoded.equals(imprint.encoded)) {
+    throw new TypeError('an imprint is not repeated as it came')
+  }
+  if (nonce !== undefined && repeated.nonce?.equals(nonce) !== true) {
+    throw new TypeError('a nonce is not repeated as it came')
+  }
+}
+
+function decodeSignedData(bytes: Buffer): void {
+  const { faultUnder, isSigner } = parseSignedData(bytes)
+  for (const certificate of stamped.anchors) {
+    isSigner(certificate)
+    faultUnder(certificate)
   }
 }

@@ -73,11 +73,11 @@ describe('identify-client', () => {
 
   it('refuses the catalogue’s refusal, asked as of the time of receipt', async () => {
     const asked: Date[] = []
-    const current = (at: Date): never => {
+    const atLeast = (_number: number, at: Date): Promise<never> => {
       asked.push(at)
-      throw new ExchangeError('catalogue.expired', 'over')
+      return Promise.reject(new ExchangeError('catalogue.expired', 'over'))
     }
-    gw = { ...gw, catalogue: { ...gw.catalogue, current } }
+    gw = { ...gw, catalogue: { ...gw.catalogue, atLeast } }
     await expect(identify({})).rejects.toMatchObject({ code: 'catalogue.expired' })
     expect(asked).toEqual([NOW])
   })

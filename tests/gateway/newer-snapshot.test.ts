@@ -10,6 +10,7 @@ import { requestExchange } from '../../gateway/exchange.ts'
 import { generateKey } from '../../pki/keys.ts'
 import { listen } from '../../runtime/lifecycle.ts'
 import { createTestAuthority, temporaryFolder } from '../pki/support.ts'
+import { HOUR_MS } from '../support/clock.ts'
 import { BANK, pairOfGateways, silent, type Pair } from './support.ts'
 
 const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -17,11 +18,12 @@ let client: SnapshotClient
 let number: number
 /** Questions that the catalogue got, and how many it holds. */
 let asked: number
+let isBroken: boolean
 let close: () => Promise<void>
 
 const sign = async (): Promise<string> => {
   const state = { authorities: [], members: [], gateways: [], groups: [] }
-  const expiresAt = new Date(Date.now() + 3_600_000).toISOString()
+  const expiresAt = new Date(Date.now() + (number - 4) * HOUR_MS).toISOString()
   const terms = { version: 1, instance: 'KH-TEST', number, issuedAt: expiresAt, expiresAt }
   return new CompactSign(Buffer.from(JSON.stringify({ ...terms, ...state })))
     .setProtectedHeader({ alg: 'ES256', kid: 'k1', typ: 'spean-snapshot' })
@@ -31,6 +33,7 @@ const sign = async (): Promise<string> => {
 beforeEach(async () => {
   number = 5
   asked = 0
+  isBroken = false
   await using resources = new AsyncDisposableStack()
   const authority = await createTestAuthority()
   const tls = await generateKey('P-256')
@@ -48,6 +51,7 @@ beforeEach(async () => {
     },
     (request, response) => {
       asked += 1
+      if (isBroken) return void response.writeHead(500).end()
       if (request.headers['if-none-match'] === `"${number}"`) return
       void sign().then((jws) => response.writeHead(200, { etag: `"${number}"` }).end(jws))
     },
@@ -109,6 +113,28 @@ describe('a snapshot that a peer names', () => {
   })
 })
 
+describe('a snapshot that expired in a sleep', () => {
+  const later = (hours: number): Date => new Date(Date.now() + hours * HOUR_MS)
+
+  it('is replaced by the next one while the exchange waits', async () => {
+    number = 6
+    expect((await client.atLeast(0, later(1.5))).number).toBe(6)
+  })
+
+  it('is told as what it is when there is no other in two seconds', async () => {
+    await expect(client.atLeast(0, later(1.5))).rejects.toMatchObject({ code: 'catalogue.expired' })
+  })
+
+  it('is told at once when the catalogue does not answer', async () => {
+    isBroken = true
+    await client.atLeast(6, new Date())
+    await expect.poll(() => client.health.fault, { timeout: 5000 }).toBeDefined()
+    const begun = performance.now()
+    await expect(client.atLeast(9, later(1.5))).rejects.toMatchObject({ code: 'catalogue.expired' })
+    expect(performance.now() - begun).toBeLessThan(500)
+  })
+})
+
 describe('a receiver that is a snapshot behind', () => {
   /** The provider's view as it was before the bank's certificates were listed. */
   async function behind(): Promise<{
@@ -140,7 +166,7 @@ describe('a receiver that is a snapshot behind', () => {
     const { peer, catalogue } = await authenticatePeer(received, gw)
     expect(peer.id).toBe(`${BANK}/BANK-1`)
     expect(catalogue).toBe(pair.view)
-    expect(wanted).toEqual([7])
+    expect(wanted).toEqual([0, 7])
   })
 
   it('finds a signer’s new certificate', async () => {

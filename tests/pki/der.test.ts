@@ -131,6 +131,15 @@ describe('der', () => {
     expect(() => readNamedBits(parseDer(hex('03 02 08 80')))).toThrow(DerError)
   })
 
+  it.each([
+    ['80 00', 'encoding.malformed'],
+    ['80 02 00 01', 'encoding.not-minimal'],
+    ['80 01 ff', 'encoding.malformed'],
+  ])('refuses the integer %s under a tag of its own', (text, code) => {
+    const node = parseDer(hex(text))
+    expect(() => readSmallInteger(node, 0x80)).toThrow(expect.objectContaining({ code }))
+  })
+
   it('sorts a set and keeps the order of a sequence', () => {
     const isTrue = encode(TAG.boolean, Buffer.of(0xff))
     const items = itemsOf(parseDer(setOf(utf8('b'), isTrue, utf8('a'))), TAG.set)
