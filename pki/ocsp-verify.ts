@@ -23,6 +23,15 @@ export interface OcspStatus {
   readonly reason?: RevocationReason
 }
 
+/** `was revoked at 2026-… (keyCompromise)`: the reason only when the authority says one. */
+export function revocationWords({
+  revokedAt,
+  reason,
+}: Pick<OcspStatus, 'revokedAt' | 'reason'>): string {
+  const why = reason === undefined ? '' : ` (${reason})`
+  return `was revoked at ${revokedAt?.toISOString()}${why}`
+}
+
 export interface OcspExpectation {
   readonly certificate: Certificate
   readonly issuer: Certificate

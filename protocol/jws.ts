@@ -25,8 +25,23 @@ export interface ParsedJws {
   readonly signature: Buffer
 }
 
-/** The algorithm that a key signs with in this profile. */
+// What a key says of itself is computed anew at each question, and each exchange asks four times.
+const algorithms = new WeakMap<KeyObject, SignatureAlgorithm>()
+
+/**
+ * The algorithm that a key signs with in this profile.
+ *
+ * @throws ExchangeError `manifest.signer-unknown` when it has none for it.
+ */
 export function algorithmOf(key: KeyObject): SignatureAlgorithm {
+  const known = algorithms.get(key)
+  if (known !== undefined) return known
+  const found = readAlgorithm(key)
+  algorithms.set(key, found)
+  return found
+}
+
+function readAlgorithm(key: KeyObject): SignatureAlgorithm {
   if (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1') {
     return 'ES256'
   }

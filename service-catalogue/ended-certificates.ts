@@ -3,7 +3,6 @@ import { registeredCertificates } from './approved-authorities.ts'
 import type { CatalogueContext } from './context.ts'
 
 const HOUR_MS = 3_600_000
-const LOOK_MS = 5000
 
 /** How long an ended certificate stays listed: exchanges that are under way may still show it. */
 function keptMs({ notBefore, notAfter }: Certificate): number {
@@ -18,16 +17,19 @@ export function createEndedCertificates({
   db,
   clock,
   changes,
-}: Pick<CatalogueContext, 'db' | 'clock' | 'changes'>): () => Promise<void> {
-  let looked = -Infinity
+  publisher,
+}: Pick<CatalogueContext, 'db' | 'clock' | 'changes' | 'publisher'>): () => Promise<void> {
+  /** In which snapshot it looked, and when one of its certificates has to go: all are read only then. */
+  let looked: { readonly number: number; readonly nextAt: number } | undefined
   return async () => {
-    if (performance.now() - looked < LOOK_MS) return
-    looked = performance.now()
     const now = clock().getTime()
-    const ended = registeredCertificates(db).filter(
-      ({ certificate }) => now - certificate.notAfter.getTime() > keptMs(certificate),
-    )
-    for (const { certificate, owner, purpose } of ended) {
+    const { number } = publisher.current()
+    if (looked?.number === number && now < looked.nextAt) return
+    const listed = registeredCertificates(db).map((entry) => {
+      const { certificate } = entry
+      return { ...entry, goneAt: certificate.notAfter.getTime() + keptMs(certificate) }
+    })
+    for (const { certificate, owner, purpose } of listed.filter(({ goneAt }) => goneAt < now)) {
       const { thumbprint } = certificate
       await changes.remove({
         actor: 'catalogue',
@@ -37,5 +39,7 @@ export function createEndedCertificates({
         apply: () => db.run('DELETE FROM certificate WHERE thumbprint = ?', thumbprint),
       })
     }
+    const times = listed.map(({ goneAt }) => goneAt).filter((goneAt) => goneAt >= now)
+    looked = { number, nextAt: Math.min(...times, Infinity) }
   }
 }

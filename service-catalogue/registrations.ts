@@ -1,6 +1,6 @@
 import { CertificateError, parseCertificate, type Certificate } from '../pki/certificate.ts'
 import { formatIdentity, type CertificateIdentity } from '../pki/identity.ts'
-import { verifyOcspResponse } from '../pki/ocsp-verify.ts'
+import { revocationWords, verifyOcspResponse } from '../pki/ocsp-verify.ts'
 import { ExchangeError } from '../protocol/errors.ts'
 import { formatId, memberOf, readClientId, readGatewayId } from '../protocol/identifiers.ts'
 import {
@@ -82,7 +82,7 @@ async function verify({ db, clock }: CatalogueContext, body: unknown): Promise<R
   if (state.status === 'revoked') {
     throw new ExchangeError(
       'certificate.revoked',
-      `the certificate ${signer!.subject} was revoked at ${state.revokedAt?.toISOString()}`,
+      `the certificate ${signer!.subject} (serial ${signer!.serial}) ${revocationWords(state)}`,
     )
   }
   // An older answer may be one of before a revocation: whoever registers asks anew.

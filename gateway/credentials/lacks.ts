@@ -1,14 +1,13 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Certificate } from '../../pki/certificate.ts'
+import { revocationWords, type OcspStatus } from '../../pki/ocsp-verify.ts'
 
 /** What a gateway knows of a certificate of its own, without asking anybody. */
 export interface OwnKnowledge {
   /** `INSTANCE/CLASS/MEMBER/GATEWAY`. */
   readonly gateway: string
   /** When and why a certificate was revoked; undefined as far as is known it was not. */
-  readonly revocation: (
-    thumbprint: string,
-  ) => { readonly revokedAt?: Date; readonly reason?: string } | undefined
+  readonly revocation: (thumbprint: string) => Pick<OcspStatus, 'revokedAt' | 'reason'> | undefined
   /** How right its clock is, as part of a sentence: a wrong one makes good certificates bad. */
   readonly clockWords: () => string
 }
@@ -36,7 +35,7 @@ export function lackOf(
   const bad = [
     ...(at > notAfter ? [`expired at ${notAfter.toISOString()} (${clockWords()})`] : []),
     ...(at < notBefore ? [`is valid from ${notBefore.toISOString()} on (${clockWords()})`] : []),
-    ...(revoked ? [`was revoked at ${revoked.revokedAt?.toISOString()} (${revoked.reason})`] : []),
+    ...(revoked ? [revocationWords(revoked)] : []),
   ]
   if (isListed && bad.length === 0) return undefined
   const unlisted = isListed ? [] : ['is not registered in the catalogue']

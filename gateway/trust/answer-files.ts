@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { verifyOcspResponse } from '../../pki/ocsp-verify.ts'
 import { writeFileAtomically } from '../../runtime/private-file.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
@@ -16,9 +16,10 @@ export interface AnswerFiles {
 }
 
 /** @param lateMs how long after its `nextUpdate` an answer is still read. */
-export function createAnswerFiles(dir: string, lateMs: number): AnswerFiles {
+export function createAnswerFiles(dir: string, lateMs: number, now: Date): AnswerFiles {
   const kept = new Map<string, Buffer>()
   const fileOf = (thumbprint: string): string => `${dir}/${thumbprint}.der`
+  removeOld(dir, now.getTime() - lateMs - UNTOUCHED_MS)
   return {
     read: ({ certificate, issuer }, at) => {
       try {
@@ -42,6 +43,18 @@ export function createAnswerFiles(dir: string, lateMs: number): AnswerFiles {
       kept.delete(thumbprint)
       rmSync(fileOf(thumbprint), { force: true })
     },
+  }
+}
+
+/** No authority lets an answer hold for longer. */
+const UNTOUCHED_MS = 30 * 86_400_000
+
+/** Answers about certificates that are gone: a file that is used is written again and again. */
+function removeOld(dir: string, before: number): void {
+  if (!existsSync(dir)) return
+  for (const name of readdirSync(dir)) {
+    const file = `${dir}/${name}`
+    if (statSync(file).mtimeMs < before) rmSync(file, { force: true })
   }
 }
 

@@ -1,6 +1,6 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Certificate } from '../../pki/certificate.ts'
-import type { OcspStatus } from '../../pki/ocsp-verify.ts'
+import { revocationWords, type OcspStatus } from '../../pki/ocsp-verify.ts'
 import { duration } from './duration.ts'
 
 /** Whose state is asked for, and how its authority answers. */
@@ -46,14 +46,10 @@ export function usableUntil({ thisUpdate, nextUpdate }: OcspStatus, policy: Stat
   return new Date(Math.max(thisUpdate.getTime() + outageMs, nextUpdate.getTime()))
 }
 
-export function revokedError(
-  { subject, serial }: Certificate,
-  { revokedAt, reason }: OcspStatus,
-): ExchangeError {
-  const why = reason === undefined ? '' : ` (${reason})`
+export function revokedError({ subject, serial }: Certificate, state: OcspStatus): ExchangeError {
   return new ExchangeError(
     'certificate.revoked',
-    `the certificate ${subject} (serial ${serial}) was revoked at ${revokedAt?.toISOString()}${why}`,
+    `the certificate ${subject} (serial ${serial}) ${revocationWords(state)}`,
   )
 }
 

@@ -101,7 +101,7 @@ export function openOcspCache(options: Options): OcspCache {
   const { clock, logger } = options
   const refreshMs = options.refreshSeconds * 1000
   const client = createOcspClient(clock)
-  const files = createAnswerFiles(options.dir, options.outageMinutes * 60_000)
+  const files = createAnswerFiles(options.dir, options.outageMinutes * 60_000, clock())
   const followed = new Map<string, Followed>()
   let closed = false
 
@@ -130,6 +130,11 @@ export function openOcspCache(options: Options): OcspCache {
     files.keep(entry.certificate.thumbprint, answer.der)
   }
   const recover = (entry: Followed): void => {
+    // As loud as what was told of it.
+    if (entry.fault !== undefined) {
+      const { subject, ocspUrls } = entry.certificate
+      logger.info({ subject, responder: ocspUrls[0] }, 'OCSP state is heard again')
+    }
     delete entry.fault
     delete entry.outage
   }
@@ -198,8 +203,10 @@ export function openOcspCache(options: Options): OcspCache {
         announce(outage, { certificate, heardAt, usableUntil: until, fault }, now, logger)
       }
       if (own || since(seenAt, now) < FORGET_MS) continue
+      // What may still be of use in an outage is kept until it is not.
+      if (certificate.notAfter > now && answer && usableUntil(answer.state, options) > now) continue
       followed.delete(thumbprint)
-      if (certificate.notAfter < now) files.forget(thumbprint)
+      files.forget(thumbprint)
     }
   }
   const timer = setInterval(tick, TICK_MS)

@@ -1,10 +1,10 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Certificate } from '../../pki/certificate.ts'
 import type { CertificateKind } from '../../pki/identity.ts'
-import { verifyPath } from '../../pki/path.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { IndexedSnapshot } from '../catalogue/view.ts'
 import type { Trust } from '../ports.ts'
+import { createKnownPaths } from './known-paths.ts'
 import type { OcspQuestion } from './known-state.ts'
 import type { OcspCache } from './ocsp-cache.ts'
 
@@ -27,6 +27,7 @@ export function createTrust(deps: {
   readonly clock: Clock
 }): SnapshotTrust {
   const { ocsp, clock } = deps
+  const paths = createKnownPaths()
   const questionOf = (
     certificate: Certificate,
     purpose: CertificateKind,
@@ -36,10 +37,9 @@ export function createTrust(deps: {
     if (snapshot === undefined) {
       throw new ExchangeError('catalogue.unavailable', 'no snapshot names the approved authorities')
     }
-    const { anchors, intermediates, authorities } = snapshot
-    const path = verifyPath(certificate, { anchors, intermediates, at, purpose })
+    const path = paths.pathOf(certificate, purpose, snapshot, at)
     const anchor = path.at(-1)
-    const authority = authorities.find((approved) => approved.anchor === anchor)
+    const authority = snapshot.authorities.find((approved) => approved.anchor === anchor)
     const issuer = path[1]
     // A path has two certificates at least, and ends at an approved authority.
     return issuer && { certificate, issuer, nonce: authority?.ocspNonce ?? 'required' }

@@ -119,13 +119,22 @@ describe('the signer', () => {
     const jws = parseJws(await createSigner(credentialsOf(both)).sign(BANK, MANIFEST, view, NOW))
     expect(jws.header['x5t#S256']).toBe(keys.bank.certificate.thumbprint)
     const revokedAt = new Date('2026-01-02T03:04:05Z')
-    const revocation = () => ({ revokedAt, reason: 'keyCompromise' })
+    const revocation = () => ({ revokedAt, reason: 'keyCompromise' as const })
     const revoked = createSigner(credentialsOf(both, { ...known, revocation }))
     expect(() => revoked.verifyCanSign(BANK, view, NOW)).toThrow(
       coded(
         'gateway.certificate-unsuitable',
         /was revoked at 2026-01-02.*keyCompromise.*; .*was revoked/,
       ),
+    )
+  })
+
+  it('says no reason for a revocation of which its authority says none', async () => {
+    const { keys, view } = await pairOfGateways()
+    const revocation = () => ({ revokedAt: new Date('2026-01-02T03:04:05Z') })
+    const signer = createSigner(credentialsOf([keys.bank], { ...known, revocation }))
+    expect(() => signer.verifyCanSign(BANK, view, NOW)).toThrow(
+      coded('gateway.certificate-unsuitable', /was revoked at 2026-01-02T03:04:05\.000Z$/),
     )
   })
 
