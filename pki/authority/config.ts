@@ -16,9 +16,9 @@ export interface AuthorityConfig {
   adminPort: number
   /** HTTPS: enrolment and renewal by EST (RFC 7030). */
   estPort: number
-  /** What relying parties reach publicPort at; written into every certificate. Default http://host:publicPort. */
+  /** What relying parties reach publicPort at; written into every certificate. Default http://host:publicPort; needed when host is 0.0.0.0 or ::. */
   publicUrl?: string
-  /** What gateways reach estPort at. Default https://host:estPort. */
+  /** What gateways reach estPort at. Default https://, the host of publicUrl, and estPort. */
   estUrl?: string
   /** Kind of the authority's own keys. */
   keyKind: KeyKind

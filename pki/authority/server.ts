@@ -3,6 +3,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import { join } from 'node:path'
 import { API_SERVER, createApi, limitApiServer, type Route } from '../../runtime/admin-api.ts'
 import { systemClock, type Clock } from '../../runtime/clock.ts'
+import { ConfigError } from '../../runtime/config.ts'
 import { parseDuration } from '../../runtime/duration.ts'
 import { listen } from '../../runtime/lifecycle.ts'
 import type { Logger } from '../../runtime/logger.ts'
@@ -47,6 +48,11 @@ export async function startAuthority(
   deps: AuthorityDeps,
 ): Promise<RunningAuthority> {
   const { host, stateDir } = config
+  if (config.publicUrl === undefined && isEverywhere(host)) {
+    throw new ConfigError(
+      `publicUrl: write the name under which gateways reach this authority, as in http://pki.example.gov:5580; ${host} is no address to call, and would stand in every certificate`,
+    )
+  }
   const { logger, clock = systemClock } = deps
 
   // Bound first, because its address stands in the first certificates; it says so until all is there.
@@ -157,6 +163,9 @@ function optionsOf(config: AuthorityConfig) {
 const notReady: RequestListener = (_request, response) => {
   response.writeHead(503, { 'retry-after': '1' }).end()
 }
+
+/** All addresses of the machine, and none that can be called. */
+const isEverywhere = (host: string): boolean => /^(0\.0\.0\.0|::)$/.test(host)
 
 function urlHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host

@@ -278,6 +278,17 @@ describe('authority server', () => {
     expect(await once(program, 'exit')).toEqual([0, null])
   }, 20_000)
 
+  it('refuses to write into certificates that it is reached at every address', async () => {
+    const configFile = join(temporaryFolder(), 'authority.json')
+    const config = { instance: 'KH-TEST', stateDir: 'state', host: '0.0.0.0' }
+    writeFileSync(configFile, JSON.stringify(config))
+    const run = promisify(execFile)(process.execPath, ['pki/authority/main.ts', configFile])
+    await expect(run).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('publicUrl'),
+    })
+  })
+
   it('tells every fault of its configuration at once, without a stack', async () => {
     const configFile = join(temporaryFolder(), 'authority.json')
     writeFileSync(configFile, JSON.stringify({ instance: '', stateDirectory: 'x' }))
