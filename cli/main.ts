@@ -14,7 +14,9 @@ import { addStatusCommand } from './commands/status.ts'
 import { addTrustServiceCommands } from './commands/trust-services.ts'
 
 const program = new Command('spean')
-  .description('Administers a Spean instance: its catalogue, its gateways, their logs.')
+  .description(
+    'Administers a Spean instance: its authority, its catalogue, its gateways, their logs.',
+  )
   .version('0.1.0')
   .option('--profile <file>', 'where the programs are; else SPEAN_PROFILE, else .spean/spean.json')
   .option('--json', 'print JSON instead of tables')

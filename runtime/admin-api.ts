@@ -204,8 +204,12 @@ export function bodyParser<T>(schema: JSONSchemaType<T>): (body: unknown) => T {
   return (body) => {
     if (validate(body)) return body
     const faults = validate.errors?.map(({ instancePath, message, params }) => {
-      const { additionalProperty } = params as { additionalProperty?: string }
-      const extra = additionalProperty === undefined ? '' : ` (${additionalProperty})`
+      const { additionalProperty, allowedValues } = params as {
+        additionalProperty?: string
+        allowedValues?: readonly unknown[]
+      }
+      const names = additionalProperty ?? allowedValues?.join(', ')
+      const extra = names === undefined ? '' : ` (${names})`
       return `${instancePath || '/'} ${message}${extra}`
     })
     throw new ExchangeError('admin.invalid', faults?.join('; ') ?? 'the body is not valid')

@@ -147,8 +147,16 @@ function addCertificate(command: Command, resource: Resource, kind: string): voi
 async function put(own: Command, resource: Resource, id: string, body: object): Promise<void> {
   const path = pathOf(own, resource, id)
   const ask = (api: ApiClient) => api.call<Row>('PUT', path, body)
-  await show(own, profileOf(own).catalogue(), ask, printRecord)
+  await show(own, profileOf(own).catalogue(), ask, ({ certificates, ...rest }) =>
+    printRecord({ ...rest, ...thumbprintsOf(certificates) }),
+  )
 }
+
+/** Of certificates for people: which they are; the whole of them is in `--json`. */
+const thumbprintsOf = (certificates: unknown): object =>
+  Array.isArray(certificates) && certificates.length > 0
+    ? { certificates: certificates.map(({ thumbprint }: { thumbprint: string }) => thumbprint) }
+    : {}
 
 function pathOf(command: Command, resource: Resource, id: string): string {
   const parts = localParts(id, profileOf(command).instance, resource.parts)

@@ -49,12 +49,12 @@ export async function startAuthority(
   deps: AuthorityDeps,
 ): Promise<RunningAuthority> {
   const { host, stateDir } = config
-  const { logger, clock = systemClock } = deps
-  if (isEveryInterface(host) && config.publicUrl === undefined) {
+  if (config.publicUrl === undefined && isEveryInterface(host)) {
     throw new ConfigError(
-      `publicUrl: is needed with the host ${host}, which nobody can call: it is written into every certificate`,
+      `publicUrl: is needed: the name under which gateways reach this authority, as in http://pki.example.gov:5580; ${host} is no address to call, and would stand in every certificate`,
     )
   }
+  const { logger, clock = systemClock } = deps
 
   // Bound first, because its address stands in the first certificates; it says so until all is there.
   let publicApi: RequestListener = notReady

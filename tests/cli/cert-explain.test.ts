@@ -255,15 +255,8 @@ describe('what is no certificate is told by its kind', () => {
       'a key store',
       () =>
         convert(
-          'x.p12',
-          'pkcs12',
-          '-export',
-          '-in',
-          at('signing.pem'),
-          '-inkey',
-          at('signing.key'),
-          '-passout',
-          'pass:x',
+          ...(['x.p12', 'pkcs12', '-export', '-in', at('signing.pem')] as const),
+          ...['-inkey', at('signing.key'), '-passout', 'pass:x'],
         ),
       /PKCS#12/,
       true,
