@@ -13,8 +13,8 @@ export interface Load {
   readonly details: readonly string[]
   /** Milliseconds of every call that ended, in order, without what a slow service took. */
   readonly times: readonly number[]
-  /** Ends it: resolves when the calls under way have ended. */
-  stop(): Promise<void>
+  /** Ends it: resolves when the calls under way have ended, with how many have not within a minute. */
+  stop(): Promise<number>
 }
 
 const PATH = `/r1/${INSTANCE}/GOV/REG/POP/echo`
@@ -83,6 +83,7 @@ export function startLoad(port: number, perSecond: number): Load {
       clearInterval(timer)
       await Promise.race([Promise.all(underWay), delay(60_000, undefined, { ref: false })])
       kept.destroy()
+      return underWay.size
     },
   }
 }

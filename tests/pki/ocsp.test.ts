@@ -107,6 +107,13 @@ describe('ocsp', () => {
     expect((await verify(answer({ signer: authority.issuing }))).status).toBe('good')
   })
 
+  it('takes no answer of the future, beyond what clocks differ by', async () => {
+    const at = new Date(NOW.getTime() + 4 * 60_000)
+    expect((await verify(answer({ at }))).status).toBe('good')
+    const future = answer({ at: new Date(NOW.getTime() + HOUR_MS) })
+    await expect(verify(future)).rejects.toThrow(statusUnknown)
+  })
+
   it('tells when and why a certificate was revoked', async () => {
     for (const reason of ['keyCompromise', 'unspecified'] as const) {
       const revokedAt = later(-1)

@@ -198,6 +198,14 @@ describe('what is refused, leaving nothing behind', () => {
       NOT_ALLOWED,
     ],
     [
+      'another gateway of its member, with a certificate of that one',
+      async () => ({
+        change: { gateway: 'KH-DEV/GOV/MOI/MOI-2' },
+        listed: [['authentication', await hold({ identity: { ...MOI, gateway: 'MOI-2' } })]],
+      }),
+      NOT_ALLOWED,
+    ],
+    [
       'a gateway of another member',
       async () => ({ change: { gateway: 'KH-DEV/GOV/TAX/MOI-1' } }),
       NOT_ALLOWED,
