@@ -6,7 +6,12 @@ import { createEstClient } from '../../pki/est-client.ts'
 import { readPassphrase } from '../../pki/keys.ts'
 import { readAnchor } from '../../runtime/anchor.ts'
 import { ConfigError } from '../../runtime/config.ts'
-import { ensureBothEnrolled, type EnrollDeps, type ReadCode } from '../enroll/certificates.ts'
+import {
+  ensureBothEnrolled,
+  putAside,
+  type EnrollDeps,
+  type ReadCode,
+} from '../enroll/certificates.ts'
 import { ensureConfig } from '../enroll/config-file.ts'
 import { readOrder, type EnrollOptions } from '../enroll/order.ts'
 import { preflight } from '../enroll/preflight.ts'
@@ -36,6 +41,10 @@ export function addEnrollCommand(program: Command): void {
     .option('--code-file <file>', 'one-time code; else SPEAN_ENROLMENT_CODE, else asked for')
     .addOption(new Option('--key-kind <kind>', 'of both keys').choices(KEY_KINDS).default('P-256'))
     .option('--dir <folder>', 'where keys, certificates and configuration go', '.')
+    .option(
+      '--replace',
+      'new keys and certificates, though there are some: of a gateway whose own are revoked',
+    )
     .option('--wait <minutes>', 'for the operator to approve', readMinutes, 60)
     .action(async (options: EnrollOptions, command: Command) => {
       const { json = false } = command.optsWithGlobals<{ json?: boolean }>()
@@ -46,6 +55,7 @@ export function addEnrollCommand(program: Command): void {
       )
       await using est = createEstClient({ ...order.anchor, url: order.authority })
       await preflight(order, est, report)
+      if (options.replace) putAside(order, report)
       const deps: EnrollDeps = {
         est,
         report,

@@ -137,7 +137,7 @@ export function attention(status: Status): string[] {
   ]
 }
 
-const ANOTHER = 'spean enroll with a new code gets another'
+const ANOTHER = 'spean enroll --replace with a new code gets another'
 
 /** Its own by when and why, which asks for a hand; those of others by name. */
 function revokedNotes(

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseCertificates, type Certificate } from '../../pki/certificate.ts'
 import { createCsr } from '../../pki/csr.ts'
@@ -81,6 +81,21 @@ async function ensureEnrolled(
   rmSync(files.request, { force: true })
   report(`${kind.padEnd(15)} certificate issued, until ${chain[0]!.notAfter.toISOString()}`)
   return { key, chain }
+}
+
+/**
+ * Puts keys and certificates aside, so that others are made; not while a request is open, because then an earlier run
+ * did so. The old ones are kept beside them: logs name them, and the gateway may still run with them.
+ */
+export function putAside(order: EnrollOrder, report: Report): void {
+  const { authentication, signing } = filesOf(order)
+  const held = [authentication, signing].filter(({ certificate }) => existsSync(certificate))
+  const isGoingOn = [authentication, signing].some(({ request }) => existsSync(request))
+  if (isGoingOn || held.length < 2) return
+  for (const { key, certificate } of held) {
+    for (const file of [key, certificate]) renameSync(file, `${file}.old`)
+  }
+  report(`old keys and certificates are put aside, as ${authentication.key}.old and so on`)
 }
 
 function readHeld(file: string, { publicKey }: KeyPair): Certificate[] | undefined {

@@ -17,6 +17,7 @@ export interface EnrollOptions {
   readonly keyKind: KeyKind
   readonly dir: string
   readonly wait: number
+  readonly replace?: boolean
 }
 
 /** What a gateway asks for, read from the command line and checked. */

@@ -152,6 +152,23 @@ describe('spean enroll', () => {
     expect(existsSync(request)).toBe(false)
   })
 
+  it('replaces keys and certificates when asked to, and keeps the old ones', async () => {
+    expect(await enroll('MOT-7', { given: await code('MOT-7') })).toMatchObject({ exitCode: 0 })
+    const old = digestOf('authentication.key')
+    const config = digestOf('gateway.json')
+    const more = ['--replace']
+    const refused = await enroll('MOT-7', { given: 'not-a-code', more })
+    expect(refused.said).toMatch(/enrolment\.code-invalid/)
+    // The first try has put them aside: the next one goes on.
+    expect(await enroll('MOT-7', { given: await code('MOT-7'), more })).toMatchObject({
+      exitCode: 0,
+    })
+    expect(digestOf('authentication.key')).not.toBe(old)
+    expect(digestOf('authentication.key.old')).toBe(old)
+    expect(digestOf('gateway.json')).toBe(config)
+    expect(await listed('MOT-7')).toBe(2)
+  })
+
   it('refuses a wrong code with its remedy, and leaves nothing registered', async () => {
     const { exitCode, said } = await enroll('MOT-3', { given: 'not-a-code' })
     expect(exitCode).toBe(1)

@@ -46,7 +46,7 @@ it('names what is revoked: its own with the reason and what to do, those of othe
     ...['CN=A', 'CN=B', 'CN=C'].map((subject) => state({ subject, own: false, status })),
   ]
   expect(attention({ ...gateway, certificates, ocsp })).toEqual([
-    `${lack}; spean enroll with a new code gets another`,
+    `${lack}; spean enroll --replace with a new code gets another`,
     'revoked, of others: CN=A and CN=B and 1 more',
   ])
 })
