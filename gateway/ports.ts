@@ -1,4 +1,4 @@
-/** What the steps need, and nothing of how it is done. Only `main.ts` knows the implementations. */
+/** What the steps need, and nothing of how it is done. Only `server.ts`, and the parts it is built of, know the implementations. */
 import type { Readable } from 'node:stream'
 import type { HeaderBlock } from '../protocol/header-block.ts'
 import type { GatewayId } from '../protocol/identifiers.ts'
