@@ -185,9 +185,11 @@ describe('gateways whose answers are fresh for long', () => {
     })
     expect(codeOf(get)).toBe('request.method-unsupported')
     // Of another gateway, garbage at that: not looked at.
-    const foreign = await post(message([f.provider.signing, Buffer.from('garbage')]))
-    expect(foreign.status).toBe(200)
-    expect(await stateOf(f.provider, f.provider.signing)).toMatchObject({ source: 'responder' })
+    for (const other of [f.provider.signing, f.provider.authentication]) {
+      const foreign = await post(message([other, Buffer.from('garbage')]))
+      expect(foreign.status).toBe(200)
+      expect(await stateOf(f.provider, other)).toMatchObject({ source: 'responder' })
+    }
   })
 
   it('take no good answer after a revoked one, and refuse who was revoked', async () => {

@@ -1,4 +1,4 @@
-import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { CredentialSlot } from '../../gateway/credentials/credential.ts'
@@ -54,6 +54,17 @@ const certify = async (
 }
 
 describe('the store of credentials', () => {
+  it('keeps its keys encrypted when those of the configuration are', async () => {
+    const locked = { ...plain, passphrase: 'correct horse' }
+    const options = { dir, configured: [], logger: silent, ...locked }
+    const { id } = (await openCredentialStore(options)).begin(SLOT, key, csr)
+    const text = readFileSync(join(dir, `${id}.key`), 'utf8')
+    expect(text).toContain('BEGIN ENCRYPTED PRIVATE KEY')
+    const again = await openCredentialStore(options)
+    const installed = await again.install(again.pending(SLOT)!, await certify())
+    expect(installed.key.publicKey.equals(key.publicKey)).toBe(true)
+  })
+
   it('goes on after a restart where it was, at each point', async () => {
     const first = await open()
     expect(first.pending(SLOT)).toBeUndefined()

@@ -1,10 +1,13 @@
 /** What an authority remembers: in its journal, in its lists, of its other half. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { parseCertificate } from '../../pki/certificate.ts'
 import { parseCrl } from '../../pki/crl.ts'
 import { createOcspRequest } from '../../pki/ocsp-request.ts'
 import { readOcspStatements } from '../../pki/ocsp-verify.ts'
 import { coded, requestFor, setupAuthority } from './authority-support.ts'
-import { DAY_MS, GATEWAY, later, NOW } from './support.ts'
+import { DAY_MS, GATEWAY, later, NOW, openssl, temporaryFolder } from './support.ts'
 
 const { gateway: _, ...MEMBER } = GATEWAY
 const FROM = { remoteAddress: '192.0.2.1' }
@@ -61,6 +64,27 @@ describe('an authority', () => {
     }
     expect(await statusBy('signing')).toBe('good')
     expect(await statusBy('authentication')).toBe('unknown')
+  })
+
+  it('renews nothing for a certificate that somebody else made with a serial number of ours', async () => {
+    const authority = await setupAuthority().open()
+    const csr = await requestFor(GATEWAY)
+    const own = await authority.issue({ kind: 'authentication', identity: GATEWAY, csr })
+    const folder = temporaryFolder()
+    const [key, file] = [join(folder, 'key.pem'), join(folder, 'forged.pem')]
+    const { output, exitCode } = await openssl(
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+      ...['-keyout', key, '-out', file, '-subj', '/O=KH-TEST', '-set_serial', `0x${own.serial}`],
+    )
+    expect(exitCode, output).toBe(0)
+    const forged = parseCertificate(readFileSync(file, 'utf8'))
+    expect(forged.serial).toBe(own.serial)
+    const renewal = authority.reEnrol({
+      csr: await requestFor(GATEWAY),
+      peerCertificate: forged.der,
+      ...FROM,
+    })
+    await expect(renewal).rejects.toThrow(coded('certificate.untrusted'))
   })
 
   it('renews no signing certificate that was revoked, whoever asks', async () => {
