@@ -27,7 +27,9 @@ beforeAll(async () => {
     },
   })
   const enrolment = { url: f.authority.estUrl }
-  const timeouts = { ...f.client.config.timeouts, connectMs: 5000, providerMs: 60_000 }
+  // A slow line looks like a pause to who writes.
+  const patient = { connectMs: 5000, providerMs: 60_000, idleMs: 20_000 }
+  const timeouts = { ...f.client.config.timeouts, ...patient }
   await f.client.restart({ enrolment, timeouts })
   await f.provider.restart({ enrolment, timeouts })
   const slow = await openSlowLine(f.provider.running.ports.peers, BYTES_PER_SECOND)
