@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { ConfigError } from './config.ts'
 
@@ -12,8 +12,8 @@ export interface Listening extends AsyncDisposable {
 const DRAIN_MS = 10_000
 
 /**
- * Starts `server`; disposing it stops new connections and waits for those in progress, ten seconds
- * at most.
+ * Starts `server`; disposing it stops new connections and waits for the answers in progress, ten seconds
+ * at most. A connection that is kept and always busy ends with its next answer: it would never be idle.
  *
  * @throws ConfigError when the address cannot be bound.
  */
@@ -23,6 +23,16 @@ export async function listen(server: Server, port: number, host = '127.0.0.1'): 
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
+  })
+  const answering = new Set<ServerResponse>()
+  let isClosing = false
+  server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+    if (isClosing) response.shouldKeepAlive = false
+    answering.add(response)
+    response.once('close', () => {
+      answering.delete(response)
+      if (isClosing) server.closeIdleConnections()
+    })
   })
   server.listen(port, host)
   try {
@@ -36,6 +46,8 @@ export async function listen(server: Server, port: number, host = '127.0.0.1'): 
   return {
     port: (server.address() as AddressInfo).port,
     [Symbol.asyncDispose]: async () => {
+      isClosing = true
+      for (const response of answering) response.shouldKeepAlive &&= response.headersSent
       const closed = new Promise((done) => server.close(done))
       server.closeIdleConnections()
       const cut = setTimeout(() => sockets.forEach((socket) => socket.destroy()), DRAIN_MS)

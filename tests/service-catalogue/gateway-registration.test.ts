@@ -193,11 +193,6 @@ describe('what is refused, leaving nothing behind', () => {
       [503, 'certificate.status-unknown'],
     ],
     [
-      'another gateway of its member',
-      async () => ({ change: { gateway: 'KH-DEV/GOV/MOI/MOI-2' } }),
-      NOT_ALLOWED,
-    ],
-    [
       'another gateway of its member, with a certificate of that one',
       async () => ({
         change: { gateway: 'KH-DEV/GOV/MOI/MOI-2' },
