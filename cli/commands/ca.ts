@@ -85,8 +85,11 @@ function addRevoke(ca: Command): void {
     .requiredOption('--reason <reason>', `one of ${REASONS.join(', ')}`)
     .action(async ({ serial, reason }: { serial: string; reason: string }, own: Command) => {
       const path = `${apiPath('/admin/certificates', serial)}/revoke`
-      const ask = (api: ApiClient) => api.call<Row>('POST', path, { reason })
-      await show(own, profileOf(own).authority(), ask, (revoked) => {
+      const ask = async (api: ApiClient): Promise<Row & { inForce: string[] }> => {
+        const revoked = await api.call<Row>('POST', path, { reason })
+        return { ...revoked, inForce: await othersInForce(api, revoked) }
+      }
+      await show(own, profileOf(own).authority(), ask, ({ inForce, ...revoked }) => {
         const { subject, kind, revokedAt, reason: recorded, nextListAt } = revoked
         console.log(`revoked ${kind as string} certificate ${revoked.serial as string}`)
         printRecord({ subject, revokedAt, reason: recorded })
@@ -94,8 +97,22 @@ function addRevoke(ca: Command): void {
         console.log(
           `The revocation list says so by ${nextListAt as string}: spean ca crl issues it now.`,
         )
+        if (inForce.length === 0) return
+        console.log(
+          `Still in force for the same subject, because certificates are renewed with overlap: ${inForce.join(', ')}.`,
+        )
+        console.log('Whoever is to be shut out has these revoked as well.')
       })
     })
+}
+
+/** A renewed certificate is not revoked with the one it replaces. */
+async function othersInForce(api: ApiClient, { subject, serial }: Row): Promise<string[]> {
+  const path = '/admin/certificates?state=valid'
+  const { certificates } = await api.call<{ certificates: Row[] }>('GET', path)
+  return certificates
+    .filter((other) => other.subject === subject && other.serial !== serial)
+    .map((other) => other.serial as string)
 }
 
 function addRevocationLists(ca: Command): void {

@@ -64,8 +64,21 @@ describe('spean ca', () => {
     const { serial } = leaf!
     expect((await spean('show', serial)).output).toContain('BEGIN CERTIFICATE')
     expect((await spean('list', '--kind', 'signing', '--state', 'valid')).output).toContain(serial)
+    const again = await spean(
+      'issue',
+      'signing',
+      id,
+      '--key-out',
+      file('t.key'),
+      '--out',
+      file('t.pem'),
+    )
+    expect(again.exitCode, again.output).toBe(0)
+    const [other] = parseCertificates(readFileSync(file('t.pem'), 'utf8'))
     const revoked = await spean('revoke', '--serial', serial, '--reason', 'superseded')
     expect(revoked.output).toContain('OCSP answers say so at once')
+    // Who is to be shut out may hold a renewed one.
+    expect(revoked.output).toMatch(new RegExp(`^Still in force .*: ${other!.serial}\\.$`, 'm'))
     expect((await spean('list', '--state', 'revoked')).output).toContain(serial)
     expect((await spean('list', '--state', 'valid')).output).not.toContain(serial)
     expect((await spean('crl')).output).toMatch(/signing +2/)
