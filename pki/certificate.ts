@@ -84,7 +84,12 @@ export function parseCertificate(input: string | Uint8Array): Certificate {
   const der = typeof input === 'string' ? fromPem(input) : Buffer.from(input)
   const thumbprint = createHash('sha256').update(der).digest('base64url')
   const known = cache.get(thumbprint)
-  if (known !== undefined) return known
+  if (known !== undefined) {
+    // What is used again is the last to go: strangers' certificates, seen once, push out nobody's.
+    cache.delete(thumbprint)
+    cache.set(thumbprint, known)
+    return known
+  }
   let certificate: Certificate
   try {
     certificate = readCertificate(der, thumbprint)

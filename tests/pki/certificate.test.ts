@@ -42,6 +42,17 @@ describe('certificate', () => {
     })
   })
 
+  it('is remembered while it is used, however many others are seen once', async () => {
+    const { leaf } = await createLeaf()
+    for (let other = 1; other <= 2500; other += 1) {
+      // Nothing in a signature is judged when it is read.
+      const der = Buffer.from(leaf.der)
+      der.writeUInt16BE(other, der.length - 2)
+      parseCertificate(der)
+      if (other % 500 === 0) expect(parseCertificate(leaf.der)).toBe(leaf)
+    }
+  })
+
   it('gives the same object for PEM and DER of the same certificate', async () => {
     const { leaf } = await createLeaf()
     expect(parseCertificate(leaf.pem)).toBe(parseCertificate(Buffer.from(leaf.der)))
