@@ -5,13 +5,13 @@ import { linkSignatureFault } from '../pki/path.ts'
 import { canonicalJson } from '../protocol/canonical-json.ts'
 import { ExchangeError } from '../protocol/errors.ts'
 import type { SubjectProfile } from '../protocol/snapshot.ts'
-import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
+import { bodyParser, type Route } from '../runtime/admin-api.ts'
 import { keepingPaths } from './approved-authorities.ts'
 import { readCertificate } from './certificates.ts'
-import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
-import { invalid, pemList, readPart } from './input.ts'
+import { invalid, pemList } from './input.ts'
+import { createNamedRoutes } from './named-routes.ts'
 import { refuseFaulty, subjectProfileSchema } from './subject-profiles.ts'
 
 export interface AuthorityView {
@@ -25,8 +25,6 @@ export interface AuthorityView {
   /** Whether its OCSP responder repeats nonces. */
   readonly ocspNonce: 'required' | 'optional'
 }
-
-const PATH = '/admin/authorities/:name'
 
 interface Terms {
   readonly subjectProfile?: SubjectProfile
@@ -45,62 +43,28 @@ const parseAuthority = bodyParser<{ certificates: string[] } & Terms>({
 } as unknown as JSONSchemaType<{ certificates: string[] } & Terms>)
 
 export function createAuthorityRoutes({ db, clock, changes }: CatalogueContext): Route[] {
-  const nameOf = ({ params }: ApiRequest): string => readPart(params, 'name')
-  return [
+  return createNamedRoutes(
     {
-      method: 'GET',
       path: '/admin/authorities',
-      access: 'admin',
-      handle: () => ({ body: { authorities: listAuthorities(db) } }),
-    },
-    {
-      method: 'GET',
-      path: PATH,
-      access: 'admin',
-      handle: (request) => {
-        const name = nameOf(request)
-        const body = findAuthority(db, name)
-        if (body === undefined) throw unknown(`authority ${name}`)
-        return { body }
-      },
-    },
-    {
-      method: 'PUT',
-      path: PATH,
-      access: 'admin',
-      handle: (request) => {
-        const name = nameOf(request)
-        const { certificates: pems, ...terms } = parseAuthority(request.body)
+      plural: 'authorities',
+      singular: 'authority',
+      list: () => listAuthorities(db),
+      find: (name) => findAuthority(db, name),
+      store: (name, body) => {
+        const { certificates: pems, ...terms } = parseAuthority(body)
         const certificates = readChain(pems, clock())
         if (terms.subjectProfile) refuseFaulty(terms.subjectProfile)
-        return changes.put({
-          action: 'put-authority',
-          subject: `authority ${name}`,
-          read: () => findAuthority(db, name),
-          apply: () =>
-            keepingPaths(db, clock(), () => {
-              storeAuthority(db, name, certificates, terms)
-              refuseTwoTerms(db)
-            }),
-        })
+        return () =>
+          keepingPaths(db, clock(), () => {
+            storeAuthority(db, name, certificates, terms)
+            refuseTwoTerms(db)
+          })
       },
+      remove: (name) =>
+        keepingPaths(db, clock(), () => db.run('DELETE FROM authority WHERE name = ?', name)),
     },
-    {
-      method: 'DELETE',
-      path: PATH,
-      access: 'admin',
-      handle: (request) => {
-        const name = nameOf(request)
-        return changes.remove({
-          action: 'delete-authority',
-          subject: `authority ${name}`,
-          read: () => findAuthority(db, name),
-          apply: () =>
-            keepingPaths(db, clock(), () => db.run('DELETE FROM authority WHERE name = ?', name)),
-        })
-      },
-    },
-  ]
+    changes,
+  )
 }
 
 /** Root first; each of the others is issued by one before it. */

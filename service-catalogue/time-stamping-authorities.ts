@@ -3,12 +3,12 @@ import { parseCertificate, type Certificate } from '../pki/certificate.ts'
 import { keyFault } from '../pki/keys.ts'
 import { OID } from '../pki/oids.ts'
 import { ExchangeError } from '../protocol/errors.ts'
-import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
+import { bodyParser, type Route } from '../runtime/admin-api.ts'
 import { readCertificate } from './certificates.ts'
-import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
-import { invalid, pemList, readPart } from './input.ts'
+import { invalid, pemList } from './input.ts'
+import { createNamedRoutes } from './named-routes.ts'
 
 export interface TimeStampingAuthorityView {
   readonly name: string
@@ -21,8 +21,6 @@ export interface TimeStampingAuthorityView {
   /** When the first of the certificates ends. */
   readonly notAfter: string
 }
-
-const PATH = '/admin/time-stamping-authorities/:name'
 
 interface Body {
   readonly url: string
@@ -44,57 +42,23 @@ const parseBody = bodyParser<Body>({
 
 /** Time-stamping authorities that gateways may ask (protocol/README.md §7.6). */
 export function createTimeStampingRoutes({ db, clock, changes }: CatalogueContext): Route[] {
-  const nameOf = ({ params }: ApiRequest): string => readPart(params, 'name')
-  return [
+  return createNamedRoutes(
     {
-      method: 'GET',
       path: '/admin/time-stamping-authorities',
-      access: 'admin',
-      handle: () => ({ body: { timeStampingAuthorities: list(db) } }),
-    },
-    {
-      method: 'GET',
-      path: PATH,
-      access: 'admin',
-      handle: (request) => {
-        const name = nameOf(request)
-        const body = find(db, name)
-        if (body === undefined) throw unknown(`time-stamping authority ${name}`)
-        return { body }
-      },
-    },
-    {
-      method: 'PUT',
-      path: PATH,
-      access: 'admin',
-      handle: (request) => {
-        const name = nameOf(request)
-        const { url, certificates: pems, order } = parseBody(request.body)
+      plural: 'timeStampingAuthorities',
+      singular: 'time-stamping authority',
+      list: () => list(db),
+      find: (name) => find(db, name),
+      store: (name, body) => {
+        const { url, certificates: pems, order } = parseBody(body)
         checkUrl(url)
         const certificates = pems.map((pem, i) => readUsable(`certificates/${i}`, pem, clock()))
-        return changes.put({
-          action: 'put-time-stamping-authority',
-          subject: `time-stamping authority ${name}`,
-          read: () => find(db, name),
-          apply: () => store(db, { name, url, certificates, order }),
-        })
+        return () => store(db, { name, url, certificates, order })
       },
+      remove: (name) => void db.run('DELETE FROM time_stamping_authority WHERE name = ?', name),
     },
-    {
-      method: 'DELETE',
-      path: PATH,
-      access: 'admin',
-      handle: (request) => {
-        const name = nameOf(request)
-        return changes.remove({
-          action: 'delete-time-stamping-authority',
-          subject: `time-stamping authority ${name}`,
-          read: () => find(db, name),
-          apply: () => db.run('DELETE FROM time_stamping_authority WHERE name = ?', name),
-        })
-      },
-    },
-  ]
+    changes,
+  )
 }
 
 function checkUrl(text: string): void {
