@@ -5,7 +5,7 @@ import { fromProblem } from '../protocol/problem.ts'
 import { readAtMost } from '../runtime/http-body.ts'
 import { CertificateError, type Certificate } from './certificate.ts'
 import { parseCsr } from './csr.ts'
-import { linkSignatureFault } from './path.ts'
+import { signerOf } from './path.ts'
 import { parseCertsOnly } from './pkcs7.ts'
 
 /** The certificate that was asked for first, then those between it and the root. */
@@ -156,10 +156,7 @@ function chainOf(leaf: Certificate, others: readonly Certificate[]): Certificate
   const chain = [leaf]
   while (chain.length < MAX_CHAIN) {
     const last = chain.at(-1)!
-    const issuer = others.find(
-      (other) =>
-        other.subjectDer.equals(last.issuerDer) && linkSignatureFault(last, other) === undefined,
-    )
+    const issuer = signerOf(last, others)
     if (issuer === undefined || issuer.subjectDer.equals(issuer.issuerDer)) break
     chain.push(issuer)
   }

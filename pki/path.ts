@@ -102,6 +102,19 @@ const isNamedIssuerOf =
   ({ subjectDer }: Certificate): boolean =>
     subjectDer.equals(issuerDer)
 
+/**
+ * The one of `candidates` that signed a certificate: authorities may share a name. Nothing else of it is
+ * judged, see {@link verifyPath}.
+ */
+export function signerOf(
+  certificate: Certificate,
+  candidates: readonly Certificate[],
+): Certificate | undefined {
+  return candidates
+    .filter(isNamedIssuerOf(certificate))
+    .find((candidate) => linkSignatureFault(certificate, candidate) === undefined)
+}
+
 /** What is wrong with `issuer` as the issuer of the last certificate in `path`. */
 function linkFault(
   path: readonly Certificate[],

@@ -4,6 +4,7 @@ import type { Anchor } from '../../protocol/snapshot.ts'
 import { parseCertificates, type Certificate } from '../../pki/certificate.ts'
 import { createEstClient } from '../../pki/est-client.ts'
 import { fetchOcspAnswer } from '../../pki/ocsp-client.ts'
+import { signerOf } from '../../pki/path.ts'
 import { sendRegistration, signRegistration } from '../../pki/registration-client.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
@@ -105,7 +106,7 @@ async function register(
 }
 
 function issuerOf(certificate: Certificate, others: readonly Certificate[]): Certificate {
-  const issuer = others.find(({ subjectDer }) => subjectDer.equals(certificate.issuerDer))
+  const issuer = signerOf(certificate, others)
   if (issuer !== undefined) return issuer
   throw new ExchangeError(
     'certificate.issuer-missing',

@@ -4,7 +4,7 @@ import type { Certificate } from '../../pki/certificate.ts'
 import { signCertificate, type Issuer, type IssueRequest } from '../../pki/issue.ts'
 import { generateKey, type KeyPair } from '../../pki/keys.ts'
 import { OID } from '../../pki/oids.ts'
-import { verifyPath } from '../../pki/path.ts'
+import { signerOf, verifyPath } from '../../pki/path.ts'
 import { buildToBeSigned } from '../../pki/to-be-signed.ts'
 import { Extensions, TBSCertificate } from '@peculiar/asn1-x509'
 import { createTestAuthority, name, NOW, type TestAuthority } from './support.ts'
@@ -39,6 +39,15 @@ async function issueWithoutKeyIds(order: Order): Promise<Certificate> {
   )
   return await signCertificate(encodeAsn(built), order.issuer)
 }
+
+it('the signer is told from authorities of the same name by what it signed', async () => {
+  const other = await createTestAuthority()
+  const mine = authority.issuing.certificate
+  const namesake = other.issuing.certificate
+  expect(namesake.subjectDer).toEqual(mine.subjectDer)
+  expect(signerOf(leaf, [namesake, mine])).toBe(mine)
+  expect(signerOf(leaf, [namesake])).toBeUndefined()
+})
 
 describe('path', () => {
   it('names the issuing certificate that is not at hand', () => {
