@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { JSONSchemaType } from 'ajv'
+import { exchangeLogSchema, type ExchangeLogConfig } from '../exchange-log/config.ts'
 import { isPkcs11Uri } from '../pki/pkcs11-uri.ts'
 import { ConfigError, readConfig, relativeTo } from '../runtime/config.ts'
 
@@ -46,8 +47,8 @@ export interface GatewayConfig {
   connections: number
   /** Connections that each port takes at one time. */
   maxConnections: number
-  /** The exchange log grows to this size and then refuses, so that it cannot fill the disk. */
-  exchangeLogMaxBytes: number
+  /** What is recorded of exchanges, where, and for how long. */
+  exchangeLog: ExchangeLogConfig
   /** Age at which an OCSP answer is fetched anew: how soon a revocation is seen. */
   ocspRefreshSeconds: number
   /** How old the last good OCSP answer may get while its responder is away, in minutes. */
@@ -153,7 +154,7 @@ export const gatewayConfigSchema: JSONSchemaType<GatewayConfig> = {
     spoolMaxBytes: { type: 'integer', minimum: 0, default: 17_179_869_184 },
     connections: { type: 'integer', minimum: 1, maximum: 10_000, default: 128 },
     maxConnections: { type: 'integer', minimum: 1, maximum: 1_000_000, default: 5000 },
-    exchangeLogMaxBytes: { type: 'integer', minimum: 65_536, default: 1_099_511_627_776 },
+    exchangeLog: exchangeLogSchema,
     ocspRefreshSeconds: { type: 'integer', minimum: 1, maximum: 86_400, default: 300 },
     ocspOutageMinutes: { type: 'integer', minimum: 0, maximum: 10_080, default: 240 },
     catalogueWaitSeconds: { type: 'integer', minimum: 1, maximum: 60, default: 30 },
@@ -189,11 +190,20 @@ export function readGatewayConfig(configFile: string): GatewayConfig {
       `${configFile}: authentication.keyFile is to be a file: TLS cannot use a key in a token`,
     )
   }
-  const { keyPassphraseFile } = config
+  const { keyPassphraseFile, exchangeLog } = config
+  const { postgresUrlFile, encryptionKey, signingKeyFile } = exchangeLog
   return {
     ...config,
     ...(keyPassphraseFile === undefined ? {} : { keyPassphraseFile: at(keyPassphraseFile) }),
     stateDir: at(config.stateDir),
+    exchangeLog: {
+      ...exchangeLog,
+      ...(postgresUrlFile === undefined ? {} : { postgresUrlFile: at(postgresUrlFile) }),
+      ...(signingKeyFile === undefined ? {} : { signingKeyFile: at(signingKeyFile) }),
+      ...(encryptionKey === undefined || isPkcs11Uri(encryptionKey)
+        ? {}
+        : { encryptionKey: at(encryptionKey) }),
+    },
     anchorFile: at(config.anchorFile),
     authentication: pair(config.authentication),
     signing: config.signing.map(pair),

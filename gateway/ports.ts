@@ -9,7 +9,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { SpooledBody } from '../runtime/spool.ts'
 import type { CatalogueView, GatewayEntry } from './catalogue-view.ts'
 import type { Answer, Grant, Reply, ServedRecorded } from './exchange-state.ts'
-import type { LogEntry } from './exchange-log/store.ts'
+import type { ExchangeEntry } from '../exchange-log/record.ts'
 
 export interface Catalogue {
   /**
@@ -92,7 +92,7 @@ export interface ExchangeLog {
    *
    * @throws ExchangeError `log.unavailable`.
    */
-  record(entry: LogEntry): Promise<number>
+  record(entry: ExchangeEntry): Promise<number>
 
   /**
    * Records the refusal of somebody who is not known. Of a flood of them some are counted only, so that
@@ -100,7 +100,7 @@ export interface ExchangeLog {
    *
    * @throws ExchangeError `log.unavailable`.
    */
-  recordStranger(entry: LogEntry): Promise<void>
+  recordStranger(entry: ExchangeEntry): Promise<void>
 }
 
 export interface Bodies {

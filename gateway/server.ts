@@ -1,4 +1,6 @@
 /** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
+import { startIntegrator } from '../exchange-log/integrator.ts'
+import { openLogStores } from '../exchange-log/open-log.ts'
 import { readGatewayId } from '../protocol/identifiers.ts'
 import { readAnchor } from '../runtime/anchor.ts'
 import type { Route } from '../runtime/admin-api.ts'
@@ -13,7 +15,6 @@ import { namedIdentity } from './catalogue/named-identity.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
 import { createExchangeLog } from './exchange-log/log.ts'
-import { openSqliteLogStore } from './exchange-log/store-sqlite.ts'
 import { createSettingsRoutes, type SettingsDeps } from './http/admin-routes.ts'
 import { createLogRoutes } from './http/log-routes.ts'
 import { createMetricsRoutes } from './http/metrics-routes.ts'
@@ -24,6 +25,7 @@ import { openAdminPort, openPorts } from './open-ports.ts'
 import { openOutgoing } from './outgoing.ts'
 import { startOwnCredentials } from './own-credentials.ts'
 import { openOwnKeys } from './own-keys.ts'
+import { openOwnLogKeys } from './own-log-keys.ts'
 import type { ClientGateway, ProviderGateway } from './ports.ts'
 import type { RenewalState } from './renewal/renewal.ts'
 import { createReplayGuard, REPLAY_WINDOW_MS } from './replay/guard.ts'
@@ -36,7 +38,6 @@ import {
   type LogStamper,
   type LogStamperOptions,
 } from './time-stamps/log-stamper.ts'
-import { openSqliteStampStore } from './time-stamps/stamp-store-sqlite.ts'
 import { createTimeStampClient } from './time-stamps/time-stamp-client.ts'
 
 export interface RunningGateway extends AsyncDisposable {
@@ -59,13 +60,18 @@ export async function startGateway(
   const context = { anchor, scope, clock, logger }
 
   const keys = await openOwnKeys(config, context)
-  const maxBytes = config.exchangeLogMaxBytes
-  const store = scope.use(await openSqliteLogStore(`${stateDir}/exchange-log.db`, { maxBytes }))
+  const { maxBytes } = config.exchangeLog
+  const stores = scope.use(await openLogStores({ stateDir, maxBytes }))
+  const { records, tree, stamps } = stores
   const settings = scope.use(openSettings(`${stateDir}/settings.db`))
-  const stamps = scope.use(openSqliteStampStore(`${stateDir}/time-stamps.db`))
   const knowledge = await openKnowledge(config, context)
   const { catalogue, ocsp, clockCheck } = knowledge
-  const stamper = startStamper(config, { ...context, catalogue, log: store, stamps })
+  const logKeys = await openOwnLogKeys(config)
+  scope.use(startIntegrator({ records, tree, key: logKeys.log, clock, logger }))
+  const stamper = startStamper(config, {
+    ...{ ...context, catalogue, log: records, stamps },
+    checkpoint: () => tree.head(),
+  })
 
   const metrics = createMetrics(METRICS_PREFIX)
   const renewal = (): RenewalState[] => own.upkeep.describe().renewal ?? []
@@ -75,7 +81,7 @@ export async function startGateway(
   const bodies = createConfiguredBodies(config)
   const outgoing = openOutgoing(config, { ...context, own, knowledge, bodies })
 
-  const recent = await store.servedSince(new Date(clock().getTime() - REPLAY_WINDOW_MS))
+  const recent = await records.servedSince(new Date(clock().getTime() - REPLAY_WINDOW_MS))
   const gw: ClientGateway & ProviderGateway = {
     id: readGatewayId(gatewayId),
     clock,
@@ -85,7 +91,7 @@ export async function startGateway(
     bodies,
     signer: createSigner(own.credentials),
     authentication: own.credentials,
-    log: createExchangeLog(store, logger),
+    log: createExchangeLog(records, { clock, logger }),
     begin: (incoming) => createStepRunner(incoming, logger),
     informationSystems: settings,
     peers: outgoing.peers,
@@ -103,8 +109,8 @@ export async function startGateway(
   const status = (): object => gatewayStatus({ config, ...knowledge, ...own, stamper, clock })
   const routes = [
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
-    ...createLogRoutes(store),
-    ...createStampRoutes({ gatewayId, stamps, log: store }),
+    ...createLogRoutes(records),
+    ...createStampRoutes(stamps),
     ...createMetricsRoutes(metrics),
   ]
   const admin = await openAdminPort(config, { ...context, ...own, routes, token: adminToken })
@@ -120,15 +126,15 @@ export async function startGateway(
 
 function startStamper(
   { gatewayId, timeStamping: settings }: GatewayConfig,
-  deps: Pick<LogStamperOptions, 'log' | 'stamps' | 'clock' | 'logger'> & {
+  deps: Pick<LogStamperOptions, 'log' | 'checkpoint' | 'stamps' | 'clock' | 'logger'> & {
     readonly catalogue: SnapshotClient
     readonly scope: AsyncDisposableStack
   },
 ): LogStamper {
-  const { catalogue, scope, log, stamps, clock, logger } = deps
+  const { catalogue, scope, log, checkpoint, stamps, clock, logger } = deps
   const stamper = scope.use(
     openLogStamper({
-      ...{ gatewayId, log, stamps, settings, clock, logger },
+      ...{ gatewayId, log, checkpoint, stamps, settings, clock, logger },
       client: createTimeStampClient({ clock }),
       approved: () => catalogue.newest?.timeStampingAuthorities,
     }),

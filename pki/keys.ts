@@ -8,7 +8,8 @@ import { openPkcs11Key } from './pkcs11-key.ts'
 import { isPkcs11Uri, nameOfKey, parsePkcs11Uri } from './pkcs11-uri.ts'
 import { memorySigningKey, type SigningKey } from './signing-key.ts'
 
-export type KeyKind = 'P-256' | 'P-384' | 'RSA-2048' | 'RSA-3072' | 'RSA-4096'
+/** `Ed25519` is for checkpoints and cosignatures of logs: no certificate of ours has such a key. */
+export type KeyKind = 'Ed25519' | 'P-256' | 'P-384' | 'RSA-2048' | 'RSA-3072' | 'RSA-4096'
 
 export const KEY_KINDS: readonly KeyKind[] = ['P-256', 'P-384', 'RSA-2048', 'RSA-3072', 'RSA-4096']
 
@@ -24,9 +25,11 @@ const generate = promisify(generateKeyPair)
 /** Makes a key off the main thread: RSA takes up to seconds. */
 export async function generateKey(kind: KeyKind): Promise<KeyPair> {
   const { privateKey } =
-    kind === 'P-256' || kind === 'P-384'
-      ? await generate('ec', { namedCurve: kind })
-      : await generate('rsa', { modulusLength: Number(kind.slice('RSA-'.length)) })
+    kind === 'Ed25519'
+      ? await generate('ed25519')
+      : kind === 'P-256' || kind === 'P-384'
+        ? await generate('ec', { namedCurve: kind })
+        : await generate('rsa', { modulusLength: Number(kind.slice('RSA-'.length)) })
   return pairOf(privateKey)
 }
 

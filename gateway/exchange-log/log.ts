@@ -1,21 +1,36 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { ExchangeLog } from '../ports.ts'
-import { LogStoreError, type ExchangeLogStore, type LogEntry } from './store.ts'
+import {
+  commitmentOf,
+  newSalt,
+  recordText,
+  type ExchangeEntry,
+  type LogRecord,
+} from '../../exchange-log/record.ts'
+import {
+  LogStoreError,
+  type ExchangeLogStore,
+  type SealedRecord,
+} from '../../exchange-log/store.ts'
+import type { Clock } from '../../runtime/clock.ts'
 
 /** Refusals of strangers that are recorded one by one in a minute. */
 const STRANGERS_A_MINUTE = 600
 const MINUTE_MS = 60_000
 
 /** The log as steps see it: recorded, or refused with the protocol's code. */
-export function createExchangeLog(store: ExchangeLogStore, logger: Logger): ExchangeLog {
+export function createExchangeLog(
+  store: ExchangeLogStore,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+): ExchangeLog {
   let minute = 0
   let recorded = 0
   let counted = 0
 
-  const record = async (entry: LogEntry): Promise<number> => {
+  const record = async (entry: ExchangeEntry): Promise<number> => {
     try {
-      return await store.append(entry)
+      return await store.append(sealed({ ...entry, recordedAt: clock() }))
     } catch (cause) {
       if (!(cause instanceof LogStoreError)) throw cause
       logger.error({ id: entry.exchangeId, err: cause }, 'the exchange log takes no entries')
@@ -43,8 +58,13 @@ export function createExchangeLog(store: ExchangeLogStore, logger: Logger): Exch
   }
 }
 
+function sealed(record: LogRecord): SealedRecord {
+  const salt = newSalt()
+  return { record, salt, commitment: commitmentOf(salt, recordText(record)) }
+}
+
 /** Stands for the refusals that were only counted. */
-function summaryOf({ side, at, code, origin }: LogEntry, count: number): LogEntry {
+function summaryOf({ side, at, code, origin }: ExchangeEntry, count: number): ExchangeEntry {
   const detail = `${count} more refusals of unknown callers in one minute`
   const known = { ...(code ? { code } : {}), ...(origin ? { origin } : {}) }
   return { exchangeId: crypto.randomUUID(), side, kind: 'refusal', at, detail, ...known }

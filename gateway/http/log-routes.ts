@@ -1,6 +1,7 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { ApiRequest, Route } from '../../runtime/admin-api.ts'
-import type { ExchangeLogStore, LogQuery, Outcome } from '../exchange-log/store.ts'
+import type { StoredRecord } from '../../exchange-log/record.ts'
+import type { ExchangeLogStore, LogQuery, Outcome } from '../../exchange-log/store.ts'
 
 const OUTCOMES: readonly Outcome[] = ['ok', 'error', 'refused', 'unanswered']
 const PARAMETERS = [
@@ -36,11 +37,16 @@ export function createLogRoutes(store: ExchangeLogStore): Route[] {
       access: 'admin',
       handle: async ({ params }) => {
         const entries = await store.entries(params.exchangeId ?? '')
-        if (entries.length > 0) return { body: { entries } }
+        if (entries.length > 0) return { body: { entries: entries.map(toView) } }
         throw new ExchangeError('admin.not-found', `the log has no exchange ${params.exchangeId}`)
       },
     },
   ]
+}
+
+/** Bytes as they stand in a checkpoint: Base64. */
+function toView({ salt, commitment, ...record }: StoredRecord): object {
+  return { ...record, salt: salt.toString('base64'), commitment: commitment.toString('base64') }
 }
 
 function parseQuery({ query }: ApiRequest): LogQuery {

@@ -3,7 +3,7 @@ import type { CallHeaders } from '../../protocol/headers.ts'
 import type { RequestManifest } from '../../protocol/manifest.ts'
 import { toProblem } from '../../protocol/problem.ts'
 import type { Incoming } from '../exchange-state.ts'
-import type { LogEntry } from '../exchange-log/store.ts'
+import type { ExchangeEntry, Side } from '../../exchange-log/record.ts'
 import type { ClientGateway, ProviderGateway } from '../ports.ts'
 
 /** The members of any state that say something about a refused exchange. */
@@ -31,7 +31,7 @@ const MAX_TARGET = 1024
 export async function recordRefusal(
   state: object,
   error: unknown,
-  side: LogEntry['side'],
+  side: Side,
   { log, clock }: Pick<ClientGateway | ProviderGateway, 'log' | 'clock'>,
 ): Promise<void> {
   const known = state as Known
@@ -41,7 +41,7 @@ export async function recordRefusal(
   // Of a stranger's refusal its own name is kept, so that it is found, but not under that name.
   const claimed = known.peer ? undefined : known.claimedExchangeId
   const messageId = known.messageId ?? known.request?.messageId ?? claimed
-  const entry: LogEntry = {
+  const entry: ExchangeEntry = {
     exchangeId: known.exchangeId,
     side,
     kind: 'refusal',

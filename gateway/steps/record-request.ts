@@ -1,6 +1,6 @@
 import type { RequestManifest } from '../../protocol/manifest.ts'
 import type { Recorded } from '../exchange-state.ts'
-import type { LogEntry } from '../exchange-log/store.ts'
+import type { Side } from '../../exchange-log/record.ts'
 import type { ClientGateway, ProviderGateway } from '../ports.ts'
 
 interface Recordable {
@@ -18,7 +18,7 @@ interface Recordable {
  */
 export async function recordRequest<S extends Recordable>(
   state: S,
-  side: LogEntry['side'],
+  side: Side,
   { log }: Pick<ClientGateway | ProviderGateway, 'log'>,
 ): Promise<S & Recorded> {
   const { exchangeId, request, requestJws, peer } = state

@@ -1,7 +1,7 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { ResponseManifest } from '../../protocol/manifest.ts'
 import type { Answer, Recorded, ResponseRecorded } from '../exchange-state.ts'
-import type { LogEntry } from '../exchange-log/store.ts'
+import type { ExchangeEntry, Side } from '../../exchange-log/record.ts'
 import type { ClientGateway, ProviderGateway } from '../ports.ts'
 
 interface Recordable extends Recorded {
@@ -19,11 +19,11 @@ interface Recordable extends Recorded {
  */
 export async function recordResponse(
   state: Recordable,
-  side: LogEntry['side'],
+  side: Side,
   { log, clock }: Pick<ClientGateway | ProviderGateway, 'log' | 'clock'>,
 ): Promise<ResponseRecorded> {
   const { exchangeId, response, responseJws, answer, peer, position } = state
-  const entry: LogEntry = {
+  const entry: ExchangeEntry = {
     exchangeId,
     side,
     kind: 'response',

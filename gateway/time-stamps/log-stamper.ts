@@ -4,10 +4,11 @@ import type { TimeStamp } from '../../pki/tsp-verify.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { TimeStampingAuthorityEntry } from '../catalogue-view.ts'
-import { LogStoreError } from '../exchange-log/store.ts'
+import { checkpointText, parseCheckpoint } from '../../protocol/checkpoint.ts'
+import { StampStoreError, type LogStamp, type StampStore } from '../../exchange-log/stamp-store.ts'
+import { LogStoreError, type ExchangeLogStore } from '../../exchange-log/store.ts'
+import { TreeStoreError, type StoredCheckpoint } from '../../exchange-log/tree-store.ts'
 import { createAuthorityList, toFault, type TimeStampFault } from './authority-list.ts'
-import { StampStoreError, type StampStore } from './stamp-store.ts'
-import { readBatch, stampedBytes, type Batch, type LogReader } from './stamped-bytes.ts'
 import type { TimeStampClient } from './time-stamp-client.ts'
 
 export interface TimeStampHealth {
@@ -37,7 +38,9 @@ export interface LogStamper extends AsyncDisposable {
 
 export interface LogStamperOptions {
   readonly gatewayId: string
-  readonly log: LogReader
+  readonly log: Pick<ExchangeLogStore, 'after'>
+  /** The checkpoint to stamp next: the newest one that is worth it; undefined while there is none. */
+  readonly checkpoint: () => Promise<StoredCheckpoint | undefined>
   readonly stamps: StampStore
   /** Closed with the stamper, so that a stop waits for no authority. */
   readonly client: TimeStampClient
@@ -54,13 +57,11 @@ export interface LogStamperOptions {
   readonly backOffMs?: number
 }
 
-/** Records of one token: an outage of days is caught up with in a few of them. */
-const MOST_RECORDS = 10_000
 const BACK_OFF_MS = 5000
 const MINUTE_MS = 60_000
 
 export function openLogStamper(options: LogStamperOptions): LogStamper {
-  const { gatewayId, log, stamps, client, settings, clock, logger } = options
+  const { gatewayId, log, checkpoint, stamps, client, settings, clock, logger } = options
   const authorities = createAuthorityList({
     gatewayId,
     approved: options.approved,
@@ -68,7 +69,7 @@ export function openLogStamper(options: LogStamperOptions): LogStamper {
     clock,
     backOffMs: options.backOffMs ?? BACK_OFF_MS,
   })
-  let last = stamps.last()
+  let last: LogStamp | undefined
   let oldestUnstampedAt: Date | undefined
   let fault: TimeStampFault | undefined
   let known: TimeStampHealth['state'] = 'ok'
@@ -96,28 +97,26 @@ export function openLogStamper(options: LogStamperOptions): LogStamper {
     throw new ExchangeError(first.code, `gateway ${gatewayId}: ${details}`, { cause: first })
   }
 
-  const stampBatch = async ({ first, last: end, lines }: Batch): Promise<boolean> => {
-    const range = { gatewayId, first, last: end, previous: last?.token }
-    const digest = createHash('sha256').update(stampedBytes(range, lines)).digest()
-    const got = await obtain(digest)
+  const stampCheckpoint = async ({ note, size }: StoredCheckpoint): Promise<boolean> => {
+    const text = checkpointText(parseCheckpoint(note))
+    const got = await obtain(createHash('sha256').update(text).digest())
     if (got === undefined) return false
     const { genTime, serial, token } = got.stamp
-    const stamp = { first, last: end, token, genTime, serial, authority: got.authority.name }
-    const kept = { ...stamp, at: clock() }
-    stamps.add(kept)
-    last = kept
-    logger.debug({ first, last: end, authority: stamp.authority }, 'records are time-stamped')
+    const stamp = { size, token, genTime, serial, authority: got.authority.name, at: clock() }
+    if (await stamps.add(stamp)) last = stamp
+    logger.debug({ size, authority: stamp.authority }, 'a checkpoint is time-stamped')
     return true
   }
 
   const look = async (): Promise<void> => {
-    for (let isFull = true; isFull;) {
-      const batch = await readBatch(log, last?.last ?? 0, MOST_RECORDS)
-      oldestUnstampedAt = batch?.oldestAt
-      if (batch === undefined) break
-      if (!(await stampBatch(batch))) return
-      oldestUnstampedAt = undefined
-      isFull = batch.lines.length === MOST_RECORDS
+    last = await stamps.last()
+    const [oldest] = await log.after(last?.size ?? 0, 1)
+    oldestUnstampedAt = oldest?.recordedAt
+    const next = await checkpoint()
+    if (next !== undefined && next.size > (last?.size ?? 0)) {
+      if (!(await stampCheckpoint(next))) return
+      const [left] = await log.after(next.size, 1)
+      oldestUnstampedAt = left?.recordedAt
     }
     fault = undefined
   }
@@ -193,7 +192,9 @@ export function openLogStamper(options: LogStamperOptions): LogStamper {
 /** A bug has no text for strangers, and stops nothing else: it is tried again as everything is. */
 function toldOf(error: unknown): ExchangeError {
   if (error instanceof ExchangeError) return error
-  const isStore = error instanceof LogStoreError || error instanceof StampStoreError
-  if (isStore) return new ExchangeError('log.unavailable', error.message, { cause: error })
+  const isStore = [LogStoreError, StampStoreError, TreeStoreError].some(
+    (kind) => error instanceof kind,
+  )
+  if (isStore) return new ExchangeError('log.unavailable', String(error), { cause: error })
   return new ExchangeError('internal', 'time-stamping failed inside', { cause: error })
 }

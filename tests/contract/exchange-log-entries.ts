@@ -1,11 +1,18 @@
 import type { ErrorCode } from '../../protocol/errors.ts'
-import type { ExchangeLogStore, LogEntry, LogQuery } from '../../gateway/exchange-log/store.ts'
+import {
+  commitmentOf,
+  newSalt,
+  recordText,
+  type ExchangeEntry,
+  type LogRecord,
+} from '../../exchange-log/record.ts'
+import type { ExchangeLogStore, LogQuery, SealedRecord } from '../../exchange-log/store.ts'
 
 export const minute = (minutes: number): Date => new Date(Date.UTC(2026, 0, 1, 8, minutes))
 
 const BASE = { side: 'client', at: minute(0) } as const
 
-export function requestEntry(exchangeId: string, more: Partial<LogEntry> = {}): LogEntry {
+export function requestEntry(exchangeId: string, more: Partial<ExchangeEntry> = {}): ExchangeEntry {
   return {
     ...BASE,
     exchangeId,
@@ -19,16 +26,16 @@ export function requestEntry(exchangeId: string, more: Partial<LogEntry> = {}): 
 export function responseEntry(
   exchangeId: string,
   begunAt: number,
-  more: Partial<LogEntry> = {},
-): LogEntry {
+  more: Partial<ExchangeEntry> = {},
+): ExchangeEntry {
   return { ...BASE, exchangeId, begunAt, kind: 'response', status: 200, ...more }
 }
 
 export function refusalEntry(
   exchangeId: string,
   code: ErrorCode,
-  more: Partial<LogEntry> = {},
-): LogEntry {
+  more: Partial<ExchangeEntry> = {},
+): ExchangeEntry {
   return {
     ...BASE,
     exchangeId,
@@ -41,20 +48,34 @@ export function refusalEntry(
   }
 }
 
+/** The record of an entry, without content. */
+export function sealed(entry: Omit<LogRecord, 'recordedAt'>): SealedRecord {
+  const record = { ...entry, recordedAt: entry.at }
+  const salt = newSalt()
+  return { record, salt, commitment: commitmentOf(salt, recordText(record)) }
+}
+
+export function append(
+  store: Pick<ExchangeLogStore, 'append'>,
+  entry: Omit<LogRecord, 'recordedAt'>,
+): Promise<number> {
+  return store.append(sealed(entry))
+}
+
 /** A request and how it ended, at one side. */
 export async function appendRun(
   store: ExchangeLogStore,
   exchangeId: string,
   end: 'ok' | 'error' | 'unanswered' | ErrorCode,
-  more: Partial<LogEntry> = {},
+  more: Partial<ExchangeEntry> = {},
 ): Promise<number> {
-  const position = await store.append(requestEntry(exchangeId, more))
+  const position = await append(store, requestEntry(exchangeId, more))
   const side = more.side ?? 'client'
   if (end === 'ok' || end === 'error') {
     const status = end === 'ok' ? 200 : 404
-    await store.append(responseEntry(exchangeId, position, { side, status }))
+    await append(store, responseEntry(exchangeId, position, { side, status }))
   } else if (end !== 'unanswered') {
-    await store.append(refusalEntry(exchangeId, end, { side, begunAt: position }))
+    await append(store, refusalEntry(exchangeId, end, { side, begunAt: position }))
   }
   return position
 }

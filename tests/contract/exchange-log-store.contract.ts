@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { ExchangeLogStore, LogEntry } from '../../gateway/exchange-log/store.ts'
+import type { LogEntry } from '../../exchange-log/record.ts'
+import type { ExchangeLogStore } from '../../exchange-log/store.ts'
 import {
+  append,
   appendRun,
   found,
   minute,
@@ -22,7 +24,7 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
     it('gives positions from 1 on, in the order of the calls', async () => {
       await using store = await open()
       const ids = Array.from({ length: 40 }, (_, i) => `x-${i}`)
-      const positions = await Promise.all(ids.map((id) => store.append(requestEntry(id))))
+      const positions = await Promise.all(ids.map((id) => append(store, requestEntry(id))))
       expect(positions).toEqual(ids.map((_, i) => i + 1))
       expect(await found(store)).toEqual(ids.toReversed())
     })
@@ -47,15 +49,15 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
         origin: 'provider-gateway',
         detail: 'គ្មានសិទ្ធិ',
       }
-      await store.append(requestEntry('x-full'))
-      await store.append(full)
+      await append(store, requestEntry('x-full'))
+      await append(store, full)
       const bare: LogEntry = {
         exchangeId: 'x-bare',
         side: 'client',
         kind: 'request',
         at: minute(1),
       }
-      await store.append(bare)
+      await append(store, bare)
       expect((await store.entries('x-full'))[1]).toStrictEqual({ ...full, position: 2 })
       expect(await store.entries('x-bare')).toStrictEqual([{ ...bare, position: 3 }])
     })
@@ -66,7 +68,7 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
       const positions: number[] = []
       {
         await using store = await log.open()
-        positions.push(...(await Promise.all(ids.map((id) => store.append(requestEntry(id))))))
+        positions.push(...(await Promise.all(ids.map((id) => append(store, requestEntry(id))))))
       }
       expect(new Set(positions).size).toBe(500)
       await using again = await log.open()
@@ -74,7 +76,7 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
       expect(kept.map(({ exchangeId, position }) => [exchangeId, position]).toReversed()).toEqual(
         ids.map((id, i) => [id, positions[i]]),
       )
-      expect(await again.append(requestEntry('x-next'))).toBe(Math.max(...positions) + 1)
+      expect(await append(again, requestEntry('x-next'))).toBe(Math.max(...positions) + 1)
     })
 
     it('has resolved only when every other connection sees the entry', async () => {
@@ -82,7 +84,7 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
       await using store = await log.open()
       await using other = await log.open()
       for (let i = 1; i <= 20; i += 1) {
-        await store.append(requestEntry(`x-${i}`))
+        await append(store, requestEntry(`x-${i}`))
         expect(await other.entries(`x-${i}`)).toHaveLength(1)
         expect((await store.list({ limit: 1 }))[0]?.exchangeId).toBe(`x-${i}`)
       }
@@ -92,7 +94,7 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
       const store = await open()
       await store[Symbol.asyncDispose]()
       const closed = { name: 'LogStoreError' }
-      await expect(store.append(requestEntry('x'))).rejects.toMatchObject(closed)
+      await expect(append(store, requestEntry('x'))).rejects.toMatchObject(closed)
       await expect(store.list({ limit: 1 })).rejects.toMatchObject(closed)
       await expect(store.entries('x')).rejects.toMatchObject(closed)
       await expect(store.servedSince(minute(0))).rejects.toMatchObject(closed)
@@ -101,7 +103,7 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
     it('finishes what was asked before closing', async () => {
       const log = await newLog()
       const store = await log.open()
-      const appends = Array.from({ length: 300 }, (_, i) => store.append(requestEntry(`x-${i}`)))
+      const appends = Array.from({ length: 300 }, (_, i) => append(store, requestEntry(`x-${i}`)))
       await store[Symbol.asyncDispose]()
       expect(await Promise.all(appends)).toHaveLength(300)
       await using again = await log.open()
@@ -113,10 +115,10 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
     it('shows an exchange with both of its ends, and nothing that it has not', async () => {
       await using store = await open()
       const said = { method: 'GET', target: '/r1/x', messageId: 'm-1' } as const
-      await store.append(requestEntry('x-1', { ...said, manifest: 'a.b.c' }))
+      await append(store, requestEntry('x-1', { ...said, manifest: 'a.b.c' }))
       const answer = { at: minute(2), peer: 'KH/GOV/REG/REG-1', manifest: 'd.e.f' }
-      await store.append(responseEntry('x-1', 1, answer))
-      await store.append(requestEntry('x-2'))
+      await append(store, responseEntry('x-1', 1, answer))
+      await append(store, requestEntry('x-2'))
       expect(await store.list({ limit: 10 })).toStrictEqual([
         {
           position: 3,
@@ -149,7 +151,7 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
       await appendRun(store, 'error', 'error')
       await appendRun(store, 'refused', 'service.timeout')
       await appendRun(store, 'unanswered', 'unanswered')
-      await store.append(refusalEntry('at once', 'request.malformed'))
+      await append(store, refusalEntry('at once', 'request.malformed'))
       expect(await found(store, { outcome: 'ok' })).toEqual(['ok'])
       expect(await found(store, { outcome: 'error' })).toEqual(['error'])
       expect(await found(store, { outcome: 'refused' })).toEqual(['at once', 'refused'])
@@ -166,22 +168,22 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
       [400, 'error'],
     ])('an answer with status %i is %s', async (status, outcome) => {
       await using store = await open()
-      await store.append(requestEntry('x'))
-      await store.append(responseEntry('x', 1, { status }))
+      await append(store, requestEntry('x'))
+      await append(store, responseEntry('x', 1, { status }))
       expect(await store.list({ limit: 1 })).toMatchObject([{ status, outcome }])
     })
 
     it('an answer that was recorded and then refused is refused', async () => {
       await using store = await open()
       await appendRun(store, 'x', 'ok')
-      await store.append(refusalEntry('x', 'log.unavailable', { begunAt: 1 }))
+      await append(store, refusalEntry('x', 'log.unavailable', { begunAt: 1 }))
       expect(await store.list({ limit: 9 })).toMatchObject([{ outcome: 'refused', position: 1 }])
     })
 
     it('judges a run by its own entries: the refusal of a replay changes nothing else', async () => {
       await using store = await open()
       await appendRun(store, 'x', 'ok', { side: 'provider' })
-      await store.append(refusalEntry('x', 'manifest.replayed', { side: 'provider' }))
+      await append(store, refusalEntry('x', 'manifest.replayed', { side: 'provider' }))
       expect(await store.list({ id: 'x', limit: 9 })).toMatchObject([
         { position: 3, outcome: 'refused', code: 'manifest.replayed' },
         { position: 1, outcome: 'ok', status: 200 },
@@ -191,11 +193,11 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
 
     it('keeps the two sides of one exchange apart', async () => {
       await using store = await open()
-      const client = await store.append(requestEntry('x', { side: 'client' }))
-      const provider = await store.append(requestEntry('x', { side: 'provider' }))
-      await store.append(responseEntry('x', provider, { side: 'provider', at: minute(1) }))
+      const client = await append(store, requestEntry('x', { side: 'client' }))
+      const provider = await append(store, requestEntry('x', { side: 'provider' }))
+      await append(store, responseEntry('x', provider, { side: 'provider', at: minute(1) }))
       const code = 'response.mismatch'
-      await store.append(refusalEntry('x', code, { begunAt: client, at: minute(2) }))
+      await append(store, refusalEntry('x', code, { begunAt: client, at: minute(2) }))
       expect(await store.list({ limit: 9 })).toMatchObject([
         { side: 'provider', outcome: 'ok', endedAt: minute(1) },
         { side: 'client', outcome: 'refused', code, endedAt: minute(2) },
@@ -215,8 +217,8 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
       async (by) => {
         await using store = await open()
         const names = ['KH/A_B/%/X', 'KH/A_B/%/XY', 'KH/AxB/%/X', 'KH/A_B/y/X', 'kh/A_B/%/X']
-        for (const value of names) await store.append(requestEntry(value, { [by]: value }))
-        await store.append({ exchangeId: 'none', side: 'client', kind: 'request', at: minute(0) })
+        for (const value of names) await append(store, requestEntry(value, { [by]: value }))
+        await append(store, { exchangeId: 'none', side: 'client', kind: 'request', at: minute(0) })
         expect(await found(store, { [by]: 'KH/A_B/%/X' })).toEqual(['KH/A_B/%/X'])
         expect(await found(store, { [by]: 'KH/A_B/%*' })).toEqual(['KH/A_B/%/XY', 'KH/A_B/%/X'])
         expect(await found(store, { [by]: 'KH/A_*' })).toEqual([
@@ -232,8 +234,8 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
 
     it.each(['ក្រសួង', '𠀀𠀁'])('finds by a prefix in any script: %s', async (script) => {
       await using store = await open()
-      await store.append(requestEntry('x', { client: `KH/GOV/${script}/S` }))
-      await store.append(requestEntry('y', { client: `KH/GOV/other/S` }))
+      await append(store, requestEntry('x', { client: `KH/GOV/${script}/S` }))
+      await append(store, requestEntry('y', { client: `KH/GOV/other/S` }))
       expect(await found(store, { client: `KH/GOV/${script}*` })).toEqual(['x'])
     })
 
@@ -276,17 +278,17 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
   describe(`${name} as an ExchangeLogStore: entries, after and servedSince`, () => {
     it('gives all entries of one exchange, oldest first, and of no other', async () => {
       await using store = await open()
-      await store.append(requestEntry('x', { side: 'client' }))
-      await store.append(requestEntry('y'))
-      await store.append(requestEntry('x', { side: 'provider' }))
-      await store.append(responseEntry('x', 3, { side: 'provider' }))
+      await append(store, requestEntry('x', { side: 'client' }))
+      await append(store, requestEntry('y'))
+      await append(store, requestEntry('x', { side: 'provider' }))
+      await append(store, responseEntry('x', 3, { side: 'provider' }))
       expect((await store.entries('x')).map(({ position }) => position)).toEqual([1, 3, 4])
       expect(await store.entries('X')).toEqual([])
     })
 
     it('gives the entries after a position, oldest first, in pages', async () => {
       await using store = await open()
-      for (const id of ['a', 'b', 'c', 'd', 'e']) await store.append(requestEntry(id))
+      for (const id of ['a', 'b', 'c', 'd', 'e']) await append(store, requestEntry(id))
       const ids = async (position: number, limit: number): Promise<string[]> =>
         (await store.after(position, limit)).map(({ exchangeId }) => exchangeId)
       expect(await ids(0, 2)).toEqual(['a', 'b'])
@@ -302,7 +304,7 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
       await appendRun(store, 'then', 'ok', { ...provider, at: minute(2) })
       await appendRun(store, 'failed', 'service.timeout', { ...provider, at: minute(3) })
       await appendRun(store, 'client', 'ok', { at: minute(3) })
-      await store.append(refusalEntry('refused', 'access.denied', { ...provider, at: minute(3) }))
+      await append(store, refusalEntry('refused', 'access.denied', { ...provider, at: minute(3) }))
       expect(await store.servedSince(minute(2))).toEqual(['then', 'failed'])
       expect(await store.servedSince(minute(4))).toEqual([])
     })

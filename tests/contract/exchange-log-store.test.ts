@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { createInterface } from 'node:readline'
 import { describe, expect, it } from 'vitest'
-import { openSqliteLogStore } from '../../gateway/exchange-log/store-sqlite.ts'
-import type { ExchangeLogStore } from '../../gateway/exchange-log/store.ts'
+import { openSqliteLogStore } from '../../exchange-log/store-sqlite.ts'
+import type { ExchangeLogStore } from '../../exchange-log/store.ts'
 import { temporaryFolder } from '../pki/support.ts'
 import { found, requestEntry } from './exchange-log-entries.ts'
 import { describeExchangeLogStore } from './exchange-log-store.contract.ts'
@@ -25,27 +25,27 @@ describe('the SQLite exchange log', () => {
   it('rejects while another connection holds the write lock, and takes entries afterwards', async () => {
     const file = freshFile()
     await using store = await open(file)
-    await store.append(requestEntry('before'))
+    await append(store, requestEntry('before'))
     const other = new DatabaseSync(file)
     other.exec('BEGIN IMMEDIATE')
-    const appends = Array.from({ length: 5 }, (_, i) => store.append(requestEntry(`locked-${i}`)))
+    const appends = Array.from({ length: 5 }, (_, i) => append(store, requestEntry(`locked-${i}`)))
     for (const append of appends) {
       await expect(append).rejects.toMatchObject({ name: 'LogStoreError' })
     }
     expect(await found(store)).toEqual(['before'])
     other.exec('ROLLBACK')
     other.close()
-    expect(await store.append(requestEntry('after'))).toBe(2)
+    expect(await append(store, requestEntry('after'))).toBe(2)
     expect(await found(store)).toEqual(['after', 'before'])
   })
 
   it('answers questions while a backup holds the write lock', async () => {
     const file = freshFile()
     await using store = await open(file)
-    await store.append(requestEntry('x'))
+    await append(store, requestEntry('x'))
     const other = new DatabaseSync(file)
     other.exec('BEGIN IMMEDIATE')
-    const append = store.append(requestEntry('y')).then(
+    const append = append(store, requestEntry('y')).then(
       () => 'appended',
       () => 'rejected',
     )
@@ -62,7 +62,7 @@ describe('the SQLite exchange log', () => {
     {
       await using store = await open(file, 400_000)
       const append = async (id: string): Promise<boolean> => {
-        const accepted = await store.append(requestEntry(id, { manifest })).then(
+        const accepted = await append(store, requestEntry(id, { manifest })).then(
           () => true,
           (error: unknown) => {
             expect(error).toMatchObject({ name: 'LogStoreError' })
@@ -89,17 +89,17 @@ describe('the SQLite exchange log', () => {
 
   it('takes entries after one that it could not take', async () => {
     await using store = await open(freshFile())
-    const faulty = store.append(requestEntry('faulty', { at: new Date(NaN) }))
+    const faulty = append(store, requestEntry('faulty', { at: new Date(NaN) }))
     await expect(faulty).rejects.toMatchObject({ name: 'LogStoreError' })
-    expect(await store.append(requestEntry('good'))).toBe(1)
+    expect(await append(store, requestEntry('good'))).toBe(1)
     expect(await found(store)).toEqual(['good'])
   })
 
   it('takes a small entry after one that there was no room for', async () => {
     await using store = await open(freshFile(), 200_000)
-    const large = store.append(requestEntry('large', { manifest: 'x'.repeat(1_000_000) }))
+    const large = append(store, requestEntry('large', { manifest: 'x'.repeat(1_000_000) }))
     await expect(large).rejects.toMatchObject({ name: 'LogStoreError' })
-    expect(await store.append(requestEntry('small'))).toBe(1)
+    expect(await append(store, requestEntry('small'))).toBe(1)
     expect(await found(store)).toEqual(['small'])
   })
 

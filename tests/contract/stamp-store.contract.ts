@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { LogStamp, StampStore } from '../../gateway/time-stamps/stamp-store.ts'
+import type { LogStamp, StampStore } from '../../exchange-log/stamp-store.ts'
 
 export const stamp = (first: number, last: number): LogStamp => ({
   first,

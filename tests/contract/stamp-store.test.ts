@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
-import { openSqliteStampStore } from '../../gateway/time-stamps/stamp-store-sqlite.ts'
+import { openSqliteStampStore } from '../../exchange-log/stamp-store-sqlite.ts'
 import { temporaryFolder } from '../pki/support.ts'
 import { describeStampStore, stamp } from './stamp-store.contract.ts'
 

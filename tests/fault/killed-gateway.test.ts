@@ -5,7 +5,7 @@ import { adminOf } from '../../examples/sandbox/provision.ts'
 import { startSandbox } from '../../examples/sandbox/sandbox.ts'
 import type { SandboxPlan } from '../../examples/sandbox/plan.ts'
 import { startProgram } from '../../runtime/child-program.ts'
-import type { StoredEntry } from '../../gateway/exchange-log/store.ts'
+import type { StoredRecord } from '../../exchange-log/record.ts'
 import { send } from '../support/http.ts'
 import { CLIENT, ROOT, temporaryPlan } from '../support/sandbox.ts'
 
@@ -32,13 +32,17 @@ function load(port: number): { answered: string[]; stop: () => Promise<void> } {
   }
 }
 
-async function entriesOf(plan: SandboxPlan, name: string, ids: string[]): Promise<StoredEntry[][]> {
+async function entriesOf(
+  plan: SandboxPlan,
+  name: string,
+  ids: string[],
+): Promise<StoredRecord[][]> {
   const { adminPort } = plan.gateways.find((gateway) => gateway.name === name)!
   await using admin = adminOf(plan, adminPort, sandboxFiles(plan.dir).gateway(name).token)
-  const found: StoredEntry[][] = []
+  const found: StoredRecord[][] = []
   for (const id of ids) {
     const answer = await admin
-      .call<{ entries: StoredEntry[] }>('GET', `/admin/log/${id}`)
+      .call<{ entries: StoredRecord[] }>('GET', `/admin/log/${id}`)
       .catch(() => ({ entries: [] }))
     found.push(answer.entries)
   }

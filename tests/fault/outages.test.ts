@@ -6,6 +6,7 @@ import { send } from '../support/http.ts'
 import { expectRefusal } from '../support/refusals.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
 
+const LOG = { maxBytes: 1, warnFreeBytes: 0, rules: [], number: 1 }
 let f: Federation
 beforeEach(async () => {
   f = await startFederation()
@@ -112,14 +113,14 @@ describe('when the exchange log takes no entries', () => {
   it.each(['client', 'provider'] as const)(
     'because the %s gateway’s log has reached its size, nothing is handed on',
     async (side) => {
-      await f[side].restart({ exchangeLogMaxBytes: 131_072 })
+      await f[side].restart({ exchangeLog: { ...LOG, maxBytes: 131_072 } })
       await f.settled()
       await vi.waitFor(async () => expect(await call()).toBe(503), { timeout: 30_000, interval: 1 })
       const calls = f.register.calls.length
       const { body } = await f.call(PATH)
       expect(body.toString('utf8')).toContain('(log.unavailable)')
       expect(f.register.calls.length).toBe(calls)
-      await f[side].restart({ exchangeLogMaxBytes: 1_073_741_824 })
+      await f[side].restart({ exchangeLog: { ...LOG, maxBytes: 1_073_741_824 } })
       await f.settled()
       expect(await call()).toBe(200)
     },

@@ -93,7 +93,7 @@ describe('the configuration of a gateway', () => {
     ['a gateway of three parts', { ...GOOD, gatewayId: 'A/B/C' }, ['/gatewayId']],
     ['a port with a fraction', { ...GOOD, admin: { port: 1.5 } }, ['/admin/port']],
     ['no connection to anybody', { ...GOOD, connections: 0 }, ['/connections']],
-    ['a log without room', { ...GOOD, exchangeLogMaxBytes: 1 }, ['/exchangeLogMaxBytes']],
+    ['a log without room', { ...GOOD, exchangeLog: { maxBytes: 1 } }, ['/exchangeLog/maxBytes']],
   ])('refuses %s', (_name, content, places) => {
     expect(faults(content)).toEqual(places)
   })

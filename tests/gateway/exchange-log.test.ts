@@ -1,16 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { createExchangeLog } from '../../gateway/exchange-log/log.ts'
-import {
-  LogStoreError,
-  type ExchangeLogStore,
-  type LogEntry,
-} from '../../gateway/exchange-log/store.ts'
+import type { ExchangeEntry, LogRecord } from '../../exchange-log/record.ts'
+import { LogStoreError, type ExchangeLogStore } from '../../exchange-log/store.ts'
 import { refusalEntry, requestEntry } from '../contract/exchange-log-entries.ts'
 import { NOW } from '../pki/support.ts'
 import { silent } from './support.ts'
 
 const logOver = (append: ExchangeLogStore['append']) =>
-  createExchangeLog({ append } as ExchangeLogStore, silent)
+  createExchangeLog({ append } as ExchangeLogStore, { clock: () => NOW, logger: silent })
 
 describe('the exchange log as steps see it', () => {
   it('gives the position of the entry', async () => {
@@ -33,11 +30,11 @@ describe('the exchange log as steps see it', () => {
 
 describe('refusals of strangers', () => {
   const at = (seconds: number): Date => new Date(NOW.getTime() + seconds * 1000)
-  const refusalAt = (seconds: number): LogEntry =>
+  const refusalAt = (seconds: number): ExchangeEntry =>
     refusalEntry(`x-${seconds}`, 'client.unknown', { at: at(seconds) })
   const recording = () => {
-    const entries: LogEntry[] = []
-    return { entries, log: logOver(async (entry) => entries.push(entry)) }
+    const entries: LogRecord[] = []
+    return { entries, log: logOver(async ({ record }) => entries.push(record)) }
   }
 
   it('are recorded one by one, while they are few', async () => {

@@ -1,15 +1,15 @@
 /** An exchange log on disk with a stamper, and what both say. */
 import { join } from 'node:path'
 import type { TimeStampingAuthorityEntry } from '../../gateway/catalogue-view.ts'
-import type { ExchangeLogStore } from '../../gateway/exchange-log/store.ts'
-import { openSqliteLogStore } from '../../gateway/exchange-log/store-sqlite.ts'
+import type { ExchangeLogStore } from '../../exchange-log/store.ts'
+import { openSqliteLogStore } from '../../exchange-log/store-sqlite.ts'
 import {
   openLogStamper,
   type LogStamper,
   type LogStamperOptions,
 } from '../../gateway/time-stamps/log-stamper.ts'
-import type { StampStore } from '../../gateway/time-stamps/stamp-store.ts'
-import { openSqliteStampStore } from '../../gateway/time-stamps/stamp-store-sqlite.ts'
+import type { StampStore } from '../../exchange-log/stamp-store.ts'
+import { openSqliteStampStore } from '../../exchange-log/stamp-store-sqlite.ts'
 import { createTimeStampClient } from '../../gateway/time-stamps/time-stamp-client.ts'
 import { createLogger } from '../../runtime/logger.ts'
 import { requestEntry } from '../contract/exchange-log-entries.ts'
@@ -92,7 +92,7 @@ export async function openStampedLog(
       const entries = Array.from({ length: more }, () =>
         requestEntry(`x-${(count += 1)}`, { at, manifest: `manifest-${count}` }),
       )
-      await Promise.all(entries.map((entry) => log.append(entry)))
+      await Promise.all(entries.map((entry) => append(log, entry)))
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

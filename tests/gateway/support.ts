@@ -6,7 +6,7 @@ import { createBodies } from '../../gateway/bodies.ts'
 import { indexSnapshot, type IndexedSnapshot } from '../../gateway/catalogue/view.ts'
 import { serveExchange } from '../../gateway/exchange.ts'
 import type { Asked, Incoming, Received, Reply } from '../../gateway/exchange-state.ts'
-import type { LogEntry } from '../../gateway/exchange-log/store.ts'
+import type { ExchangeEntry } from '../../exchange-log/record.ts'
 import type {
   ClientGateway,
   OutgoingRequest,
@@ -53,7 +53,7 @@ export interface Side<G> {
   readonly gw: G
   /** Names of the steps that were begun. */
   readonly ran: string[]
-  readonly log: LogEntry[]
+  readonly log: ExchangeEntry[]
 }
 export interface Pair {
   readonly authority: TestAuthority
@@ -163,7 +163,7 @@ export async function pairOfGateways(): Promise<Pair> {
 
 function sideOf<G extends ClientGateway | ProviderGateway>(gw: Omit<G, 'log' | 'begin'>): Side<G> {
   const ran: string[] = []
-  const log: LogEntry[] = []
+  const log: ExchangeEntry[] = []
   const begin = (incoming: Pick<Incoming, 'exchangeId'>): StepRunner => {
     const step = createStepRunner(incoming, silent)
     const run = <T>(name: string, body: () => Promise<T> | T): Promise<T> => {
@@ -172,8 +172,8 @@ function sideOf<G extends ClientGateway | ProviderGateway>(gw: Omit<G, 'log' | '
     }
     return Object.defineProperty(run, 'known', { get: () => step.known }) as unknown as StepRunner
   }
-  const record = async (entry: LogEntry): Promise<number> => log.push(entry)
-  const recordStranger = async (entry: LogEntry): Promise<void> => void log.push(entry)
+  const record = async (entry: ExchangeEntry): Promise<number> => log.push(entry)
+  const recordStranger = async (entry: ExchangeEntry): Promise<void> => void log.push(entry)
   return { gw: { ...gw, log: { record, recordStranger }, begin } as unknown as G, ran, log }
 }
 

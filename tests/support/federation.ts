@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { GatewayConfig } from '../../gateway/config.ts'
-import type { StoredEntry } from '../../gateway/exchange-log/store.ts'
+import type { StoredRecord } from '../../exchange-log/record.ts'
 import { startGateway, type RunningGateway } from '../../gateway/server.ts'
 import type { AuthorityConfig } from '../../pki/authority/config.ts'
 import { startAuthority, type RunningAuthority } from '../../pki/authority/server.ts'
@@ -35,7 +35,7 @@ export interface TestGateway extends AsyncDisposable {
   /** Stops it and starts it again on the same state. */
   restart(changes?: Partial<GatewayConfig>): Promise<void>
   /** Its log's entries for an exchange. */
-  entries(exchangeId: string): Promise<StoredEntry[]>
+  entries(exchangeId: string): Promise<StoredRecord[]>
 }
 export interface Federation extends AsyncDisposable {
   readonly dir: string
@@ -269,7 +269,7 @@ async function openGateway(context: Context, options: GatewayOptions): Promise<T
     spoolMaxBytes: 1_073_741_824,
     connections: 32,
     maxConnections: 1000,
-    exchangeLogMaxBytes: 1_073_741_824,
+    exchangeLog: { maxBytes: 1_073_741_824, warnFreeBytes: 0, rules: [], number: 1 },
     ocspRefreshSeconds: 1,
     ocspOutageMinutes: 240,
     catalogueWaitSeconds: 30,
@@ -316,7 +316,7 @@ async function openGateway(context: Context, options: GatewayOptions): Promise<T
       running = await start()
     },
     entries: async (exchangeId) =>
-      (await admin.call<{ entries: StoredEntry[] }>('GET', apiPath('/admin/log', exchangeId)))
+      (await admin.call<{ entries: StoredRecord[] }>('GET', apiPath('/admin/log', exchangeId)))
         .entries,
     [Symbol.asyncDispose]: async () => {
       await admin[Symbol.asyncDispose]()

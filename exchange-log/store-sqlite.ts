@@ -1,13 +1,12 @@
 import { once } from 'node:events'
 import type { SQLInputValue } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
-import { ConfigError } from '../../runtime/config.ts'
-import { touchPrivate } from '../../runtime/private-file.ts'
-import { listStatement, toEntry, toRow, toSummary } from './sqlite-rows.ts'
+import { ConfigError } from '../runtime/config.ts'
+import { touchPrivate } from '../runtime/private-file.ts'
+import { listStatement, SELECT, toRecord, toRow, toSummary, type Row } from './sqlite-rows.ts'
 import type { WorkerOptions, WorkerReply, WorkerRequest } from './sqlite-worker.ts'
 import { LogStoreError, type ExchangeLogStore } from './store.ts'
 
-type Row = Record<string, SQLInputValue>
 type Ask = WorkerRequest extends infer R ? (R extends R ? Omit<R, 'id'> : never) : never
 
 /**
@@ -30,26 +29,67 @@ export async function openSqliteLogStore(
 
   const open = opening.move()
   return {
-    append: async (entry) => (await writer.ask({ insert: toRow(entry) })) as number,
+    append: async (sealed) => {
+      const { content } = sealed
+      const kept = content && {
+        wrappedKey: content.wrappedKey,
+        ...('parts' in content ? { parts: content.parts } : {}),
+      }
+      return (await writer.ask({ insert: toRow(sealed), ...kept })) as number
+    },
+    stage: async (staged, part, bytes) => {
+      await writer.ask({ stage: [-staged, part, bytes] })
+    },
     list: async (query) => {
       const { sql, parameters } = listStatement(query)
       return (await select(sql, ...parameters)).map(toSummary)
     },
     entries: async (exchangeId) =>
-      (await select('SELECT * FROM entry WHERE exchangeId = ? ORDER BY position', exchangeId)).map(
-        toEntry,
+      (await select(`${SELECT} WHERE exchangeId = ? ORDER BY position`, exchangeId)).map(toRecord),
+    after: async (position, limit) =>
+      (await select(`${SELECT} WHERE position > ? ORDER BY position LIMIT ?`, position, limit)).map(
+        toRecord,
       ),
-    after: async (position, limit) => {
-      const sql = 'SELECT * FROM entry WHERE position > ? ORDER BY position LIMIT ?'
-      return (await select(sql, position, limit)).map(toEntry)
+    commitments: async (position, limit) => {
+      const sql = 'SELECT commitment FROM record WHERE position > ? ORDER BY position LIMIT ?'
+      return (await select(sql, position, limit)).map((row) => bytesOf(row.commitment))
+    },
+    wrappedKey: async (position) => {
+      const sql = 'SELECT wrapped FROM recordKey WHERE position = ?'
+      const [row] = await select(sql, position)
+      return row && bytesOf(row.wrapped)
+    },
+    contentPart: async (position, part) => {
+      const sql = `SELECT bytes FROM content JOIN record ON owner = coalesce(staged, position)
+        WHERE position = ? AND part = ?`
+      const [row] = await select(sql, position, part)
+      return row && bytesOf(row.bytes)
+    },
+    erase: async (position) => {
+      await writer.ask({ erase: position })
+    },
+    removeUpTo: async (position) => {
+      await writer.ask({ removeUpTo: position })
+    },
+    extent: async () => {
+      const [row] = await select(`SELECT
+        coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'record'), 0) AS last,
+        (SELECT min(position) FROM record) AS first,
+        (SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()) AS bytes`)
+      const last = Number(row!.last)
+      return { last, first: Number(row!.first ?? last + 1), bytes: Number(row!.bytes) }
     },
     servedSince: async (since) => {
-      const sql = `SELECT exchangeId FROM entry
+      const sql = `SELECT exchangeId FROM record
         WHERE begunAt IS NULL AND at >= ? AND side = 'provider' AND kind = 'request'`
       return (await select(sql, since.getTime())).map((row) => row.exchangeId as string)
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
+}
+
+function bytesOf(value: SQLInputValue | undefined): Buffer {
+  return Buffer.from(value as Uint8Array)
 }
 
 interface Thread extends AsyncDisposable {
