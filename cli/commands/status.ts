@@ -29,6 +29,7 @@ interface Status {
   timeStamping?: {
     state: string
     oldestUnstampedAt?: string
+    refusedFrom?: string
     fault?: { code: string; detail: string; remedy: string }
     authorities: { name: string; fault?: { code: string; detail: string } }[]
   }
@@ -164,11 +165,13 @@ function named(states: readonly OcspState[]): string {
 /** Records wait for a time-stamp, or an authority that could give one failed while another did. */
 function timeStampNotes({ timeStamping }: Status): string[] {
   if (timeStamping === undefined) return []
-  const { state, oldestUnstampedAt, fault, authorities } = timeStamping
+  const { state, oldestUnstampedAt, refusedFrom, fault, authorities } = timeStamping
   const failed = authorities.flatMap((authority) => authority.fault?.detail ?? [])
   if (state !== 'ok') {
     const why = fault === undefined ? '' : ` (${fault.code}: ${fault.detail}. ${fault.remedy})`
-    return [`records without time-stamp since ${oldestUnstampedAt}${why}`]
+    const is = state === 'over' ? 'are refused since' : 'will be refused from'
+    const refused = refusedFrom === undefined ? '' : `; exchanges ${is} ${refusedFrom}`
+    return [`records without time-stamp since ${oldestUnstampedAt}${refused}${why}`]
   }
   return fault === undefined ? failed : [`${fault.detail}. ${fault.remedy}`]
 }
