@@ -35,6 +35,7 @@ import { gatewayStatus } from './status.ts'
 import { createStepRunner } from './step-runner.ts'
 import { refusingUnstamped } from './time-stamps/refusing-unstamped.ts'
 import { openTimeStamping } from './time-stamps/time-stamping.ts'
+import { keepMissing } from './trust/keep-missing.ts'
 
 export interface RunningGateway extends AsyncDisposable {
   /** Ports in use; 0 for one that is closed. */
@@ -64,6 +65,12 @@ export async function startGateway(
   const { catalogue, ocsp, clockCheck } = knowledge
   const logKeys = await openOwnLogKeys(config)
   scope.use(startIntegrator({ records, tree, key: logKeys.log, clock, logger }))
+  await keepMissing({
+    log: records,
+    validation,
+    snapshot: () => catalogue.newest,
+    trust: knowledge.trust,
+  })
   const { stamper } = openTimeStamping(config, { ...context, ...knowledge, stores })
 
   const metrics = createMetrics(METRICS_PREFIX)
@@ -82,7 +89,7 @@ export async function startGateway(
     catalogue,
     trust: knowledge.trust,
     bodies,
-    signer: createSigner(own.credentials, (used) => knowledge.trust.signedWith(used)),
+    signer: createSigner(own.credentials, (used) => knowledge.trust.noteSigner(used)),
     authentication: own.credentials,
     log: refusingUnstamped(createExchangeLog(records, { clock, logger }), stamper),
     begin: (incoming) => createStepRunner(incoming, logger),

@@ -33,6 +33,8 @@ interface Status {
     fault?: { code: string; detail: string; remedy: string }
     authorities: { name: string; fault?: { code: string; detail: string } }[]
   }
+  /** Of what signatures were judged by, for evidence. */
+  validation?: { waiting: number; fault?: string }
   /** How far a gateway's clock is off, when that is known. */
   clock?: { offsetMs: number; against: string }
   /** Of the authority, in sentences. */
@@ -131,6 +133,7 @@ export function attention(status: Status): string[] {
     ...revokedNotes(ocsp, own),
     ...(unknown.length > 0 ? [`state not known: ${named(unknown)}`] : []),
     ...timeStampNotes(status),
+    ...(status.validation?.fault ? [validationNote(status.validation)] : []),
     ...unheard(ocsp),
     ...(clock && Math.abs(clock.offsetMs) >= CLOCK_MS ? [clockNote(clock)] : []),
     ...warnings,
@@ -175,6 +178,9 @@ function timeStampNotes({ timeStamping }: Status): string[] {
   }
   return fault === undefined ? failed : [`${fault.detail}. ${fault.remedy}`]
 }
+
+const validationNote = ({ waiting, fault }: NonNullable<Status['validation']>): string =>
+  `${waiting} certificates and OCSP answers wait to be kept for evidence: ${fault}`
 
 /** The certificate whose state is used longest ago without a new one; the others are counted. */
 function unheard(ocsp: readonly OcspState[]): string[] {

@@ -175,7 +175,7 @@ describe('a stamped exchange log', () => {
     expect(() => stamper.verifyStamped()).toThrow(refused)
     clock.offsetMs = 0
     server.serve(server.tsa.open())
-    await backOff()
+    await expect.poll(async () => (await stamped.stamps.last())?.size, { timeout: 5000 }).toBe(1)
     await stamper.stampNow()
     clock.offsetMs = 31 * MINUTE_MS
     stamper.verifyStamped()
