@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  randomBytes,
+  scryptSync,
+  type KeyObject,
+} from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { openPkcs11Cipher } from '../pki/pkcs11-cipher.ts'
 import { isPkcs11Uri, nameOfKey, parsePkcs11Uri } from '../pki/pkcs11-uri.ts'
@@ -36,7 +43,7 @@ export async function openEncryptionKey(
   options: { readonly mayMake: boolean; readonly passphrase?: string | undefined },
 ): Promise<EncryptionKey> {
   if (isPkcs11Uri(reference)) return openTokenKey(reference)
-  const key = openKeyFile(reference, options)
+  const key = createSecretKey(openKeyFile(reference, options))
   return {
     name: reference,
     encrypt: (nonce, aad, plain) => Promise.resolve(encrypt(key, nonce, aad, plain)),
@@ -65,8 +72,12 @@ async function openTokenKey(reference: string): Promise<EncryptionKey> {
 const mismatch = (name: string): EncryptionKeyMismatch =>
   new EncryptionKeyMismatch(`${name}: is another key than the one it was encrypted under`)
 
-/** AES-256-GCM (NIST SP 800-38D): ciphertext, and its tag of 16 bytes behind it. */
-export function encrypt(key: Buffer, nonce: Buffer, aad: Buffer, plain: Buffer): Buffer {
+/**
+ * AES-256-GCM (NIST SP 800-38D): ciphertext, and its tag of 16 bytes behind it.
+ *
+ * @param key a KeyObject: Node takes a fourth of the time for one that it needs for bytes.
+ */
+export function encrypt(key: KeyObject, nonce: Buffer, aad: Buffer, plain: Buffer): Buffer {
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
   cipher.setAAD(aad)
   // Of its own memory: a worker is sent the whole of what a buffer is part of.
@@ -79,7 +90,7 @@ export function encrypt(key: Buffer, nonce: Buffer, aad: Buffer, plain: Buffer):
 
 /** Undefined when the tag is wrong. */
 export function decrypt(
-  key: Buffer,
+  key: KeyObject,
   nonce: Buffer,
   aad: Buffer,
   sealed: Buffer,
@@ -141,7 +152,7 @@ function openKeyFile(
 function wrapped(key: Buffer, passphrase: string): Buffer {
   const salt = randomBytes(SALT_BYTES)
   const nonce = randomBytes(NONCE_BYTES)
-  const derived = scryptSync(passphrase, salt, KEY_BYTES, SCRYPT)
+  const derived = createSecretKey(scryptSync(passphrase, salt, KEY_BYTES, SCRYPT))
   return Buffer.concat([MAGIC, salt, nonce, encrypt(derived, nonce, MAGIC, key)])
 }
 
@@ -149,6 +160,6 @@ function unwrapped(bytes: Buffer, passphrase: string): Buffer | undefined {
   const salt = bytes.subarray(0, SALT_BYTES)
   const nonce = bytes.subarray(SALT_BYTES, SALT_BYTES + NONCE_BYTES)
   if (nonce.length < NONCE_BYTES) return undefined
-  const derived = scryptSync(passphrase, salt, KEY_BYTES, SCRYPT)
+  const derived = createSecretKey(scryptSync(passphrase, salt, KEY_BYTES, SCRYPT))
   return decrypt(derived, nonce, MAGIC, bytes.subarray(SALT_BYTES + NONCE_BYTES))
 }

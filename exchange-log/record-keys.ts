@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
 import { KeyError } from '../pki/signing-key.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -16,16 +16,16 @@ import {
 /** Encrypts the keys of records under a key of an epoch, and that one, once, under the encryption key. */
 export interface RecordKeys {
   /** @param context what the key belongs to: it opens with nothing else. */
-  wrap(recordKey: Buffer, context: Buffer): Buffer
+  wrap(recordKey: KeyObject, context: Buffer): Buffer
   /**
    * @throws LogContentError when it was altered, belongs to another record, or the encryption key is another one;
    * KeyError when the encryption key cannot be asked now.
    */
-  unwrap(blob: Buffer, context: Buffer): Promise<Buffer>
+  unwrap(blob: Buffer, context: Buffer): Promise<KeyObject>
 }
 
 interface Epoch {
-  readonly key: Buffer
+  readonly key: KeyObject
   /** Nonce and encrypted key, as they stand in each wrapped key of the epoch. */
   readonly sealed: Buffer
   readonly day: number
@@ -51,15 +51,17 @@ export async function createRecordKeys(deps: {
   readonly logger: Logger
 }): Promise<RecordKeys> {
   const { key: top, clock, logger } = deps
-  const opened = new Map<string, Buffer>()
-  const remember = (sealed: Buffer, key: Buffer): void => {
+  const opened = new Map<string, KeyObject>()
+  const remember = (sealed: Buffer, key: KeyObject): void => {
     if (opened.size >= OPENED) opened.delete(opened.keys().next().value!)
     opened.set(sealed.toString('latin1'), key)
   }
   const begin = async (): Promise<Epoch> => {
-    const key = randomBytes(KEY_BYTES)
+    const bytes = randomBytes(KEY_BYTES)
     const nonce = randomBytes(NONCE_BYTES)
-    const sealed = Buffer.concat([nonce, await top.encrypt(nonce, EPOCH_AAD, key)])
+    const sealed = Buffer.concat([nonce, await top.encrypt(nonce, EPOCH_AAD, bytes)])
+    const key = createSecretKey(bytes)
+    bytes.fill(0)
     remember(sealed, key)
     return { key, sealed, day: dayOf(clock()), uses: 0 }
   }
@@ -87,7 +89,7 @@ export async function createRecordKeys(deps: {
       const nonce = Buffer.alloc(NONCE_BYTES)
       nonce.writeUIntBE(epoch.uses, NONCE_BYTES - 6, 6)
       epoch.uses += 1
-      const sealed = encrypt(epoch.key, nonce, context, recordKey)
+      const sealed = encrypt(epoch.key, nonce, context, recordKey.export())
       // Of its own memory: a worker is sent the whole of what a buffer is part of.
       const blob = Buffer.alloc(BLOB_BYTES)
       blob[0] = VERSION
@@ -108,16 +110,16 @@ export async function createRecordKeys(deps: {
       }
       const nonce = blob.subarray(1 + EPOCH_BYTES, 1 + EPOCH_BYTES + NONCE_BYTES)
       const plain = decrypt(key, nonce, context, blob.subarray(1 + EPOCH_BYTES + NONCE_BYTES))
-      if (plain !== undefined) return plain
+      if (plain !== undefined) return createSecretKey(plain)
       throw new LogContentError('the key of the record was altered, or is that of another record')
     },
   }
 }
 
-async function openEpoch(top: EncryptionKey, sealed: Buffer): Promise<Buffer> {
+async function openEpoch(top: EncryptionKey, sealed: Buffer): Promise<KeyObject> {
   const nonce = sealed.subarray(0, NONCE_BYTES)
   try {
-    return await top.decrypt(nonce, EPOCH_AAD, sealed.subarray(NONCE_BYTES))
+    return createSecretKey(await top.decrypt(nonce, EPOCH_AAD, sealed.subarray(NONCE_BYTES)))
   } catch (cause) {
     if (!(cause instanceof EncryptionKeyMismatch)) throw cause
     throw new LogContentError(

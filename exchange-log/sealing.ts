@@ -2,7 +2,7 @@
  * How header blocks and bodies are encrypted (docs/exchange-log.md, "Encryption"). Each record has a random key
  * of its own. Part 0 is the header block; parts from 1 on are the body.
  */
-import { randomBytes } from 'node:crypto'
+import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { headerBlockBytes } from '../protocol/header-block.ts'
 import type { SpooledBody } from '../runtime/spool.ts'
@@ -45,7 +45,7 @@ export function createContentSealer(
   return {
     seal: async ({ headers, body }, keep) => {
       if (keep === 'none') return undefined
-      const key = randomBytes(KEY_BYTES)
+      const key = createSecretKey(randomBytes(KEY_BYTES))
       const headerPart = sealPart(key, 0, keep === 'digest', headerBlockBytes(headers))
       if (keep === 'digest') return bindable(keys, key, 'headers', { parts: [headerPart] })
       const { bytes } = body
@@ -62,7 +62,7 @@ export function createContentSealer(
 
 function bindable(
   keys: RecordKeys,
-  key: Buffer,
+  key: KeyObject,
   what: What,
   where: { readonly parts: readonly Buffer[] } | { readonly staged: number },
 ): UnboundContent {
@@ -74,12 +74,12 @@ function bindable(
   }
 }
 
-function sealPart(key: Buffer, part: number, isLast: boolean, plain: Buffer): Buffer {
+function sealPart(key: KeyObject, part: number, isLast: boolean, plain: Buffer): Buffer {
   return encrypt(key, nonceOf(part, isLast), NOTHING, plain)
 }
 
 /** At least one part, so that the end of an empty body is marked too. */
-function* sealBytes(key: Buffer, bytes: Buffer): Generator<Buffer> {
+function* sealBytes(key: KeyObject, bytes: Buffer): Generator<Buffer> {
   for (let part = 1, from = 0; part === 1 || from < bytes.length; part += 1, from += PART_BYTES) {
     const plain = bytes.subarray(from, from + PART_BYTES)
     yield sealPart(key, part, from + PART_BYTES >= bytes.length, plain)
@@ -90,7 +90,7 @@ const randomStaged = (): number => Number(randomBytes(8).readBigUInt64BE() >> 11
 
 /** In constant memory: a few parts are under way, and the body waits for them. */
 async function stageBody(
-  to: { key: Buffer; store: Pick<ExchangeLogStore, 'stage'>; staged: number },
+  to: { key: KeyObject; store: Pick<ExchangeLogStore, 'stage'>; staged: number },
   headerPart: Buffer,
   body: SpooledBody,
 ): Promise<void> {
@@ -157,7 +157,7 @@ export async function openBody(
   return Readable.from(openParts(key, source), { objectMode: false })
 }
 
-async function* openParts(key: Buffer, source: ContentSource): AsyncGenerator<Buffer> {
+async function* openParts(key: KeyObject, source: ContentSource): AsyncGenerator<Buffer> {
   let next = await source.part(1)
   for (let part = 1; ; part += 1) {
     const sealed = next
@@ -169,7 +169,7 @@ async function* openParts(key: Buffer, source: ContentSource): AsyncGenerator<Bu
   }
 }
 
-function openPart(key: Buffer, part: number, isLast: boolean, sealed: Buffer | undefined): Buffer {
+function openPart(key: KeyObject, part: number, isLast: boolean, sealed: Buffer | undefined): Buffer {
   const plain = sealed && decrypt(key, nonceOf(part, isLast), NOTHING, sealed)
   if (plain !== undefined) return plain
   const name = part === 0 ? 'the header block' : `part ${part} of the body`
@@ -179,7 +179,7 @@ function openPart(key: Buffer, part: number, isLast: boolean, sealed: Buffer | u
 async function openKey(
   keys: RecordKeys,
   { wrappedKey, commitment }: ContentSource,
-): Promise<{ key: Buffer; what: What }> {
+): Promise<{ key: KeyObject; what: What }> {
   try {
     const what = 'headers and body'
     return { key: await keys.unwrap(wrappedKey, contextOf(commitment, what)), what }
