@@ -14,12 +14,12 @@ import { createBodies, type AllBodies } from './bodies.ts'
 import { namedIdentity } from './catalogue/named-identity.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
-import { createExchangeLog } from './exchange-log/log.ts'
 import { createSettingsRoutes, type SettingsDeps } from './http/admin-routes.ts'
 import { createLogRoutes } from './http/log-routes.ts'
 import { createMetricsRoutes } from './http/metrics-routes.ts'
 import { createStampRoutes } from './http/stamp-routes.ts'
 import { openKnowledge } from './knowledge.ts'
+import { openPrivateLog } from './log-privacy.ts'
 import { METRICS_PREFIX, registerMetrics } from './metrics.ts'
 import { openAdminPort, openPorts } from './open-ports.ts'
 import { openOutgoing } from './outgoing.ts'
@@ -64,6 +64,7 @@ export async function startGateway(
   const knowledge = await openKnowledge(config, { ...context, validation })
   const { catalogue, ocsp, clockCheck } = knowledge
   const logKeys = await openOwnLogKeys(config)
+  const { log, ...privacy } = await openPrivateLog(config, { ...context, ...knowledge, records })
   scope.use(startIntegrator({ records, tree, key: logKeys.log, clock, logger }))
   await keepMissing({
     log: records,
@@ -91,7 +92,7 @@ export async function startGateway(
     bodies,
     signer: createSigner(own.credentials, (used) => knowledge.trust.noteSigner(used)),
     authentication: own.credentials,
-    log: refusingUnstamped(createExchangeLog(records, { clock, logger }), stamper),
+    log: refusingUnstamped(log, stamper),
     begin: (incoming) => createStepRunner(incoming, logger),
     informationSystems: settings,
     peers: outgoing.peers,
@@ -110,6 +111,7 @@ export async function startGateway(
   const routes = [
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
     ...createLogRoutes(records),
+    ...privacy.routes,
     ...createStampRoutes(stamps, tree),
     ...createMetricsRoutes(metrics),
   ]
