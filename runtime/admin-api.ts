@@ -39,7 +39,7 @@ export interface Route {
   /** As express takes it: `/admin/members/:class/:code`. */
   readonly path: string
   readonly access: 'public' | 'admin'
-  /** Media type of a body to hand on unparsed. */
+  /** Media type of a body to hand on unparsed; `*` for any, and for none. */
   readonly rawBody?: string
   readonly handle: (request: ApiRequest) => Promise<ApiReply> | ApiReply
 }
@@ -110,7 +110,11 @@ export function createApi(api: {
 function bodyParserOf({ method, rawBody }: Route): RequestHandler {
   if (method === 'GET' || method === 'DELETE') return (_request, _response, next) => next()
   return rawBody
-    ? express.raw({ type: rawBody, limit: MAX_RAW_BYTES, inflate: false })
+    ? express.raw({
+        type: rawBody === '*' ? () => true : rawBody,
+        limit: MAX_RAW_BYTES,
+        inflate: false,
+      })
     : express.json({ limit: MAX_JSON_BYTES, strict: true, inflate: false })
 }
 
