@@ -49,19 +49,23 @@ export async function openOwnWitness(deps: {
     routes: [...createWitnessRoutes(witness), ...createWitnessAdminRoutes(witness, state)],
     describe: () => witness.describe(),
     list: async (catalogueUrl, changes) => {
-      const listed = () => db.get<object>('SELECT name, vkey, url FROM witness WHERE own = 1')
-      await changes.put({
-        actor: 'catalogue',
-        action: 'put-witness',
-        subject: `witness ${name}`,
-        read: listed,
-        apply: () => {
-          db.run('DELETE FROM witness WHERE own = 1')
-          const sql = 'INSERT INTO witness (name, vkey, url, own) VALUES (?, ?, ?, 1)'
-          db.run(sql, name, vkey, `${catalogueUrl}${WITNESS_PREFIX}`)
-          verifyLogPolicy(db)
-        },
-      })
+      const put = (): void => {
+        db.run('DELETE FROM witness WHERE own = 1')
+        const sql = 'INSERT INTO witness (name, vkey, url, own) VALUES (?, ?, ?, 1)'
+        db.run(sql, name, vkey, `${catalogueUrl}${WITNESS_PREFIX}`)
+        verifyLogPolicy(db)
+      }
+      // While there is no log there is nobody to tell: the snapshot that brings the first log has it.
+      if (db.get('SELECT 1 FROM log_key LIMIT 1') === undefined) db.transaction(put)
+      else {
+        await changes.put({
+          actor: 'catalogue',
+          action: 'put-witness',
+          subject: `witness ${name}`,
+          read: () => db.get<object>('SELECT name, vkey, url FROM witness WHERE own = 1'),
+          apply: put,
+        })
+      }
     },
     [Symbol.dispose]: () => state[Symbol.dispose](),
   }
