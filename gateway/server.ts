@@ -19,9 +19,10 @@ import { createSettingsRoutes, type SettingsDeps } from './http/admin-routes.ts'
 import { createLogRoutes } from './http/log-routes.ts'
 import { createMetricsRoutes } from './http/metrics-routes.ts'
 import { createStampRoutes } from './http/stamp-routes.ts'
+import { createTreeRoutes } from './http/tree-routes.ts'
 import { openKnowledge } from './knowledge.ts'
 import { METRICS_PREFIX, registerMetrics } from './metrics.ts'
-import { openAdminPort, openPorts } from './open-ports.ts'
+import { openAdminPort, openPorts, openTransparencyPort } from './open-ports.ts'
 import { openOutgoing } from './outgoing.ts'
 import { startOwnCredentials } from './own-credentials.ts'
 import { openOwnKeys } from './own-keys.ts'
@@ -42,7 +43,13 @@ import { createTimeStampClient } from './time-stamps/time-stamp-client.ts'
 
 export interface RunningGateway extends AsyncDisposable {
   /** Ports in use; 0 for one that is closed. */
-  readonly ports: { http: number; https: number; peers: number; admin: number }
+  readonly ports: {
+    http: number
+    https: number
+    peers: number
+    admin: number
+    transparency: number
+  }
   readonly adminToken: string
   /** What the admin port serves. */
   readonly routes: readonly Route[]
@@ -115,9 +122,13 @@ export async function startGateway(
   ]
   const admin = await openAdminPort(config, { ...context, ...own, routes, token: adminToken })
 
+  const publicRoutes = createTreeRoutes({ tree, records })
+  const everybody = { ...context, ...own, routes: publicRoutes }
+  const transparency = await openTransparencyPort(config, everybody)
+
   const open = scope.move()
   return {
-    ports: { ...ports, admin },
+    ports: { ...ports, admin, transparency },
     adminToken,
     routes,
     [Symbol.asyncDispose]: () => open.disposeAsync(),

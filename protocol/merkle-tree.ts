@@ -258,3 +258,34 @@ export function tilePath(level: number | 'entries', index: number, width = TILE_
   }
   return `tile/${level}/${groups.join('/')}${width === TILE_WIDTH ? '' : `.p/${width}`}`
 }
+
+export interface TileAddress {
+  readonly level: number | 'entries'
+  readonly index: number
+  /** 1 to 255 of a partial tile; 256 of a full one. */
+  readonly width: number
+}
+
+const TILE_PATH = /^tile\/(0|[1-9]\d?|entries)\/((?:x\d{3}\/)*\d{3})(?:\.p\/([1-9]\d{0,2}))?$/
+/** Levels of tiles that tlog-tiles counts. */
+const TILE_LEVELS = 64
+
+/**
+ * Reads what {@link tilePath} writes, in its one spelling.
+ *
+ * @param path set by anybody.
+ * @returns undefined for everything else.
+ */
+export function parseTilePath(path: string): TileAddress | undefined {
+  if (path.length > 100) return undefined
+  const [, level, groups, partial] = TILE_PATH.exec(path) ?? []
+  if (level === undefined || groups === undefined) return undefined
+  const address: TileAddress = {
+    level: level === 'entries' ? level : Number(level),
+    index: Number(groups.replaceAll(/[x/]/g, '')),
+    width: partial === undefined ? TILE_WIDTH : Number(partial),
+  }
+  if (!Number.isSafeInteger(address.index) || Number(level) >= TILE_LEVELS) return undefined
+  // Groups of zeros in front would be a second spelling, as `.p/256` would.
+  return tilePath(address.level, address.index, address.width) === path ? address : undefined
+}

@@ -13,7 +13,7 @@ import { toProblem } from '../protocol/problem.ts'
 import type { Logger } from './logger.ts'
 
 export interface ApiRequest {
-  /** Path parameters, percent-decoded. */
+  /** Path parameters, percent-decoded; of one that stands for several segments (`*rest`) all, with slashes. */
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
@@ -136,7 +136,9 @@ function toApiRequest(request: Request, response: Response): ApiRequest {
   const gone = new AbortController()
   response.once('close', () => gone.abort())
   return {
-    params: request.params as Record<string, string>,
+    params: Object.fromEntries(
+      Object.entries(request.params).map(([name, value]) => [name, [value].flat().join('/')]),
+    ),
     query: new URLSearchParams(request.url.split('?').slice(1).join('?')),
     headers: request.headers,
     body: request.body as unknown,
