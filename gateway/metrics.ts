@@ -6,6 +6,7 @@ import type { CredentialSlot } from './credentials/credential.ts'
 import type { CredentialStore } from './credentials/store.ts'
 import type { RenewalState } from './renewal/renewal.ts'
 import type { LogStamper } from './time-stamps/log-stamper.ts'
+import type { Witnessing } from './transparency/witnessing.ts'
 import type { MeasuredClock } from './trust/clock-check.ts'
 import type { OcspCache, OcspHealth } from './trust/ocsp-cache.ts'
 
@@ -87,6 +88,26 @@ export const GATEWAY_METRICS = {
     labels: ['name'],
     help: '1 while a time-stamping authority is left alone because it failed',
   },
+  log_unwitnessed_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'How long ago the oldest checkpoint was made that has too few cosignatures; 0 when all have enough, absent when none are asked for',
+  },
+  log_witness_failing: {
+    type: 'gauge',
+    labels: ['name'],
+    help: '1 while a witness of our log is left alone because it did not cosign',
+  },
+  log_rolled_back: {
+    type: 'gauge',
+    labels: [],
+    help: '1 when the exchange log is behind what witnesses have seen of it: exchanges are refused',
+  },
+  witness_refusals: {
+    type: 'gauge',
+    labels: ['kind'],
+    help: 'Checkpoints of others that this gateway as a witness refused and kept: fork, inconsistent, shrunk',
+  },
 } as const satisfies Record<string, MetricEntry>
 
 type Table = typeof GATEWAY_METRICS
@@ -113,6 +134,7 @@ export function registerMetrics(
     readonly catalogue: Pick<SnapshotClient, 'newest' | 'health'>
     readonly clockCheck: Pick<MeasuredClock, 'state'>
     readonly stamper: Pick<LogStamper, 'health'>
+    readonly witnessing: Pick<Witnessing, 'health'>
     readonly clock: Clock
   },
 ): (slot: CredentialSlot, code: string) => void {
@@ -182,6 +204,24 @@ export function registerMetrics(
     stamper
       .health()
       .authorities.map(({ name, fault }) => ({ labels: { name }, value: fault ? 1 : 0 })),
+  )
+
+  const { witnessing } = deps
+  gauge('log_unwitnessed_seconds', () => {
+    const { state, waitingSince } = witnessing.health().cosigning
+    return state === 'unwitnessed' ? [] : single(waitingSince ? age(waitingSince) : 0)
+  })
+  gauge('log_witness_failing', () =>
+    witnessing
+      .health()
+      .cosigning.witnesses.map(({ name, fault }) => ({ labels: { name }, value: fault ? 1 : 0 })),
+  )
+  gauge('log_rolled_back', () => single(witnessing.health().rolledBack === undefined ? 0 : 1))
+  gauge('witness_refusals', () =>
+    Object.entries(witnessing.health().witness.refused).map(([kind, value]) => ({
+      labels: { kind },
+      value,
+    })),
   )
 
   const { help, labels } = GATEWAY_METRICS.certificate_renewal_failures_total

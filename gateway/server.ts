@@ -34,6 +34,7 @@ import { createServices } from './services/services.ts'
 import { createSigner } from './signer.ts'
 import { gatewayStatus } from './status.ts'
 import { createStepRunner } from './step-runner.ts'
+import { openWitnessing } from './transparency/witnessing.ts'
 import {
   openLogStamper,
   type LogStamper,
@@ -69,11 +70,13 @@ export async function startGateway(
   const keys = await openOwnKeys(config, context)
   const { maxBytes } = config.exchangeLog
   const stores = scope.use(await openLogStores({ stateDir, maxBytes }))
-  const { records, tree, stamps } = stores
+  const { tree, stamps } = stores
   const settings = scope.use(openSettings(`${stateDir}/settings.db`))
   const knowledge = await openKnowledge(config, context)
   const { catalogue, ocsp, clockCheck } = knowledge
   const logKeys = await openOwnLogKeys(config)
+  const witnessing = await openWitnessing(config, { ...context, keys: logKeys, stores, catalogue })
+  const { records } = witnessing
   scope.use(startIntegrator({ records, tree, key: logKeys.log, clock, logger }))
   const stamper = startStamper(config, {
     ...{ ...context, catalogue, log: records, stamps },
@@ -82,9 +85,10 @@ export async function startGateway(
 
   const metrics = createMetrics(METRICS_PREFIX)
   const renewal = (): RenewalState[] => own.upkeep.describe().renewal ?? []
-  const told = { store: keys, renewal, ...knowledge, stamper, clock }
+  const told = { store: keys, renewal, ...knowledge, stamper, witnessing, clock }
   const onRenewalFailure = registerMetrics(metrics, told)
   const own = startOwnCredentials({ ...context, config, store: keys, knowledge, onRenewalFailure })
+  witnessing.startRegistration(own.register)
   const bodies = createConfiguredBodies(config)
   const outgoing = openOutgoing(config, { ...context, own, knowledge, bodies })
 
@@ -113,16 +117,18 @@ export async function startGateway(
   const ports = await openPorts(config, gw, { ...context, ...own, ocsp })
 
   const adminToken = ensureToken(`${stateDir}/admin.token`)
-  const status = (): object => gatewayStatus({ config, ...knowledge, ...own, stamper, clock })
+  const status = (): object =>
+    gatewayStatus({ config, ...knowledge, ...own, stamper, witnessing, clock })
   const routes = [
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
     ...createLogRoutes(records),
     ...createStampRoutes(stamps),
     ...createMetricsRoutes(metrics),
+    ...witnessing.adminRoutes,
   ]
   const admin = await openAdminPort(config, { ...context, ...own, routes, token: adminToken })
 
-  const publicRoutes = createTreeRoutes({ tree, records })
+  const publicRoutes = [...createTreeRoutes({ tree, records }), ...witnessing.publicRoutes]
   const everybody = { ...context, ...own, routes: publicRoutes }
   const transparency = await openTransparencyPort(config, everybody)
 

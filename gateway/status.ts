@@ -6,6 +6,7 @@ import type { Credentials } from './credentials/credentials.ts'
 import { ownCertificateFault, type OwnCertificate } from './own-certificates.ts'
 import type { CredentialUpkeep } from './renewal/upkeep.ts'
 import type { LogStamper } from './time-stamps/log-stamper.ts'
+import type { Witnessing } from './transparency/witnessing.ts'
 import type { MeasuredClock } from './trust/clock-check.ts'
 import type { OcspCache } from './trust/ocsp-cache.ts'
 
@@ -15,6 +16,7 @@ export function gatewayStatus(deps: {
   readonly catalogue: SnapshotClient
   readonly ocsp: OcspCache
   readonly stamper: LogStamper
+  readonly witnessing: Pick<Witnessing, 'health'>
   readonly clockCheck: MeasuredClock
   readonly credentials: Credentials
   readonly owned: () => readonly OwnCertificate[]
@@ -53,6 +55,7 @@ export function gatewayStatus(deps: {
     ...upkeep.describe(),
     ocsp: ocsp.health(),
     timeStamping: stamper.health(),
+    witnessing: deps.witnessing.health(),
     memoryBytes: process.memoryUsage.rss(),
     uptimeSeconds: Math.round(process.uptime()),
   }

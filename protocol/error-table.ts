@@ -249,6 +249,13 @@ export const ERRORS = {
     remedy:
       'The call may have been carried out: look it up by its exchange id before repeating it.',
   },
+  'log.behind-witnesses': {
+    status: 503,
+    fault: 'server.$.logging_failed.behind_witnesses',
+    title: 'Exchange log is an older copy of itself: witnesses have seen more of it',
+    remedy:
+      'The operator of the named side restores the newest copy of the log, or begins the next one: docs/witnesses.md.',
+  },
   'storage.unavailable': {
     status: 503,
     fault: 'server.$.io_error',

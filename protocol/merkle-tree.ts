@@ -79,7 +79,7 @@ function splitOf(size: number): number {
 }
 
 /** MTH(D[start:end]) where the range is one that RFC 6962 splits a tree into. */
-async function rangeHash(start: number, end: number, read: ReadHashes): Promise<Buffer> {
+export async function rangeHash(start: number, end: number, read: ReadHashes): Promise<Buffer> {
   const size = end - start
   if (size === 1) return Buffer.from(await read(0, start, end))
   // A perfect, aligned subtree lies within one tile of some level.

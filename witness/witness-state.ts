@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { openSqliteDatabase, setVersion, type Database } from '../runtime/sqlite-database.ts'
 
 /** A checkpoint as a witness keeps it. */
@@ -34,6 +35,8 @@ export interface KeptRefusal {
 export interface WitnessState extends Disposable {
   /** The largest checkpoint that was cosigned. */
   latest(origin: string): KeptCheckpoint | undefined
+  /** The same by the SHA-256 of the origin in hexadecimal. */
+  latestByHash(originHash: string): KeptCheckpoint | undefined
   /** One of exactly this size that was cosigned, if it is still remembered: the last {@link REMEMBERED} are. */
   cosigned(origin: string, size: number): KeptCheckpoint | undefined
   /** Makes `checkpoint` the latest. Only in a transaction, after a look at the latest. */
@@ -57,12 +60,18 @@ export const REMEMBERED = 10_000
 const MOST_UNPROVED = 200
 
 const SCHEMA = `
+  CREATE TABLE log (
+    origin     TEXT PRIMARY KEY,
+    originHash TEXT NOT NULL UNIQUE,
+    -- Of the latest checkpoint, and when it was cosigned
+    size       INTEGER NOT NULL,
+    at         INTEGER NOT NULL
+  ) STRICT;
   CREATE TABLE cosigned (
     origin   TEXT NOT NULL,
     size     INTEGER NOT NULL,
     rootHash BLOB NOT NULL,
     note     TEXT NOT NULL,
-    at       INTEGER NOT NULL,
     PRIMARY KEY (origin, size)
   ) STRICT;
   CREATE TABLE refusal (
@@ -91,15 +100,31 @@ export function openWitnessState(file: string): WitnessState {
     if (version === 0) database.exec(SCHEMA)
     setVersion(database, 1)
   })
-  const columns = 'SELECT size, rootHash, note FROM cosigned WHERE origin = ?'
-  const latest = (origin: string): KeptCheckpoint | undefined =>
-    toKept(db.get<Row>(`${columns} ORDER BY size DESC LIMIT 1`, origin))
+  const latestWhere = (
+    column: 'origin' | 'originHash',
+    value: string,
+  ): KeptCheckpoint | undefined =>
+    toKept(
+      db.get<Row>(
+        `SELECT size, rootHash, note FROM log JOIN cosigned USING (origin, size) WHERE log.${column} = ?`,
+        value,
+      ),
+    )
   return {
-    latest,
-    cosigned: (origin, size) => toKept(db.get<Row>(`${columns} AND size = ?`, origin, size)),
+    latest: (origin) => latestWhere('origin', origin),
+    latestByHash: (originHash) => latestWhere('originHash', originHash),
+    cosigned: (origin, size) => {
+      const sql = 'SELECT size, rootHash, note FROM cosigned WHERE origin = ? AND size = ?'
+      return toKept(db.get<Row>(sql, origin, size))
+    },
     keep: (origin, { size, rootHash, note }, at) => {
-      const sql = 'INSERT OR REPLACE INTO cosigned VALUES (?, ?, ?, ?, ?)'
-      db.run(sql, origin, size, rootHash, note, at.getTime())
+      const sql = 'INSERT OR REPLACE INTO cosigned VALUES (?, ?, ?, ?)'
+      db.run(sql, origin, size, rootHash, note)
+      db.run(
+        `INSERT INTO log VALUES (?, ?, ?, ?)
+         ON CONFLICT (origin) DO UPDATE SET size = excluded.size, at = excluded.at`,
+        ...[origin, originHashOf(origin), size, at.getTime()],
+      )
       forget(db, origin)
     },
     keepRefusal: ({ kind, origin, size, rootHash, at, refused, cosigned }) => {
@@ -107,7 +132,7 @@ export function openWitnessState(file: string): WitnessState {
         `INSERT OR IGNORE INTO refusal (kind, origin, size, rootHash, at, refused, cosigned, latest)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
         ...[kind, origin, size, rootHash, at.getTime(), refused, cosigned],
-        latest(origin)?.size ?? 0,
+        latestWhere('origin', origin)?.size ?? 0,
       )
       const unproved = `FROM refusal WHERE origin = ? AND kind <> 'fork'`
       db.run(
@@ -122,7 +147,7 @@ export function openWitnessState(file: string): WitnessState {
       db
         .all<Omit<KeptRefusal, 'at' | 'isOpen'> & { at: number; isOpen: number }>(
           `SELECT kind, origin, at, refused, cosigned, kind = 'fork' OR latest =
-             (SELECT coalesce(max(size), 0) FROM cosigned WHERE origin = refusal.origin) AS isOpen
+             (SELECT size FROM log WHERE origin = refusal.origin) AS isOpen
            FROM refusal ORDER BY position DESC LIMIT 1000`,
         )
         .map((row) => ({ ...row, at: new Date(row.at), isOpen: row.isOpen === 1 })),
@@ -136,12 +161,17 @@ export function openWitnessState(file: string): WitnessState {
     origins: () =>
       db
         .all<{ origin: string; size: number; at: number }>(
-          `SELECT origin, max(size) AS size, at FROM cosigned GROUP BY origin ORDER BY origin`,
+          'SELECT origin, size, at FROM log ORDER BY origin',
         )
         .map((row) => ({ ...row, at: new Date(row.at) })),
     transaction: (work) => db.transaction(work),
     [Symbol.dispose]: () => db[Symbol.dispose](),
   }
+}
+
+/** How the address of a log's checkpoint names the log (tlog-witness): SHA-256 of its origin in hexadecimal. */
+export function originHashOf(origin: string): string {
+  return hash('sha256', origin, 'hex')
 }
 
 function forget(db: Database, origin: string): void {

@@ -38,8 +38,8 @@ export interface Witness {
    * @throws what the state threw when it could not be written: nothing was cosigned then, as far as anybody knows.
    */
   addCheckpoint(body: string): Promise<WitnessAnswer>
-  /** The checkpoint that was cosigned last, with signatures of log and witness. */
-  checkpoint(origin: string): string | undefined
+  /** The checkpoint that was cosigned last, with signatures of log and witness. @param originHash SHA-256 in hex. */
+  checkpoint(originHash: string): string | undefined
   /** For people. */
   describe(): WitnessHealth
 }
@@ -98,7 +98,7 @@ export function createWitness(options: WitnessOptions): Witness {
         waiting.push({ ...read, resolve, reject })
       })
     },
-    checkpoint: (origin) => state.latest(origin)?.note,
+    checkpoint: (originHash) => state.latestByHash(originHash)?.note,
     describe: () => ({
       name: key.verifier.name,
       logs: state.origins(),
