@@ -1,4 +1,5 @@
 /** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
+import { logFolder } from '../exchange-log/config.ts'
 import { startIntegrator } from '../exchange-log/integrator.ts'
 import { openLogStores } from '../exchange-log/open-log.ts'
 import { readGatewayId } from '../protocol/identifiers.ts'
@@ -68,8 +69,9 @@ export async function startGateway(
   const context = { anchor, scope, clock, logger }
 
   const keys = await openOwnKeys(config, context)
-  const { maxBytes } = config.exchangeLog
-  const stores = scope.use(await openLogStores({ stateDir, maxBytes }))
+  const { maxBytes, number } = config.exchangeLog
+  const folder = logFolder(stateDir, number)
+  const stores = scope.use(await openLogStores({ stateDir: folder, maxBytes }))
   const { tree, stamps } = stores
   const settings = scope.use(openSettings(`${stateDir}/settings.db`))
   const knowledge = await openKnowledge(config, context)
