@@ -149,7 +149,8 @@ function toApiRequest(request: Request, response: Response): ApiRequest {
 }
 
 function send(response: Response, { status, headers = {}, body }: ApiReply): void {
-  response.set(headers)
+  // As they are: express would add a charset to media types that have none (tlog-witness, "add-checkpoint").
+  response.setHeaders(new Headers(headers))
   if (body === undefined) response.status(status ?? 204).end()
   else if (typeof body === 'string' || body instanceof Uint8Array) {
     response.status(status ?? 200).end(body)
