@@ -93,7 +93,7 @@ describe('a witness that lies is passed over, stops nothing, and is named', () =
     ['with 422', status(422, 'no\n')],
     ['with an error', status(500, '<html>')],
     ['with a redirect', (_, r) => void r.writeHead(307, { location: '/' }).end()],
-    ['with a body without end', (_, r) => void endless(r)],
+    ['with a body without end', (_, r) => endless(r)],
     ['by hanging up', (request) => void request.socket.destroy()],
     [
       'with a checkpoint that this log never signed',
