@@ -1,6 +1,7 @@
 /** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
 import { startIntegrator } from '../exchange-log/integrator.ts'
 import { openLogStores } from '../exchange-log/open-log.ts'
+import { startThinning } from '../exchange-log/thinning.ts'
 import { readGatewayId } from '../protocol/identifiers.ts'
 import { readAnchor } from '../runtime/anchor.ts'
 import type { Route } from '../runtime/admin-api.ts'
@@ -74,7 +75,9 @@ export async function startGateway(
   const knowledge = await openKnowledge(config, context)
   const { catalogue, ocsp, clockCheck } = knowledge
   const logKeys = await openOwnLogKeys(config)
-  scope.use(startIntegrator({ records, tree, key: logKeys.log, clock, logger }))
+  const growth = { records, tree, key: logKeys.log, clock, logger }
+  const integrator = scope.use(startIntegrator(growth))
+  scope.use(startThinning({ tree, stamps, clock, logger }))
   const stamper = startStamper(config, {
     ...{ ...context, catalogue, log: records, stamps },
     checkpoint: () => tree.head(),
@@ -82,7 +85,7 @@ export async function startGateway(
 
   const metrics = createMetrics(METRICS_PREFIX)
   const renewal = (): RenewalState[] => own.upkeep.describe().renewal ?? []
-  const told = { store: keys, renewal, ...knowledge, stamper, clock }
+  const told = { store: keys, renewal, ...knowledge, stamper, integrator, clock }
   const onRenewalFailure = registerMetrics(metrics, told)
   const own = startOwnCredentials({ ...context, config, store: keys, knowledge, onRenewalFailure })
   const bodies = createConfiguredBodies(config)
@@ -113,7 +116,8 @@ export async function startGateway(
   const ports = await openPorts(config, gw, { ...context, ...own, ocsp })
 
   const adminToken = ensureToken(`${stateDir}/admin.token`)
-  const status = (): object => gatewayStatus({ config, ...knowledge, ...own, stamper, clock })
+  const status = (): object =>
+    gatewayStatus({ config, ...knowledge, ...own, stamper, integrator, clock })
   const routes = [
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
     ...createLogRoutes(records),

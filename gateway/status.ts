@@ -1,3 +1,4 @@
+import type { Integrator } from '../exchange-log/integrator.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
@@ -15,13 +16,15 @@ export function gatewayStatus(deps: {
   readonly catalogue: SnapshotClient
   readonly ocsp: OcspCache
   readonly stamper: LogStamper
+  readonly integrator: Pick<Integrator, 'health'>
   readonly clockCheck: MeasuredClock
   readonly credentials: Credentials
   readonly owned: () => readonly OwnCertificate[]
   readonly upkeep: CredentialUpkeep
   readonly clock: Clock
 }): object {
-  const { config, catalogue, ocsp, stamper, clockCheck, credentials, upkeep, clock } = deps
+  const { config, catalogue, ocsp, stamper, integrator, clockCheck, credentials, upkeep, clock } =
+    deps
   const { newest, health } = catalogue
   const states = credentials.describe(clock())
   // What keeps others from taking one is told while no other one of its kind and owner is in use.
@@ -52,6 +55,7 @@ export function gatewayStatus(deps: {
     })),
     ...upkeep.describe(),
     ocsp: ocsp.health(),
+    tree: integrator.health(),
     timeStamping: stamper.health(),
     memoryBytes: process.memoryUsage.rss(),
     uptimeSeconds: Math.round(process.uptime()),

@@ -32,6 +32,8 @@ interface Status {
     fault?: { code: string; detail: string; remedy: string }
     authorities: { name: string; fault?: { code: string; detail: string } }[]
   }
+  /** Of a gateway's exchange log. */
+  tree?: { fault?: string; oldestWaitingAt?: string }
   /** How far a gateway's clock is off, when that is known. */
   clock?: { offsetMs: number; against: string }
   /** Of the authority, in sentences. */
@@ -129,6 +131,7 @@ export function attention(status: Status): string[] {
     ),
     ...revokedNotes(ocsp, own),
     ...(unknown.length > 0 ? [`state not known: ${named(unknown)}`] : []),
+    ...treeNotes(status),
     ...timeStampNotes(status),
     ...unheard(ocsp),
     ...(clock && Math.abs(clock.offsetMs) >= CLOCK_MS ? [clockNote(clock)] : []),
@@ -159,6 +162,12 @@ function named(states: readonly OcspState[]): string {
   const subjects = states.slice(0, 2).map(({ subject }) => subject)
   const more = states.length - subjects.length
   return subjects.join(' and ') + (more > 0 ? ` and ${more} more` : '')
+}
+
+function treeNotes({ tree }: Status): string[] {
+  if (tree?.fault === undefined) return []
+  const since = tree.oldestWaitingAt === undefined ? '' : ` since ${tree.oldestWaitingAt}`
+  return [`the tree of the exchange log does not grow${since} (${tree.fault})`]
 }
 
 /** Records wait for a time-stamp, or an authority that could give one failed while another did. */
