@@ -1,4 +1,5 @@
 /** What a gateway tells Prometheus. docs/metrics.md is made from the table. */
+import type { Integrator } from '../exchange-log/integrator.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
@@ -73,6 +74,26 @@ export const GATEWAY_METRICS = {
     labels: [],
     help: 'How far this clock is ahead of the catalogue’s; negative: behind. Traffic stops beyond 300',
   },
+  log_tree_size: {
+    type: 'gauge',
+    labels: [],
+    help: 'Records of the exchange log in the newest checkpoint of its tree',
+  },
+  log_tree_checkpoint_age_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'How long ago the newest checkpoint was made; there is no new one without records',
+  },
+  log_tree_oldest_waiting_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'How long ago the oldest record was made that is in no checkpoint; 0 while the tree grows',
+  },
+  log_tree_failing: {
+    type: 'gauge',
+    labels: [],
+    help: '1 while records are not brought into the tree',
+  },
   time_stamp_oldest_unstamped_seconds: {
     type: 'gauge',
     labels: [],
@@ -134,11 +155,12 @@ export function registerMetrics(
     readonly catalogue: Pick<SnapshotClient, 'newest' | 'health'>
     readonly clockCheck: Pick<MeasuredClock, 'state'>
     readonly stamper: Pick<LogStamper, 'health'>
+    readonly integrator: Pick<Integrator, 'health'>
     readonly witnessing: Pick<Witnessing, 'health'>
     readonly clock: Clock
   },
 ): (slot: CredentialSlot, code: string) => void {
-  const { store, renewal, ocsp, catalogue, clockCheck, stamper, clock } = deps
+  const { store, renewal, ocsp, catalogue, clockCheck, stamper, integrator, clock } = deps
   const gauge = <N extends NameOf<'gauge'>>(name: N, read: () => readonly Sample<N>[]): void => {
     const { help, labels } = GATEWAY_METRICS[name]
     metrics.gauge<Table[N]['labels'][number]>(name, help, labels, read)
@@ -191,6 +213,18 @@ export function registerMetrics(
     return single(heardAt && age(heardAt))
   })
   gauge('clock_offset_seconds', () => single(clockCheck.state && clockCheck.state.offsetMs / 1000))
+
+  gauge('log_tree_size', () => single(integrator.health().size))
+  gauge('log_tree_checkpoint_age_seconds', () => {
+    const { checkpointAt } = integrator.health()
+    return single(checkpointAt && age(checkpointAt))
+  })
+  gauge('log_tree_oldest_waiting_seconds', () => {
+    const { oldestWaitingAt, fault } = integrator.health()
+    if (oldestWaitingAt !== undefined) return single(age(oldestWaitingAt))
+    return single(fault === undefined ? 0 : undefined)
+  })
+  gauge('log_tree_failing', () => single(integrator.health().fault === undefined ? 0 : 1))
 
   gauge('time_stamp_oldest_unstamped_seconds', () => {
     const { oldestUnstampedAt } = stamper.health()

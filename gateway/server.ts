@@ -2,6 +2,7 @@
 import { logFolder } from '../exchange-log/config.ts'
 import { startIntegrator } from '../exchange-log/integrator.ts'
 import { openLogStores } from '../exchange-log/open-log.ts'
+import { startThinning } from '../exchange-log/thinning.ts'
 import { readGatewayId } from '../protocol/identifiers.ts'
 import { readAnchor } from '../runtime/anchor.ts'
 import type { Route } from '../runtime/admin-api.ts'
@@ -79,7 +80,9 @@ export async function startGateway(
   const logKeys = await openOwnLogKeys(config)
   const witnessing = await openWitnessing(config, { ...context, keys: logKeys, stores, catalogue })
   const { records } = witnessing
-  scope.use(startIntegrator({ records, tree, key: logKeys.log, clock, logger }))
+  const growth = { records, tree, key: logKeys.log, clock, logger }
+  const integrator = scope.use(startIntegrator(growth))
+  scope.use(startThinning({ tree, stamps, clock, logger }))
   const stamper = startStamper(config, {
     ...{ ...context, catalogue, log: records, stamps },
     checkpoint: () => tree.head(),
@@ -87,7 +90,7 @@ export async function startGateway(
 
   const metrics = createMetrics(METRICS_PREFIX)
   const renewal = (): RenewalState[] => own.upkeep.describe().renewal ?? []
-  const told = { store: keys, renewal, ...knowledge, stamper, witnessing, clock }
+  const told = { store: keys, renewal, ...knowledge, stamper, integrator, witnessing, clock }
   const onRenewalFailure = registerMetrics(metrics, told)
   const own = startOwnCredentials({ ...context, config, store: keys, knowledge, onRenewalFailure })
   witnessing.startRegistration(own.register)
@@ -120,7 +123,7 @@ export async function startGateway(
 
   const adminToken = ensureToken(`${stateDir}/admin.token`)
   const status = (): object =>
-    gatewayStatus({ config, ...knowledge, ...own, stamper, witnessing, clock })
+    gatewayStatus({ config, ...knowledge, ...own, stamper, integrator, witnessing, clock })
   const routes = [
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
     ...createLogRoutes(records),

@@ -1,3 +1,4 @@
+import type { Integrator } from '../exchange-log/integrator.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
@@ -16,6 +17,7 @@ export function gatewayStatus(deps: {
   readonly catalogue: SnapshotClient
   readonly ocsp: OcspCache
   readonly stamper: LogStamper
+  readonly integrator: Pick<Integrator, 'health'>
   readonly witnessing: Pick<Witnessing, 'health'>
   readonly clockCheck: MeasuredClock
   readonly credentials: Credentials
@@ -23,7 +25,8 @@ export function gatewayStatus(deps: {
   readonly upkeep: CredentialUpkeep
   readonly clock: Clock
 }): object {
-  const { config, catalogue, ocsp, stamper, clockCheck, credentials, upkeep, clock } = deps
+  const { config, catalogue, ocsp, stamper, integrator, clockCheck, credentials, upkeep, clock } =
+    deps
   const { newest, health } = catalogue
   const states = credentials.describe(clock())
   // What keeps others from taking one is told while no other one of its kind and owner is in use.
@@ -54,6 +57,7 @@ export function gatewayStatus(deps: {
     })),
     ...upkeep.describe(),
     ocsp: ocsp.health(),
+    tree: integrator.health(),
     timeStamping: stamper.health(),
     witnessing: deps.witnessing.health(),
     memoryBytes: process.memoryUsage.rss(),

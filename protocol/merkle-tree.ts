@@ -89,9 +89,9 @@ export async function rangeHash(start: number, end: number, read: ReadHashes): P
     span *= TILE_WIDTH
     level += TILE_HEIGHT
   }
-  const isPerfect = Number.isInteger(Math.log2(size)) && start % size === 0
-  if (isPerfect) return tileRoot(await read(level, start / span, end / span))
   const split = splitOf(size)
+  const isPerfect = split * 2 === size && start % size === 0
+  if (isPerfect) return tileRoot(await read(level, start / span, end / span))
   return nodeHash(
     await rangeHash(start, start + split, read),
     await rangeHash(start + split, end, read),
@@ -113,7 +113,7 @@ export async function inclusionProof(
   size: number,
   read: ReadHashes,
 ): Promise<Buffer[]> {
-  if (!(index >= 0 && index < size)) throw new MerkleError(`${index} is not in a tree of ${size}`)
+  checkInTree(index, size)
   const proof: Buffer[] = []
   let start = 0
   let end = size
@@ -137,7 +137,7 @@ export async function consistencyProof(
   size: number,
   read: ReadHashes,
 ): Promise<Buffer[]> {
-  if (!(oldSize >= 0 && oldSize <= size)) {
+  if (!isCount(oldSize) || !isCount(size) || oldSize > size) {
     throw new MerkleError(`a tree of ${oldSize} is not the beginning of one of ${size}`)
   }
   if (oldSize === 0 || oldSize === size) return []
@@ -171,7 +171,8 @@ export function verifyInclusion(
   root: Uint8Array,
 ): void {
   const { index, size, leaf } = of
-  if (!(index >= 0 && index < size)) throw new MerkleError(`${index} is not in a tree of ${size}`)
+  checkInTree(index, size)
+  checkHashes([...proof, leaf, root])
   let fn = index
   let sn = size - 1
   let computed: Uint8Array = leaf
@@ -203,7 +204,9 @@ export function verifyConsistency(
   old: { readonly size: number; readonly root: Uint8Array },
   now: { readonly size: number; readonly root: Uint8Array },
 ): void {
+  if (!isCount(old.size) || !isCount(now.size)) throw new MerkleError('a size is a whole number')
   if (old.size > now.size) throw new MerkleError(`the tree shrank from ${old.size} to ${now.size}`)
+  checkHashes([...proof, old.root, now.root])
   if (old.size === now.size) {
     if (proof.length > 0) throw new MerkleError('a proof between equal sizes is empty')
     if (!Buffer.from(old.root).equals(now.root)) {
@@ -244,6 +247,18 @@ export function verifyConsistency(
   if (!Buffer.from(oldRoot).equals(old.root) || !Buffer.from(newRoot).equals(now.root)) {
     throw new MerkleError('the consistency proof leads to another root')
   }
+}
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
+
+function checkInTree(index: number, size: number): void {
+  if (isCount(index) && isCount(size) && index < size) return
+  throw new MerkleError(`${index} is not in a tree of ${size}`)
+}
+
+function checkHashes(hashes: readonly Uint8Array[]): void {
+  if (hashes.every(({ length }) => length === HASH_BYTES)) return
+  throw new MerkleError('a hash has not 32 bytes')
 }
 
 /**

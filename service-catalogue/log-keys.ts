@@ -29,7 +29,7 @@ export function registerKeys(db: Database, { gateway, log, witness }: Registrati
       const listed = db.all<{ vkey: string }>('SELECT vkey FROM log_key WHERE origin = ?', name)
       if (listed.length > 0 && !listed.some(({ vkey }) => vkey === log.vkey)) {
         throw refused(
-          `the log ${name} has another key; when it was lost, the operator adds the new one: spean catalogue log-key`,
+          `the log ${name} has another key; when it was lost, the operator adds the new one: spean gateway log-key`,
         )
       }
       putLogKey(db, { gateway, ...log })
@@ -42,7 +42,7 @@ export function registerKeys(db: Database, { gateway, log, witness }: Registrati
       }
       if (listed !== undefined && listed.vkey !== witness.vkey) {
         throw refused(
-          `the witness ${name} has another key; when it was lost, the operator puts the new one: spean catalogue witness-key`,
+          `the witness ${name} has another key; when it was lost, the operator puts the new one: spean gateway witness-key`,
         )
       }
       putGatewayWitness(db, { gateway, vkey: witness.vkey, url: witness.url })

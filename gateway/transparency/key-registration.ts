@@ -20,8 +20,8 @@ export interface PublishedKeys {
   readonly fault: { readonly code: string; readonly detail: string } | undefined
 }
 export interface KeyRegistration extends AsyncDisposable {
-  /** Undefined while the catalogue does not know the gateway. */
-  describe(): PublishedKeys | undefined
+  /** Without addresses while the catalogue does not know the gateway. */
+  describe(): PublishedKeys
 }
 
 const FIRST_RETRY_MS = 2000
@@ -45,23 +45,20 @@ export function startKeyRegistration(deps: {
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
 
-  const wanted = (
-    snapshot: IndexedSnapshot,
-  ): Pick<PublishedKeys, 'log' | 'witness'> | undefined => {
-    const base = baseUrlOf(config, snapshot)
-    if (base === undefined) return undefined
-    const isOpen = config.transparency.port !== 0
-    const log = formatVkey(keys.log.verifier)
-    const witness = formatVkey(keys.witness.verifier)
+  const wanted = (): Pick<PublishedKeys, 'log' | 'witness'> => {
+    const base = baseUrlOf(config, catalogue.newest)
+    const at = (path: string): { url?: string } => (base === undefined ? {} : { url: base + path })
+    const witness = { vkey: formatVkey(keys.witness.verifier), ...at(WITNESS_PREFIX) }
     return {
-      log: { vkey: log, ...(isOpen ? { url: `${base}/log` } : {}) },
-      witness: isOpen ? { vkey: witness, url: `${base}${WITNESS_PREFIX}` } : undefined,
+      log: { vkey: formatVkey(keys.log.verifier), ...at('/log') },
+      witness: config.transparency.port === 0 ? undefined : witness,
     }
   }
   const look = async (): Promise<void> => {
     const { newest } = catalogue
-    const own = newest && wanted(newest)
-    if (own === undefined || isListed(newest!, own)) {
+    if (newest?.gateway(config.gatewayId) === undefined) return
+    const own = wanted()
+    if (isListed(newest, own)) {
       fault = undefined
       failures = 0
       return
@@ -103,9 +100,9 @@ export function startKeyRegistration(deps: {
   catalogue.subscribe(run)
   return {
     describe: () => {
+      const own = wanted()
       const { newest } = catalogue
-      const own = newest && wanted(newest)
-      return own && { ...own, isListed: isListed(newest!, own), fault }
+      return { ...own, isListed: newest !== undefined && isListed(newest, own), fault }
     },
     [Symbol.asyncDispose]: async () => {
       closed = true
@@ -115,13 +112,13 @@ export function startKeyRegistration(deps: {
   }
 }
 
-/** Where others reach the port for everybody; undefined while the catalogue does not know the gateway. */
+/** Where others reach the port for everybody; undefined when it is closed, or the catalogue does not know the gateway. */
 function baseUrlOf(
   { gatewayId, transparency: { port, url } }: GatewayConfig,
-  snapshot: IndexedSnapshot,
+  snapshot: IndexedSnapshot | undefined,
 ): string | undefined {
-  const registered = snapshot.gateway(gatewayId)
-  if (registered === undefined) return undefined
+  const registered = snapshot?.gateway(gatewayId)
+  if (port === 0 || registered === undefined) return undefined
   return url ?? `https://${new URL(registered.address).hostname}:${port}`
 }
 

@@ -83,7 +83,18 @@ export async function openWitnessing(config: GatewayConfig, deps: Deps): Promise
   return {
     records: guard.records,
     publicRoutes: createWitnessRoutes(own.witness),
-    adminRoutes: createWitnessAdminRoutes(own.witness, own.state),
+    adminRoutes: [
+      ...createWitnessAdminRoutes(own.witness, own.state),
+      {
+        method: 'GET',
+        path: '/admin/log-keys',
+        access: 'admin',
+        handle: () => {
+          const { log: ofLog, witness } = registration!.describe()
+          return { body: { log: ofLog, ...(witness === undefined ? {} : { witness }) } }
+        },
+      },
+    ],
     startRegistration: (register) => {
       registration = scope.use(startKeyRegistration({ config, keys, catalogue, register, logger }))
     },

@@ -40,6 +40,25 @@ const KNOWN = {
       authorities: [{ name: 'one' }, { name: 'two', fault: {} }],
     }),
   },
+  integrator: {
+    health: () => ({
+      size: 12,
+      checkpointAt: before(300),
+      oldestWaitingAt: before(290),
+      fault: 'TreeStoreError',
+    }),
+  },
+  witnessing: {
+    health: () => ({
+      cosigning: {
+        state: 'late',
+        waitingSince: before(95),
+        witnesses: [{ name: 'w1' }, { name: 'w2', fault: 'away' }],
+      },
+      rolledBack: undefined,
+      witness: { refused: { fork: 1, inconsistent: 0, shrunk: 2 } },
+    }),
+  },
   clock: () => NOW,
 } as unknown as Deps
 
@@ -82,6 +101,17 @@ describe('the metrics of a gateway', () => {
         `snapshot_expires_seconds ${unix(NOW) + 3600}`,
         'catalogue_heard_age_seconds 5',
         'clock_offset_seconds -1.5',
+        'log_tree_size 12',
+        'log_tree_checkpoint_age_seconds 300',
+        'log_tree_oldest_waiting_seconds 290',
+        'log_tree_failing 1',
+        'log_unwitnessed_seconds 95',
+        'log_witness_failing{name="w1"} 0',
+        'log_witness_failing{name="w2"} 1',
+        'log_rolled_back 0',
+        'witness_refusals{kind="fork"} 1',
+        'witness_refusals{kind="inconsistent"} 0',
+        'witness_refusals{kind="shrunk"} 2',
         'time_stamp_oldest_unstamped_seconds 75',
         `time_stamp_last_seconds ${unix(NOW) - 80}`,
         'time_stamp_authority_failing{name="one"} 0',
@@ -100,10 +130,20 @@ describe('the metrics of a gateway', () => {
       catalogue: { newest: undefined, health: { heardAt: undefined, fault: 'no answer' } },
       clockCheck: { state: undefined },
       stamper: { health: () => ({ authorities: [] }) },
+      integrator: { health: () => ({ fault: 'TreeStoreError' }) },
+      witnessing: {
+        health: () => ({
+          cosigning: { state: 'unwitnessed', witnesses: [] },
+          rolledBack: { detail: 'another past' },
+          witness: { refused: {} },
+        }),
+      },
       clock: () => NOW,
     } as unknown as Deps)
     expect(lines.filter((line) => !line.startsWith('#'))).toEqual([
+      'spean_gateway_log_tree_failing 1',
       'spean_gateway_time_stamp_oldest_unstamped_seconds 0',
+      'spean_gateway_log_rolled_back 1',
     ])
   })
 })
