@@ -10,6 +10,7 @@ import { createMetrics } from '../runtime/metrics.ts'
 import { ensureToken } from '../runtime/private-file.ts'
 import { createSpool } from '../runtime/spool.ts'
 import { openSettings } from './access/settings.ts'
+import { openAuditing } from './auditing/open-auditing.ts'
 import { createBodies, type AllBodies } from './bodies.ts'
 import { namedIdentity } from './catalogue/named-identity.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
@@ -82,6 +83,7 @@ export async function startGateway(
   const outgoing = openOutgoing(config, { ...context, own, knowledge, bodies })
 
   const recent = await records.servedSince(new Date(clock().getTime() - REPLAY_WINDOW_MS))
+  const log = createExchangeLog(records, { clock, logger })
   const gw: ClientGateway & ProviderGateway = {
     id: readGatewayId(gatewayId),
     clock,
@@ -91,7 +93,7 @@ export async function startGateway(
     bodies,
     signer: createSigner(own.credentials),
     authentication: own.credentials,
-    log: createExchangeLog(records, { clock, logger }),
+    log,
     begin: (incoming) => createStepRunner(incoming, logger),
     informationSystems: settings,
     peers: outgoing.peers,
@@ -107,13 +109,20 @@ export async function startGateway(
 
   const adminToken = ensureToken(`${stateDir}/admin.token`)
   const status = (): object => gatewayStatus({ config, ...knowledge, ...own, stamper, clock })
-  const routes = [
+  const origin = logKeys.log.verifier.name
+  const auditing = openAuditing(config, { ...context, store: records, tree, origin, log })
+  const routes: Route[] = [
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
     ...createLogRoutes(records),
     ...createStampRoutes(stamps),
     ...createMetricsRoutes(metrics),
+    ...auditing.routes,
   ]
-  const admin = await openAdminPort(config, { ...context, ...own, routes, token: adminToken })
+  routes.push(auditing.describe(routes))
+  const admin = await openAdminPort(config, {
+    ...{ ...context, ...own, routes, token: adminToken },
+    auditorOf: auditing.auditorOf,
+  })
 
   const open = scope.move()
   return {

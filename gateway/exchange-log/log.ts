@@ -6,6 +6,7 @@ import {
   newSalt,
   recordText,
   type ExchangeEntry,
+  type LogEntry,
   type LogRecord,
 } from '../../exchange-log/record.ts'
 import {
@@ -19,16 +20,22 @@ import type { Clock } from '../../runtime/clock.ts'
 const STRANGERS_A_MINUTE = 600
 const MINUTE_MS = 60_000
 
+/** What happens to the log itself stands in it too. */
+export interface EventLog {
+  /** Resolves with the event's position when it is durable. @throws ExchangeError `log.unavailable` */
+  recordEvent(entry: LogEntry): Promise<number>
+}
+
 /** The log as steps see it: recorded, or refused with the protocol's code. */
 export function createExchangeLog(
   store: ExchangeLogStore,
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
-): ExchangeLog {
+): ExchangeLog & EventLog {
   let minute = 0
   let recorded = 0
   let counted = 0
 
-  const record = async (entry: ExchangeEntry): Promise<number> => {
+  const record = async (entry: LogEntry): Promise<number> => {
     try {
       return await store.append(sealed({ ...entry, recordedAt: clock() }))
     } catch (cause) {
@@ -39,6 +46,7 @@ export function createExchangeLog(
   }
   return {
     record,
+    recordEvent: record,
     recordStranger: async (entry) => {
       const now = Math.floor(entry.at.getTime() / MINUTE_MS)
       if (now !== minute) {
