@@ -61,7 +61,7 @@ export function parseParameters(query: URLSearchParams, parameters: Parameters):
   for (const [name, value] of query) {
     const known = Object.hasOwn(parameters, name) ? parameters[name] : undefined
     if (!known) {
-      const names = Object.keys(parameters).join(', ')
+      const names = Object.keys(parameters).join(', ') || 'none'
       throw invalid(
         `there is no parameter ${JSON.stringify(name.slice(0, 50))}; there are ${names}`,
       )

@@ -33,7 +33,7 @@ export interface AuditedLog extends AsyncDisposable {
   add(name: string, scope?: readonly string[]): Promise<string>
   /** Resolves when all records are in the tree. */
   integrate(): Promise<void>
-  /** All `query` records, oldest first, what they say parsed. */
+  /** The newest `query` records, oldest first, what they say parsed. */
   queries(): Promise<(StoredRecord & { readonly said: Record<string, unknown> })[]>
 }
 interface Ask {
@@ -99,10 +99,12 @@ export async function startAuditedLog(
       return String((await ask('POST', '/admin/auditors', { body })).json.token)
     },
     integrate: () => integrator.integrateNow(),
-    queries: async () =>
-      (await stores.records.after(0, 100_000))
+    queries: async () => {
+      const { last } = await stores.records.extent()
+      return (await stores.records.after(Math.max(0, last - 1000), 1000))
         .filter(({ kind }) => kind === 'query')
-        .map((r) => ({ ...r, said: JSON.parse(r.detail ?? '') as Record<string, unknown> })),
+        .map((r) => ({ ...r, said: JSON.parse(r.detail ?? '') as Record<string, unknown> }))
+    },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
 }
