@@ -2,7 +2,7 @@ import type { ExchangeLogStore } from '../../exchange-log/store.ts'
 import type { TreeStore } from '../../exchange-log/tree-store.ts'
 import type { Principal, Route } from '../../runtime/admin-api.ts'
 import type { Clock } from '../../runtime/clock.ts'
-import type { EventLog } from '../exchange-log/log.ts'
+import type { GatewayLog } from '../exchange-log/log.ts'
 import { createAuditRoutes, principalOf, readExchangeId, recordShow } from '../http/audit-routes.ts'
 import { createAuditorRoutes } from '../http/auditor-routes.ts'
 import { describeApi } from '../http/openapi.ts'
@@ -31,7 +31,7 @@ export function openAuditing(
     readonly store: Pick<ExchangeLogStore, 'list' | 'entries'>
     readonly tree: TreeStore
     readonly origin: string
-    readonly log: EventLog
+    readonly log: Pick<GatewayLog, 'recordEvent'>
     readonly clock: Clock
     readonly scope: AsyncDisposableStack
   },

@@ -55,8 +55,8 @@ const auditor = (name: string, ...args: string[]): Promise<Ended> => {
   writeFileSync(at(`${name}.json`), JSON.stringify(profile))
   return spean('--profile', at(`${name}.json`), ...args)
 }
-const callAs = (client: string, port: number): Promise<unknown> =>
-  send({ port, path: `/r1/${REGISTRY}/echo`, rawHeaders: ['X-Road-Client', client] })
+const callAs = (client: string, port: number, ...headers: string[]): Promise<unknown> =>
+  send({ port, path: `/r1/${REGISTRY}/echo`, rawHeaders: ['X-Road-Client', client, ...headers] })
 
 beforeAll(async () => {
   f = await startFederation()
@@ -69,7 +69,8 @@ beforeAll(async () => {
     subject: REGISTRY,
     service: `${REGISTRY}/echo`,
   })
-  for (let i = 0; i < 3; i += 1) await callAs(BANK, f.client.httpPort)
+  const user = ['X-Road-UserId', 'KH1234', 'X-Road-Issue', '2026/117']
+  for (let i = 0; i < 3; i += 1) await callAs(BANK, f.client.httpPort, ...(i === 0 ? user : []))
   for (let i = 0; i < 2; i += 1) await callAs(NOGRANT, f.client.httpPort)
   await callAs(REGISTRY, f.provider.httpPort)
 })
@@ -107,6 +108,8 @@ describe('an auditor limited to one member', () => {
     expect(clients(await list(bank, '--outcome', 'ok'))).toEqual([BANK, BANK, BANK])
     expect(clients(await list(bank, '--code', 'access.denied'))).toEqual([NOGRANT, NOGRANT])
     expect(clients(await list(bank, '--client', 'GOV/REG/POP'))).toEqual([])
+    expect(await list(bank, '--user', 'KH1234', '--case', '2026/117')).toHaveLength(1)
+    expect(await list(bank, '--user', 'KH1234', '--case', 'another')).toEqual([])
     const [own] = await list(administrator, '--client', REGISTRY)
     expect(await list(bank, '--id', own!.exchangeId)).toEqual([])
     const refused = await bank('log', 'show', own!.exchangeId)

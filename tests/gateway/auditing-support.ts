@@ -7,7 +7,7 @@ import { startIntegrator } from '../../exchange-log/integrator.ts'
 import { openLogStores, type LogStores } from '../../exchange-log/open-log.ts'
 import type { StoredRecord } from '../../exchange-log/record.ts'
 import { openAuditing, type Auditing } from '../../gateway/auditing/open-auditing.ts'
-import { createExchangeLog } from '../../gateway/exchange-log/log.ts'
+import { createExchangeLog, type LogPrivacy } from '../../gateway/exchange-log/log.ts'
 import { generateKey } from '../../pki/keys.ts'
 import { NOTE_TYPE, noteVerifier } from '../../protocol/signed-note.ts'
 import { createApi, type Route } from '../../runtime/admin-api.ts'
@@ -17,6 +17,13 @@ import { silent } from './support.ts'
 
 export const ADMIN = 'the-administrators-token'
 export const ORIGIN = 'spean/KH/GOV/REG/REG-1/log'
+
+/** Queries have no content: nothing is sealed. */
+const privacy: LogPrivacy = {
+  sealer: { seal: () => Promise.reject(new TypeError('nothing is to be sealed')) },
+  rules: [],
+  classificationOf: () => undefined,
+}
 
 export interface Reply extends Answer {
   readonly json: Record<string, unknown> & { readonly code?: string }
@@ -57,7 +64,7 @@ export async function startAuditedLog(
   const integrator = scope.use(
     startIntegrator({ records: stores.records, tree, key, clock: now, logger: silent }),
   )
-  const log = createExchangeLog(records, { clock: now, logger: silent })
+  const log = createExchangeLog(records, { clock: now, logger: silent, privacy })
   const auditing = openAuditing(
     { stateDir: dir },
     { store: records, tree, origin: ORIGIN, log, clock: now, scope },
