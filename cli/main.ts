@@ -4,6 +4,7 @@ import { errorEntry, ExchangeError } from '../protocol/errors.ts'
 import { ApiError } from '../runtime/api-client.ts'
 import { ConfigError } from '../runtime/config.ts'
 import { addAdapterCommands } from './commands/adapter.ts'
+import { addAuditorCommands } from './commands/auditor.ts'
 import { addCaCommands } from './commands/ca.ts'
 import { addCatalogueCommands } from './commands/catalogue.ts'
 import { addCertCommands } from './commands/cert.ts'
@@ -26,6 +27,7 @@ const program = new Command('spean')
 addStatusCommand(program)
 addEnrollCommand(program)
 addLogCommands(program)
+addAuditorCommands(program)
 addCatalogueCommands(program)
 addGatewayCommands(program)
 addAdapterCommands(program)

@@ -9,6 +9,10 @@ export interface Endpoint {
   url: string
   tokenFile: string
 }
+export interface GatewayEndpoint extends Endpoint {
+  /** The token is an auditor's; else the administrator's. */
+  role?: 'auditor'
+}
 /** Where the programs are that a person administers: paths are relative to the file. */
 export interface Profile {
   instance: string
@@ -17,7 +21,7 @@ export interface Profile {
   catalogue?: Endpoint
   authority?: Endpoint
   /** By a short name of the operator's choice. */
-  gateways: Record<string, Endpoint>
+  gateways: Record<string, GatewayEndpoint>
 }
 
 const endpoint = {
@@ -35,7 +39,17 @@ const schema: JSONSchemaType<Profile> = {
     caFile: { type: 'string' },
     catalogue: { ...endpoint, nullable: true },
     authority: { ...endpoint, nullable: true },
-    gateways: { type: 'object', required: [], additionalProperties: endpoint },
+    gateways: {
+      type: 'object',
+      required: [],
+      additionalProperties: {
+        ...endpoint,
+        properties: {
+          ...endpoint.properties,
+          role: { type: 'string', enum: ['auditor'], nullable: true },
+        },
+      },
+    },
   },
 }
 
@@ -51,7 +65,13 @@ export interface OpenProfile {
   catalogue(): ApiClient
   authority(): ApiClient
   /** @param name undefined: the only one there is. */
-  gateway(name: string | undefined): ApiClient
+  gateway(name: string | undefined, options?: AskOptions): ApiClient
+  /** Whether the token for a gateway is an auditor's. */
+  isAuditor(name: string | undefined): boolean
+}
+interface AskOptions {
+  /** Longest wait for an answer. */
+  readonly answerMs?: number
 }
 
 /**
@@ -64,16 +84,30 @@ export function openProfile(named: string | undefined): OpenProfile {
   const file = resolve(named ?? process.env.SPEAN_PROFILE ?? findProfile(process.cwd()))
   const profile = readConfig(file, schema)
   const at = relativeTo(file)
-  const open = (target: Endpoint | undefined, what: string): ApiClient => {
+  const open = (
+    target: Endpoint | undefined,
+    what: string,
+    options: AskOptions = {},
+  ): ApiClient => {
     if (target === undefined) throw new ConfigError(`${file} names no ${what}`)
     const ca = readRoot(at(profile.caFile))
     return createApiClient({
       url: target.url,
       token: readPrivateFile(at(target.tokenFile)).trim(),
       ca,
+      ...options,
     })
   }
   const gatewayNames = Object.keys(profile.gateways)
+  const choose = (name: string | undefined): string => {
+    const only = gatewayNames.length === 1 ? gatewayNames[0] : undefined
+    const chosen = name ?? process.env.SPEAN_GATEWAY ?? only
+    if (chosen === undefined) {
+      throw new ConfigError(`which gateway? --gateway ${gatewayNames.join(' | ')}`)
+    }
+    if (Object.hasOwn(profile.gateways, chosen)) return chosen
+    throw new ConfigError(`no gateway ${chosen} in ${file}; there is ${gatewayNames.join(', ')}`)
+  }
   return {
     instance: profile.instance,
     gatewayNames,
@@ -83,19 +117,11 @@ export function openProfile(named: string | undefined): OpenProfile {
     catalogueUrl: profile.catalogue?.url,
     catalogue: () => open(profile.catalogue, 'catalogue'),
     authority: () => open(profile.authority, 'authority'),
-    gateway: (name) => {
-      const only = gatewayNames.length === 1 ? gatewayNames[0] : undefined
-      const chosen = name ?? process.env.SPEAN_GATEWAY ?? only
-      if (chosen === undefined) {
-        throw new ConfigError(`which gateway? --gateway ${gatewayNames.join(' | ')}`)
-      }
-      if (!Object.hasOwn(profile.gateways, chosen)) {
-        throw new ConfigError(
-          `no gateway ${chosen} in ${file}; there is ${gatewayNames.join(', ')}`,
-        )
-      }
-      return open(profile.gateways[chosen], `gateway ${chosen}`)
+    gateway: (name, options) => {
+      const chosen = choose(name)
+      return open(profile.gateways[chosen], `gateway ${chosen}`, options)
     },
+    isAuditor: (name) => profile.gateways[choose(name)]?.role === 'auditor',
   }
 }
 

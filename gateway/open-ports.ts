@@ -1,6 +1,6 @@
 import { createServer } from 'node:https'
 import { parseCertificate } from '../pki/certificate.ts'
-import { API_SERVER, createApi, limitApiServer, type Route } from '../runtime/admin-api.ts'
+import { API_SERVER, createApi, limitApiServer } from '../runtime/admin-api.ts'
 import { listen } from '../runtime/lifecycle.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { GatewayConfig } from './config.ts'
@@ -60,11 +60,13 @@ export async function openAdminPort(
   {
     routes,
     token,
+    auditorOf,
     ...deps
-  }: Common & { readonly routes: readonly Route[]; readonly token: string },
+  }: Common & Pick<Parameters<typeof createApi>[0], 'routes' | 'token' | 'auditorOf'>,
 ): Promise<number> {
   const { tls, scope, logger } = deps
-  const api = createApi({ routes, token, origin: 'client-gateway', logger })
+  const auditors = auditorOf ? { auditorOf } : {}
+  const api = createApi({ routes, token, ...auditors, origin: 'client-gateway', logger })
   const versions = { minVersion: 'TLSv1.2' } as const
   const { cert, key } = tls.current
   const server = createServer({ ...API_SERVER, cert, key, ...versions }, api)

@@ -12,6 +12,7 @@ import { createMetrics } from '../runtime/metrics.ts'
 import { ensureToken } from '../runtime/private-file.ts'
 import { createSpool } from '../runtime/spool.ts'
 import { openSettings } from './access/settings.ts'
+import { openAuditing } from './auditing/open-auditing.ts'
 import { createBodies, type AllBodies } from './bodies.ts'
 import { namedIdentity } from './catalogue/named-identity.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
@@ -125,15 +126,22 @@ export async function startGateway(
   const adminToken = ensureToken(`${stateDir}/admin.token`)
   const status = (): object =>
     gatewayStatus({ config, ...knowledge, ...own, stamper, integrator, witnessing, clock })
-  const routes = [
+  const origin = logKeys.log.verifier.name
+  const auditing = openAuditing(config, { ...context, store: records, tree, origin, log })
+  const routes: Route[] = [
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
     ...createLogRoutes(records),
     ...privacy.routes,
     ...createStampRoutes(stamps, tree),
     ...createMetricsRoutes(metrics),
     ...witnessing.adminRoutes,
+    ...auditing.routes,
   ]
-  const admin = await openAdminPort(config, { ...context, ...own, routes, token: adminToken })
+  routes.push(auditing.describe(routes))
+  const admin = await openAdminPort(config, {
+    ...{ ...context, ...own, routes, token: adminToken },
+    auditorOf: auditing.auditorOf,
+  })
 
   const publicRoutes = [...createTreeRoutes({ tree, records }), ...witnessing.publicRoutes]
   const everybody = { ...context, ...own, routes: publicRoutes }

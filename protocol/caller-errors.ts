@@ -114,6 +114,13 @@ export const CALLER_ERRORS = {
     title: 'Credentials are missing or wrong',
     remedy: 'Send Authorization: Bearer with the token from the admin token file.',
   },
+  'admin.not-permitted': {
+    status: 403,
+    fault: 'client.not_permitted',
+    title: 'Token is not for that',
+    remedy:
+      'Ask the administrator; auditors have what is below /audit ("role": "auditor" in a profile of spean).',
+  },
   'admin.invalid': {
     status: 422,
     fault: 'client.invalid_input',

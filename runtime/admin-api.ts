@@ -1,5 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { RequestListener, Server } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import type { TLSSocket } from 'node:tls'
 import { Ajv, type JSONSchemaType } from 'ajv'
 import express, {
@@ -12,7 +14,21 @@ import { ExchangeError, type ErrorCode, type Origin } from '../protocol/errors.t
 import { toProblem } from '../protocol/problem.ts'
 import type { Logger } from './logger.ts'
 
+/** Who asks: whoever holds the program's own token, or an auditor by a token of its own. */
+export interface Principal {
+  readonly role: 'admin' | 'auditor'
+  /** `administrator`, or the auditor's. */
+  readonly name: string
+  /** Of the auditor's entry: it stands for one scope, which never changes. */
+  readonly id?: string
+  /** Members, subsystems and services that an auditor is limited to; absent: all. */
+  readonly scope?: readonly string[]
+}
+export const ADMINISTRATOR: Principal = { role: 'admin', name: 'administrator' }
+
 export interface ApiRequest {
+  /** Undefined on a public route. */
+  readonly principal: Principal | undefined
   /** Path parameters, percent-decoded; of one that stands for several segments (`*rest`) all, with slashes. */
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
@@ -30,7 +46,10 @@ export interface ApiReply {
   /** 200 when left out, 204 without a body. */
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
-  /** Sent as JSON, or as it is when a Buffer or string with a `content-type` of its own. */
+  /**
+   * Sent as JSON, or as it is when a Buffer, string or stream with a `content-type` of its own. A stream that
+   * fails ends the connection, so that nobody takes the part for the whole; it is destroyed when the caller goes.
+   */
   readonly body?: unknown
 }
 /** One operation of a program's own API. The table is data, so that a test can go over all of them. */
@@ -38,7 +57,8 @@ export interface Route {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
   /** As express takes it: `/admin/members/:class/:code`. */
   readonly path: string
-  readonly access: 'public' | 'admin'
+  /** `auditor`: the administrator too. */
+  readonly access: 'public' | 'admin' | 'auditor'
   /** Media type of a body to hand on unparsed; `*` for any, and for none. */
   readonly rawBody?: string
   readonly handle: (request: ApiRequest) => Promise<ApiReply> | ApiReply
@@ -61,11 +81,13 @@ export interface Refusal {
 
 /**
  * Serves a table of routes. `admin` routes ask for `Authorization: Bearer` with the given token
- * (RFC 6750 §2.1); errors leave as RFC 9457 problem documents, without a stack.
+ * (RFC 6750 §2.1), `auditor` routes for that or for one that `auditorOf` knows; errors leave as RFC 9457 problem documents, without a stack.
  */
 export function createApi(api: {
   readonly routes: readonly Route[]
   readonly token: string
+  /** @returns undefined for a token of nobody. @throws ExchangeError `admin.unauthenticated` with why not. */
+  readonly auditorOf?: (token: string) => Principal | undefined
   readonly origin: Origin
   readonly logger: Logger
   /** Sent with 401 (RFC 9110 §11.6.1). Default `Bearer`. */
@@ -82,9 +104,11 @@ export function createApi(api: {
     const method = route.method.toLowerCase() as 'get' | 'put' | 'post' | 'delete'
     app[method](
       route.path,
-      (request, _response, next) => {
+      (request, response, next) => {
         // Before the body is read: a stranger's ten megabytes are not worth parsing.
-        if (route.access === 'admin') authenticate(request, api.token)
+        if (route.access !== 'public') {
+          response.locals.principal = authenticate(request, api, route.access)
+        }
         next()
       },
       parse,
@@ -118,24 +142,33 @@ function bodyParserOf({ method, rawBody }: Route): RequestHandler {
     : express.json({ limit: MAX_JSON_BYTES, strict: true, inflate: false })
 }
 
-function authenticate(request: Request, token: string): void {
+function authenticate(
+  request: Request,
+  { token, auditorOf }: Pick<Parameters<typeof createApi>[0], 'token' | 'auditorOf'>,
+  access: 'admin' | 'auditor',
+): Principal {
   const given = /^Bearer +([^ ]+)$/i.exec(request.headers.authorization ?? '')?.[1]
   if (given === undefined)
     throw new ExchangeError('admin.unauthenticated', 'no bearer token was sent')
   // Digests have one length: the comparison says nothing about the token's.
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
-  if (!timingSafeEqual(digest(given), digest(token))) {
+  if (timingSafeEqual(digest(given), digest(token))) return ADMINISTRATOR
+  const auditor = auditorOf?.(given)
+  if (auditor === undefined) {
     throw new ExchangeError(
       'admin.unauthenticated',
       'the bearer token is not the one of this program',
     )
   }
+  if (access === 'auditor') return auditor
+  throw new ExchangeError('admin.not-permitted', 'this is for the administrator, not for auditors')
 }
 
 function toApiRequest(request: Request, response: Response): ApiRequest {
   const gone = new AbortController()
   response.once('close', () => gone.abort())
   return {
+    principal: response.locals.principal as Principal | undefined,
     params: Object.fromEntries(
       Object.entries(request.params).map(([name, value]) => [name, [value].flat().join('/')]),
     ),
@@ -148,11 +181,15 @@ function toApiRequest(request: Request, response: Response): ApiRequest {
   }
 }
 
-function send(response: Response, { status, headers = {}, body }: ApiReply): void {
+async function send(response: Response, { status, headers = {}, body }: ApiReply): Promise<void> {
   // As they are: express would add a charset to media types that have none (tlog-witness, "add-checkpoint").
   response.setHeaders(new Headers(headers))
   if (body === undefined) response.status(status ?? 204).end()
-  else if (typeof body === 'string' || body instanceof Uint8Array) {
+  else if (body instanceof Readable) {
+    await pipeline(body, response.status(status ?? 200)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error // else the caller has gone
+    })
+  } else if (typeof body === 'string' || body instanceof Uint8Array) {
     response.status(status ?? 200).end(body)
   } else response.status(status ?? 200).json(body)
 }

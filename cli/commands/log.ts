@@ -1,24 +1,15 @@
 import type { Command } from 'commander'
-import type { ApiClient } from '../../runtime/api-client.ts'
-import { fullId, profileOf, show } from '../context.ts'
+import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
+import { profileOf, show } from '../context.ts'
 import { ConfigError } from '../../runtime/config.ts'
-import { printRecord, printTable } from '../output.ts'
+import { printRecord } from '../output.ts'
+import { addExportCommand } from './log-export.ts'
+import { GATEWAY_OPTION } from './log-filters.ts'
+import { addListCommand } from './log-list.ts'
+import { addSampleCommand } from './log-sample.ts'
 import { addStampCommands } from './log-stamps.ts'
 import { addLogKeyCommands } from './witnesses.ts'
 
-interface Summary {
-  exchangeId: string
-  side: string
-  at: string
-  endedAt?: string
-  client?: string
-  service?: string
-  method?: string
-  target?: string
-  outcome: string
-  status?: number
-  code?: string
-}
 interface ShowOptions {
   readonly gateway?: string
   readonly manifest?: string
@@ -28,61 +19,23 @@ interface Entry extends Record<string, unknown> {
   manifest?: string
 }
 
-/** `spean log list`, `spean log show`, and those of its time-stamps. */
+/** `spean log`: searching, one exchange, export, sample, and the log's time-stamps. */
 export function addLogCommands(program: Command): void {
   const log = program.command('log').description("a gateway's exchange log")
-  log
-    .command('list')
-    .description('exchanges, newest first')
-    .option('-g, --gateway <name>', 'gateway of the profile; else SPEAN_GATEWAY')
-    .option('--from <time>', 'begun at or after this time (2026-01-31T08:00:00Z)')
-    .option('--to <time>', 'begun before this time')
-    .option('--client <id>', 'INSTANCE/CLASS/MEMBER/SUBSYSTEM; a * at the end for a prefix')
-    .option(
-      '--service <id>',
-      'INSTANCE/CLASS/MEMBER/SUBSYSTEM/SERVICE; a * at the end for a prefix',
-    )
-    .option('--outcome <outcome>', 'ok, error, refused or unanswered')
-    .option('--code <code>', 'error code of a refusal, as access.denied')
-    .option('--id <id>', "exchange id, or the client's own message id")
-    .option('--limit <n>', 'at most this many', '50')
-    .option('--before <position>', 'those before the last line of the page before')
-    .action(async (options: Record<string, string>, command: Command) => {
-      const { gateway, ...filters } = options
-      for (const name of ['client', 'service']) {
-        const id = filters[name]
-        if (id !== undefined) filters[name] = fullId(id, profileOf(command).instance)
-      }
-      const query = new URLSearchParams(filters).toString()
-      const ask = (api: ApiClient) =>
-        api.call<{ exchanges: Summary[]; next?: number }>('GET', `/admin/log?${query}`)
-      await show(command, profileOf(command).gateway(gateway), ask, ({ exchanges, next }) => {
-        printTable(
-          ['TIME', 'SIDE', 'OUTCOME', 'STATUS', 'CLIENT', 'METHOD', 'SERVICE', 'EXCHANGE'],
-          exchanges.map((e) => [
-            e.at,
-            e.side,
-            e.code ?? e.outcome,
-            e.status,
-            e.client,
-            e.method,
-            e.service,
-            e.exchangeId,
-          ]),
-        )
-        if (next !== undefined) console.log(`more: --before ${next}`)
-      })
-    })
+  addListCommand(log)
+  addExportCommand(log)
+  addSampleCommand(log)
   log
     .command('show <exchange-id>')
     .description('everything recorded of one exchange, its manifests decoded')
-    .option('-g, --gateway <name>', 'gateway of the profile; else SPEAN_GATEWAY')
+    .option(...GATEWAY_OPTION)
     .option('--manifest <kind>', 'print the signed manifest alone: request or response')
     .action(async (id: string, options: ShowOptions, command: Command) => {
       const { gateway, manifest: kindWanted } = options
-      const ask = (api: ApiClient) =>
-        api.call<{ entries: Entry[] }>('GET', `/admin/log/${encodeURIComponent(id)}`)
-      await show(command, profileOf(command).gateway(gateway), ask, ({ entries }) => {
+      const profile = profileOf(command)
+      const base = profile.isAuditor(gateway) ? '/audit/exchanges' : '/admin/log'
+      const ask = (api: ApiClient) => api.call<{ entries: Entry[] }>('GET', apiPath(base, id))
+      await show(command, profile.gateway(gateway), ask, ({ entries }) => {
         if (kindWanted !== undefined) {
           const jws = entries.find(
             ({ kind, manifest }) => kind === kindWanted && manifest,

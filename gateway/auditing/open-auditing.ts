@@ -1,0 +1,63 @@
+import type { ExchangeLogStore } from '../../exchange-log/store.ts'
+import type { TreeStore } from '../../exchange-log/tree-store.ts'
+import type { Principal, Route } from '../../runtime/admin-api.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { GatewayLog } from '../exchange-log/log.ts'
+import { createAuditRoutes, principalOf, readExchangeId, recordShow } from '../http/audit-routes.ts'
+import { createAuditorRoutes } from '../http/auditor-routes.ts'
+import { describeApi } from '../http/openapi.ts'
+import { openAuditors } from './auditors.ts'
+import { createQueryLog, createTurns } from './query-log.ts'
+
+export interface Auditing {
+  readonly routes: readonly Route[]
+  readonly auditorOf: (token: string) => Principal | undefined
+  /** `/openapi.json`, for what is below /audit and /evidence in `routes`. */
+  describe(routes: readonly Route[]): Route
+  /**
+   * A route of one exchange (`:exchangeId`) as auditors may use it: only for exchanges in their scope, and
+   * recorded before it is answered.
+   */
+  forAuditors(route: Route): Route
+}
+
+/** Version of the API's description; that of the command and of the package. */
+const VERSION = '0.1.0'
+
+/** What auditors need: who they are, what they may ask, and that it is recorded. @throws ConfigError */
+export function openAuditing(
+  { stateDir }: { readonly stateDir: string },
+  deps: {
+    readonly store: Pick<ExchangeLogStore, 'list' | 'entries'>
+    readonly tree: TreeStore
+    readonly origin: string
+    readonly log: Pick<GatewayLog, 'recordEvent'>
+    readonly clock: Clock
+    readonly scope: AsyncDisposableStack
+  },
+): Auditing {
+  const { store, tree, origin, log, clock, scope } = deps
+  const auditors = scope.use(openAuditors(`${stateDir}/auditors.db`, clock))
+  const record = createQueryLog(log, clock)
+  const read = createTurns()
+  return {
+    auditorOf: (token) => auditors.auditorOf(token),
+    routes: [
+      ...createAuditorRoutes(auditors, clock),
+      ...createAuditRoutes({ store, tree, origin, record, read }),
+    ],
+    describe: (routes) => {
+      const body = describeApi(routes, VERSION)
+      return { method: 'GET', path: '/openapi.json', access: 'public', handle: () => ({ body }) }
+    },
+    forAuditors: (route) => ({
+      ...route,
+      access: 'auditor',
+      handle: async (request) => {
+        const deps = { store, record, read }
+        await recordShow(deps, principalOf(request), readExchangeId(request), 'evidence')
+        return route.handle(request)
+      },
+    }),
+  }
+}

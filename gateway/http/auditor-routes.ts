@@ -1,0 +1,108 @@
+import { ExchangeError } from '../../protocol/errors.ts'
+import { formatId, readClientId, readServiceId } from '../../protocol/identifiers.ts'
+import { ADMINISTRATOR, bodyParser, type Route } from '../../runtime/admin-api.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Auditor, Auditors } from '../auditing/auditors.ts'
+import { readInstant } from './log-query.ts'
+
+interface Asked {
+  name: string
+  scope?: string[]
+  all?: boolean
+  expiresAt?: string
+}
+
+const parseAuditor = bodyParser<Asked>({
+  type: 'object',
+  additionalProperties: false,
+  required: ['name'],
+  properties: {
+    // Begins with a letter or digit, ends without a space: names are read in logs.
+    name: {
+      type: 'string',
+      maxLength: 100,
+      pattern: "^[\\p{L}\\p{N}]([\\p{L}\\p{N}\\p{M} .@_'-]*[\\p{L}\\p{N}\\p{M}.])?$",
+    },
+    scope: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 100,
+      uniqueItems: true,
+      items: { type: 'string', maxLength: 700 },
+      nullable: true,
+    },
+    all: { type: 'boolean', nullable: true },
+    expiresAt: { type: 'string', maxLength: 40, nullable: true },
+  },
+})
+
+/** Who may audit is the administrator's to say. */
+export function createAuditorRoutes(auditors: Auditors, clock: Clock): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/admin/auditors',
+      access: 'admin',
+      handle: () => ({
+        body: { auditors: auditors.list().map((auditor) => toView(auditor, clock())) },
+      }),
+    },
+    {
+      method: 'POST',
+      path: '/admin/auditors',
+      access: 'admin',
+      handle: ({ body }) => {
+        const { auditor, token } = auditors.add(readAuditor(body, clock()))
+        return { status: 201, body: { ...toView(auditor, clock()), token } }
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/admin/auditors/:name',
+      access: 'admin',
+      handle: ({ params }) => {
+        auditors.revoke((params.name ?? '').normalize('NFC'))
+        return {}
+      },
+    },
+  ]
+}
+
+function readAuditor(body: unknown, now: Date): Pick<Auditor, 'name' | 'scope' | 'expiresAt'> {
+  const { name: given, scope, all = false, expiresAt: until } = parseAuditor(body)
+  const name = given.normalize('NFC')
+  if (name.toLowerCase() === ADMINISTRATOR.name) {
+    throw new ExchangeError('admin.invalid', `/name: ${name} is the name of another role`)
+  }
+  if (all === (scope !== undefined)) {
+    throw new ExchangeError('admin.invalid', 'give either scope, or all: true')
+  }
+  const expiresAt = until === undefined ? undefined : readInstant('/expiresAt', until)
+  if (expiresAt && expiresAt <= now) {
+    throw new ExchangeError('admin.invalid', '/expiresAt is in the past')
+  }
+  return {
+    name,
+    ...(scope ? { scope: scope.map(readScope) } : {}),
+    ...(expiresAt ? { expiresAt } : {}),
+  }
+}
+
+function readScope(text: string): string {
+  try {
+    return formatId(text.split('/').length === 5 ? readServiceId(text) : readClientId(text))
+  } catch (cause) {
+    if (!(cause instanceof ExchangeError)) throw cause
+    const expected = 'a member, a subsystem or a service, as INSTANCE/CLASS/MEMBER'
+    throw new ExchangeError('admin.invalid', `/scope: ${cause.message}; write ${expected}`, {
+      cause,
+    })
+  }
+}
+
+function toView(auditor: Auditor, now: Date): object {
+  const { expiresAt, revokedAt, scope } = auditor
+  const isExpired = expiresAt !== undefined && expiresAt <= now
+  const state = revokedAt ? 'revoked' : isExpired ? 'expired' : 'active'
+  return { ...auditor, ...(scope ? {} : { all: true }), state }
+}

@@ -1,0 +1,186 @@
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describeApi } from '../../gateway/http/openapi.ts'
+import type { Route } from '../../runtime/admin-api.ts'
+import { append, appendRun, minute } from '../contract/exchange-log-entries.ts'
+import { startAuditedLog, type AuditedLog, type Reply } from './auditing-support.ts'
+
+interface Parameter {
+  readonly name: string
+  readonly in: 'path' | 'query'
+  readonly required?: boolean
+  readonly schema: {
+    readonly type: string
+    readonly format?: string
+    readonly enum?: string[]
+    readonly minimum?: number
+    readonly maximum?: number
+    readonly maxLength?: number
+  }
+}
+interface Operation {
+  readonly operationId: string
+  readonly parameters: readonly Parameter[]
+  readonly responses: Readonly<
+    Record<string, { readonly content: Readonly<Record<string, { readonly schema: object }>> }>
+  >
+}
+interface Description {
+  readonly openapi: string
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: { readonly schemas: Readonly<Record<string, object>> }
+}
+
+let log: AuditedLog
+let description: Description
+let schemaOf: (operation: Operation, status: number, mediaType: string) => ValidateFunction
+beforeAll(async () => {
+  log = await startAuditedLog()
+  const { records } = log.stores
+  const all = { userId: 'u', issue: 'i', purpose: 'p', messageId: 'm', method: 'GET', target: '/' }
+  const position = await appendRun(records, 'a', 'ok', { ...all, peer: 'KH/GOV/REG/REG-1' })
+  await appendRun(records, 'b', 'access.denied', { representedParty: 'COM/X', bodyBytes: 7 })
+  await append(records, {
+    exchangeId: 'a',
+    kind: 'erasure',
+    at: minute(1),
+    actor: 'x',
+    detail: 'y',
+  })
+  expect(position).toBe(1)
+  await log.integrate()
+  // Without a token: what is asked is described for everybody.
+  const answer = await log.ask('GET', '/openapi.json', { token: null })
+  expect(answer.status).toBe(200)
+  description = answer.json as unknown as Description
+  const ajv = new Ajv2020({
+    strict: true,
+    allErrors: true,
+    formats: { 'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, binary: true },
+    keywords: ['openapi', 'info', 'security', 'paths', 'components'],
+  })
+  ajv.addSchema(description, 'api')
+  schemaOf = (operation, status, mediaType) => {
+    const [path, methods] = Object.entries(description.paths).find(
+      ([, { get }]) => get?.operationId === operation.operationId,
+    )!
+    expect(methods.get!.responses[status]?.content[mediaType]).toBeDefined()
+    const pointer = ['paths', path, 'get', 'responses', status, 'content', mediaType, 'schema']
+    const escaped = pointer.map((part) => String(part).replaceAll('~', '~0').replaceAll('/', '~1'))
+    return ajv.getSchema(`api#/${escaped.map(encodeURIComponent).join('/')}`)!
+  }
+})
+afterAll(() => log[Symbol.asyncDispose]())
+
+const operations = (): [path: string, operation: Operation][] =>
+  Object.entries(description.paths).map(([path, { get }]) => [path, get!])
+const valueFor = ({ schema, name }: Parameter): string => {
+  if (schema.format === 'date-time') return '2026-01-01T08:00:00Z'
+  if (schema.enum) return schema.enum[0]!
+  if (schema.type === 'integer') return String(schema.minimum)
+  return name === 'exchangeId' ? 'a' : 'x'
+}
+/** The request with required parameters, and those of `more`. */
+const target = (path: string, { parameters }: Operation, more: Record<string, string> = {}) => {
+  const required = parameters.filter((p) => p.in === 'query' && p.required)
+  const query = new URLSearchParams(required.map((p): [string, string] => [p.name, valueFor(p)]))
+  for (const [name, value] of Object.entries(more)) query.set(name, value)
+  return `${path.replace('{exchangeId}', 'a')}?${query.toString()}`.replace(/\?$/, '')
+}
+const holds = (operation: Operation, { status, headers, json }: Reply): void => {
+  const mediaType = String(headers['content-type']).split(';')[0]!
+  const validate = schemaOf(operation, status, mediaType)
+  if (!mediaType.endsWith('json') || mediaType === 'application/x-ndjson') return
+  validate(json)
+  expect(validate.errors ?? []).toEqual([])
+}
+
+describe('the description of the API', () => {
+  it('has every route for auditors, and none that is not there', () => {
+    expect(description.openapi).toBe('3.1.0')
+    const served = log.routes.filter(({ access }) => access === 'auditor')
+    expect(served.length).toBeGreaterThan(3)
+    expect(Object.keys(description.paths)).toEqual(
+      served.map(({ path }) => path.replace(':exchangeId', '{exchangeId}')),
+    )
+  })
+
+  it('cannot leave a route out', () => {
+    const handle: Route['handle'] = () => ({})
+    const route: Route = { method: 'GET', path: '/audit/new', access: 'auditor', handle }
+    expect(() => describeApi([route], '1')).toThrow(/\/audit\/new has no description/)
+  })
+
+  it('has every parameter that is taken, and only those', async () => {
+    for (const [path, operation] of operations()) {
+      const inQuery = operation.parameters.filter((p) => p.in === 'query')
+      for (const parameter of inQuery) {
+        const { status } = await log.ask(
+          'GET',
+          target(path, operation, { [parameter.name]: valueFor(parameter) }),
+        )
+        expect([path, parameter.name, status]).toEqual([path, parameter.name, 200])
+      }
+      const { json } = await log.ask('GET', target(path, operation, { 'not-one': 'x' }))
+      expect([path, json.code]).toEqual([path, 'admin.invalid'])
+      const named = String(json.detail)
+        .split('there are ')[1]
+        ?.split(', ')
+        .filter((name) => name !== 'none')
+      expect(named).toEqual(inQuery.map(({ name }) => name))
+    }
+  })
+
+  it('has the limits of every parameter: what is beyond is refused, and described so', async () => {
+    for (const [path, operation] of operations()) {
+      for (const { name, schema, in: place } of operation.parameters) {
+        const { maximum, maxLength } = schema
+        const beyond = [
+          ...(schema.enum ? ['none-of-them'] : []),
+          ...(maximum === undefined || maximum > 1e6 ? [] : [String(maximum + 1)]),
+          ...(maxLength === undefined ? [] : ['x'.repeat(maxLength + 1)]),
+          ...(schema.format === 'date-time' ? ['2026-01-01'] : []),
+          ...(schema.minimum === undefined ? [] : [String(schema.minimum - 1)]),
+        ]
+        expect(beyond.length).toBeGreaterThan(0)
+        for (const value of beyond) {
+          const inPath = path.replace('{exchangeId}', value)
+          const url = place === 'path' ? inPath : target(path, operation, { [name]: value })
+          const refused = await log.ask('GET', url)
+          expect([path, name, value, refused.status]).toEqual([path, name, value, 422])
+          holds(operation, refused)
+        }
+      }
+    }
+  })
+
+  it('has every answer as it is', async () => {
+    for (const [path, operation] of operations()) {
+      const given = await log.ask('GET', target(path, operation))
+      expect([path, given.status]).toEqual([path, 200])
+      holds(operation, given)
+      const refused = await log.ask('GET', target(path, operation), { token: 'x' })
+      expect([path, refused.status]).toEqual([path, 401])
+      holds(operation, refused)
+    }
+    for (const id of ['a', 'b', 'zz']) {
+      const [, operation] = operations().find(([path]) => path === '/audit/exchanges/{exchangeId}')!
+      holds(operation, await log.ask('GET', `/audit/exchanges/${id}`))
+    }
+  })
+
+  it('has every line of an export as it is', async () => {
+    const [, operation] = operations().find(([path]) => path === '/audit/exchanges')!
+    const validate = schemaOf(operation, 200, 'application/json')
+    const recorded = { exchangeId: 'x', position: 1 }
+    const { body } = await log.ask('GET', '/audit/export')
+    const exchanges = body.toString().trimEnd().split('\n')
+    expect(exchanges).toHaveLength(2)
+    for (const line of exchanges) {
+      const isValid = validate({ exchanges: [JSON.parse(line)], recorded })
+      expect([line, isValid]).toEqual([line, true])
+    }
+    const changed = { ...(JSON.parse(exchanges[0]!) as object), more: 1 }
+    expect(validate({ exchanges: [changed], recorded })).toBe(false)
+  })
+})
