@@ -29,24 +29,23 @@ export const CHECKPOINT_LAG_MS = 5 * 60_000
  * @param until when the check is made: nothing was recorded later.
  */
 export function createTimeCheck(stamps: readonly StampedSize[], until: Date): TimeCheck {
-  const bounds = boundsOf(stamps, until.getTime())
+  const telling = tellingStamps(stamps)
   let next = 0
   let newest = { position: 0, ms: -Infinity }
   return (position, recordedAtMs) => {
-    while (position > bounds[next]!.upTo) next += 1
-    const { before, after } = bounds[next]!
+    while (position > (telling[next]?.size ?? Infinity)) next += 1
+    const [before, after] = [telling[next - 1], telling[next]]
     const finding = (code: TimeFinding['code'], why: string): TimeFinding => {
       const recordedAt = new Date(recordedAtMs)
       const detail = `record ${position} says that it was recorded at ${isoOf(recordedAtMs)}, and ${why}`
       return { code, position, recordedAt, detail }
     }
-    if (recordedAtMs > after.ms + CLOCKS_DIFFER_MS) {
-      const words = after.size === undefined ? 'that is yet to come' : coveredWords(after)
+    if (recordedAtMs > (after?.ms ?? until.getTime()) + CLOCKS_DIFFER_MS) {
+      const words = after ? `${wordsOf(after)} covers it already` : 'that is yet to come'
       return finding('record.post-dated', words)
     }
-    if (recordedAtMs < before.ms - CLOCKS_DIFFER_MS - CHECKPOINT_LAG_MS) {
-      const words = `the time-stamp of ${isoOf(before.ms)} over ${before.size} records does not cover it`
-      return finding('record.back-dated', words)
+    if (before && recordedAtMs < before.ms - CLOCKS_DIFFER_MS - CHECKPOINT_LAG_MS) {
+      return finding('record.back-dated', `${wordsOf(before)} does not cover it`)
     }
     if (recordedAtMs < newest.ms - CLOCKS_DIFFER_MS) {
       const words = `record ${newest.position} before it says ${isoOf(newest.ms)}`
@@ -57,40 +56,25 @@ export function createTimeCheck(stamps: readonly StampedSize[], until: Date): Ti
   }
 }
 
-interface Bound {
+interface Telling {
+  readonly size: number
   readonly ms: number
-  /** Of the token that says so. */
-  readonly size: number | undefined
-}
-interface Interval {
-  /** The last position in it. */
-  readonly upTo: number
-  /** Tokens that do not cover it: the latest of their times. */
-  readonly before: Bound
-  /** Tokens that cover it: the earliest of their times. */
-  readonly after: Bound
 }
 
-function boundsOf(stamps: readonly StampedSize[], untilMs: number): Interval[] {
-  const sorted = stamps
-    .map(({ size, genTime }) => ({ size, ms: genTime.getTime() }))
-    .toSorted((a, b) => a.size - b.size || a.ms - b.ms)
-  let after: Bound = { ms: untilMs, size: undefined }
-  const afters = sorted.toReversed().map((stamp) => {
-    if (stamp.ms < after.ms) after = stamp
-    return after
-  })
-  afters.reverse().push({ ms: untilMs, size: undefined })
-  let before: Bound = { ms: -Infinity, size: undefined }
-  return afters.map((earliest, index) => {
-    const stamp = sorted[index]
-    const interval = { upTo: stamp?.size ?? Infinity, before, after: earliest }
-    if (stamp && stamp.ms > before.ms) before = stamp
-    return interval
-  })
+/**
+ * Smallest tree first, and times never go back: when a larger tree existed earlier, a token over a smaller one says
+ * nothing of what was not there yet.
+ */
+function tellingStamps(stamps: readonly StampedSize[]): Telling[] {
+  const telling: Telling[] = []
+  for (const { size, genTime } of stamps.toSorted((a, b) => b.size - a.size)) {
+    const ms = genTime.getTime()
+    if (ms <= (telling.at(-1)?.ms ?? Infinity)) telling.push({ size, ms })
+  }
+  return telling.reverse()
 }
 
-const coveredWords = ({ ms, size }: Bound): string =>
-  `the time-stamp of ${isoOf(ms)} over ${size} records covers it already`
+const wordsOf = ({ size, ms }: Telling): string =>
+  `the time-stamp of ${isoOf(ms)} over ${size} records`
 
 const isoOf = (ms: number): string => new Date(ms).toISOString()

@@ -46,6 +46,30 @@ it('tells of a tree that does not grow, why and since when', () => {
   expect(attention({ ...gateway, tree: {} })).toEqual([])
 })
 
+it('tells since when records wait for a time-stamp, why, and from when on that refuses exchanges', () => {
+  const fault = { code: 'timestamp.unavailable', detail: 'a does not answer', remedy: 'Call a.' }
+  const waiting = { oldestUnstampedAt: '2026-03-01T08:00:00.000Z', authorities: [], fault }
+  const refusedFrom = '2026-03-01T12:00:00.000Z'
+  const why = '(timestamp.unavailable: a does not answer. Call a.)'
+  const since = `records without time-stamp since ${waiting.oldestUnstampedAt}`
+  const notes = (changes: object) =>
+    attention({ ...gateway, timeStamping: { state: 'warning', ...waiting, ...changes } })
+  expect(notes({})).toEqual([`${since} ${why}`])
+  expect(notes({ refusedFrom })).toEqual([
+    `${since}; exchanges will be refused from ${refusedFrom} ${why}`,
+  ])
+  expect(notes({ state: 'over', refusedFrom })).toEqual([
+    `${since}; exchanges are refused since ${refusedFrom} ${why}`,
+  ])
+})
+
+it('tells that what signatures are judged by is not kept', () => {
+  const validation = { waiting: 3, fault: 'the disk is full' }
+  expect(attention({ ...gateway, validation })).toEqual([
+    '3 certificates and OCSP answers wait to be kept for evidence: the disk is full',
+  ])
+})
+
 it('names what is revoked: its own with the reason and what to do, those of others by subject', () => {
   const status = 'revoked'
   const lack = 'CN=OWN (serial 01) was revoked at 2026-01-01T00:00:00.000Z (keyCompromise)'

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createTimeCheck, type StampedSize } from '../../exchange-log/verify/times.ts'
+import { readVectors } from '../protocol/support.ts'
 
 const MINUTE_MS = 60_000
 const START = Date.UTC(2026, 2, 1, 8)
@@ -21,21 +22,30 @@ const codes = (findings: ReturnType<typeof check>) =>
 const hours = (count: number): number[] => Array.from({ length: count * 10 }, (_, i) => i * 6 + 1)
 const hourly = [stamp(10, 60), stamp(20, 120), stamp(30, 180)]
 
+interface Vector {
+  readonly comment: string
+  readonly stamps: { size: number; genTime: string }[]
+  readonly until: string
+  /** Times of recording from position 1 on. */
+  readonly records: string[]
+  readonly findings: { position: number; code: string }[]
+}
+
+describe('the vectors of times', () => {
+  it.each(readVectors<Vector[]>('record-times'))('$comment', ({ stamps, until, ...vector }) => {
+    const given = stamps.map(({ size, genTime }) => ({ size, genTime: new Date(genTime) }))
+    const verify = createTimeCheck(given, new Date(until))
+    const found = vector.records.flatMap((time, i) => verify(i + 1, Date.parse(time)) ?? [])
+    expect(found.map(({ position, code }) => ({ position, code }))).toEqual(vector.findings)
+  })
+})
+
 describe('the times of records', () => {
   it('are in order in a log as gateways make it, stamped late or never', () => {
     expect(check(hours(3), hourly)).toEqual([])
     expect(check(hours(3), [stamp(30, 180)])).toEqual([])
     expect(check(hours(3), [])).toEqual([])
     expect(check([], hourly)).toEqual([])
-  })
-
-  it('may differ by what clocks and checkpoints differ, and no more', () => {
-    const [first, second] = [stamp(1, 60), stamp(2, 120)]
-    expect(check([65, 65], [first, second])).toEqual([])
-    expect(codes(check([65.1], [first, second]))).toEqual(['1 record.post-dated'])
-    expect(check([49, 50], [first, second])).toEqual([])
-    expect(codes(check([49, 49.9], [first, second]))).toEqual(['2 record.back-dated'])
-    expect(codes(check([55, 125.1], [first, second]))).toEqual(['2 record.post-dated'])
   })
 
   it('name the record that was dated back, and the token that does not cover it', () => {
@@ -64,21 +74,5 @@ describe('the times of records', () => {
     expect(codes(check([10, 30, 24], [stamp(3, 60)]))).toEqual(['3 record.back-dated'])
     expect(check([10, 30, 26], [stamp(3, 60)])).toEqual([])
     expect(codes(check([10, 70, 40, 71], [stamp(1, 15)]))).toEqual(['3 record.back-dated'])
-  })
-
-  it('are not in the future', () => {
-    expect(codes(check([10, 40], [stamp(1, 15)], 30))).toEqual(['2 record.post-dated'])
-    expect(check([10, 34], [stamp(1, 15)], 30)).toEqual([])
-  })
-
-  it('are held against the strictest of all tokens, in whatever order those came', () => {
-    // A larger tree was stamped earlier than a smaller one: both existed at the earlier time.
-    const stamps = [stamp(20, 50), stamp(10, 90)]
-    expect(codes(check([...Array<number>(9).fill(40), 70], stamps))).toEqual([
-      '10 record.post-dated',
-    ])
-    const verify = createTimeCheck(hourly.toReversed(), new Date(at(10_000)))
-    expect(verify(25, at(30))).toMatchObject({ code: 'record.back-dated' })
-    expect(verify(26, at(150))).toBeUndefined()
   })
 })
