@@ -249,6 +249,20 @@ export const ERRORS = {
     remedy:
       'The call may have been carried out: look it up by its exchange id before repeating it.',
   },
+  'evidence.incomplete': {
+    status: 503,
+    fault: 'server.$.evidence_incomplete',
+    title: 'Evidence lacks what proves it',
+    remedy:
+      'Ask again when what is named is there; or take what there is: incomplete=allow, spean evidence get --allow-incomplete.',
+  },
+  'evidence.altered': {
+    status: 409,
+    fault: 'server.$.evidence_altered',
+    title: 'Record of the exchange was altered after it was recorded',
+    remedy:
+      'Have the log of the named gateway checked, spean log verify, and restore it from a backup.',
+  },
   'storage.unavailable': {
     status: 503,
     fault: 'server.$.io_error',

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { RequestListener, Server } from 'node:http'
+import { pipeline, Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { Ajv, type JSONSchemaType } from 'ajv'
 import express, {
@@ -30,7 +31,7 @@ export interface ApiReply {
   /** 200 when left out, 204 without a body. */
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
-  /** Sent as JSON, or as it is when a Buffer or string with a `content-type` of its own. */
+  /** Sent as JSON, or as it is when a Buffer, string or Readable with a `content-type` of its own. */
   readonly body?: unknown
 }
 /** One operation of a program's own API. The table is data, so that a test can go over all of them. */
@@ -145,7 +146,10 @@ function toApiRequest(request: Request, response: Response): ApiRequest {
 function send(response: Response, { status, headers = {}, body }: ApiReply): void {
   response.set(headers)
   if (body === undefined) response.status(status ?? 204).end()
-  else if (typeof body === 'string' || body instanceof Uint8Array) {
+  else if (body instanceof Readable) {
+    // An answer that breaks off is all that can be told once it has begun.
+    pipeline(body, response.status(status ?? 200), () => undefined)
+  } else if (typeof body === 'string' || body instanceof Uint8Array) {
     response.status(status ?? 200).end(body)
   } else response.status(status ?? 200).json(body)
 }

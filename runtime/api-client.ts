@@ -1,4 +1,5 @@
-import { Agent, request } from 'undici'
+import type { Readable } from 'node:stream'
+import { Agent, request, type Dispatcher } from 'undici'
 import { ExchangeError, isErrorCode } from '../protocol/errors.ts'
 import { readAtMost } from './http-body.ts'
 
@@ -10,6 +11,8 @@ export interface ApiClient extends AsyncDisposable {
    *   with the program's own code when it refuses.
    */
   call<T>(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T>
+  /** Gets what is no JSON. The stream fails when it breaks off. @throws as {@link call} does. */
+  download(path: string): Promise<Readable>
 }
 
 /** A program could not be asked. */
@@ -28,30 +31,37 @@ export function createApiClient(api: {
   readonly ca?: string
 }): ApiClient {
   const agent = new Agent({ connect: { ...(api.ca ? { ca: api.ca } : {}), timeout: 5000 } })
+  const ask = (method: string, path: string, body?: unknown): Promise<Dispatcher.ResponseData> =>
+    request(new URL(path, api.url), {
+      dispatcher: agent,
+      method: method as 'GET',
+      headers: {
+        accept: 'application/json, application/problem+json, */*;q=0.1',
+        ...(api.token ? { authorization: `Bearer ${api.token}` } : {}),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+      headersTimeout: ANSWER_MS,
+      bodyTimeout: ANSWER_MS,
+    }).catch((cause: unknown) => {
+      const { code, message } = cause as NodeJS.ErrnoException
+      throw new ApiError(`${api.url} cannot be reached (${code ?? message})`, { cause })
+    })
+  const read = async (path: string, answer: Dispatcher.ResponseData): Promise<unknown> => {
+    const bytes = await readAtMost(answer.body, MAX_ANSWER_BYTES).catch((cause: unknown) => {
+      throw new ApiError(`the answer of ${api.url} broke off`, { cause })
+    })
+    const value = parse(bytes.toString('utf8'))
+    if (answer.statusCode < 400) return value
+    throw refusal(value) ?? new ApiError(`${api.url}${path} answered ${answer.statusCode}`)
+  }
   return {
-    call: async <T>(method: string, path: string, body?: unknown): Promise<T> => {
-      const answer = await request(new URL(path, api.url), {
-        dispatcher: agent,
-        method: method as 'GET',
-        headers: {
-          accept: 'application/json, application/problem+json',
-          ...(api.token ? { authorization: `Bearer ${api.token}` } : {}),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        body: body === undefined ? null : JSON.stringify(body),
-        headersTimeout: ANSWER_MS,
-        bodyTimeout: ANSWER_MS,
-      }).catch((cause: unknown) => {
-        const { code, message } = cause as NodeJS.ErrnoException
-        throw new ApiError(`${api.url} cannot be reached (${code ?? message})`, { cause })
-      })
-      const bytes = await readAtMost(answer.body, MAX_ANSWER_BYTES).catch((cause: unknown) => {
-        throw new ApiError(`the answer of ${api.url} broke off`, { cause })
-      })
-      const text = bytes.toString('utf8')
-      const value = parse(text)
-      if (answer.statusCode < 400) return value as T
-      throw refusal(value) ?? new ApiError(`${api.url}${path} answered ${answer.statusCode}`)
+    call: async <T>(method: string, path: string, body?: unknown): Promise<T> =>
+      (await read(path, await ask(method, path, body))) as T,
+    download: async (path) => {
+      const answer = await ask('GET', path)
+      if (answer.statusCode >= 400) await read(path, answer)
+      return answer.body
     },
     [Symbol.asyncDispose]: () => agent.close(),
   }

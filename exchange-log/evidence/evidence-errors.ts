@@ -21,9 +21,11 @@ export const EVIDENCE_ERRORS = {
   'evidence.proof-invalid': 'A record is not in the tree of the checkpoint',
   'evidence.checkpoint-invalid': 'The checkpoint is not signed by the log of the policy',
   'evidence.witnesses-too-few': 'Fewer witnesses cosigned the checkpoint than the policy asks for',
-  'evidence.time-stamp-invalid': 'A time-stamp is not about what it stands beside, or is not trusted',
+  'evidence.time-stamp-invalid':
+    'A time-stamp is not about what it stands beside, or is not trusted',
   'evidence.anchor-unknown': 'A root in the archive is none of those that --anchor gives',
-  'evidence.policy-unknown': 'The log, or a witness that counts, is none of those that --policy gives',
+  'evidence.policy-unknown':
+    'The log, or a witness that counts, is none of those that --policy gives',
 } as const satisfies Record<string, string>
 export type EvidenceErrorCode = keyof typeof EVIDENCE_ERRORS
 

@@ -6,8 +6,14 @@ export type PartName = (typeof PARTS)[number]
 /** Parts that are signed messages. */
 export const MESSAGES = ['request', 'response'] as const
 export type MessageName = (typeof MESSAGES)[number]
-/** Whose certificates are there. */
-export const CHAINS = ['request-signer', 'response-signer', 'time-stamp'] as const
+/** Whose certificates are there: signers', and of who stamped a signature, or the checkpoint. */
+export const CHAINS = [
+  'request-signer',
+  'request-stamp',
+  'response-signer',
+  'response-stamp',
+  'time-stamp',
+] as const
 export type ChainName = (typeof CHAINS)[number]
 
 export const FILE = {
