@@ -90,7 +90,7 @@ export interface ExchangeLog {
   /**
    * Resolves with the entry's position when it is durable.
    *
-   * @throws ExchangeError `log.unavailable`.
+   * @throws ExchangeError `log.unavailable`; of a request also `log.unstamped`.
    */
   record(entry: ExchangeEntry): Promise<number>
 

@@ -249,6 +249,14 @@ export const ERRORS = {
     remedy:
       'The call may have been carried out: look it up by its exchange id before repeating it.',
   },
+  'log.unstamped': {
+    status: 503,
+    fault: 'server.$.logging_failed.unstamped',
+    title:
+      'Exchanges are refused: the exchange log has had no time-stamp for longer than its operator allows',
+    remedy:
+      'Nothing was handed on: repeat the call later. The operator of the named side: spean status shows which time-stamping authority does not answer, and why; the next token ends it.',
+  },
   'evidence.incomplete': {
     status: 503,
     fault: 'server.$.evidence_incomplete',

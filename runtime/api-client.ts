@@ -21,6 +21,8 @@ export class ApiError extends Error {
 }
 
 const ANSWER_MS = 20_000
+/** What is downloaded is made first. */
+const DOWNLOAD_MS = 60_000
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 export function createApiClient(api: {
@@ -31,7 +33,12 @@ export function createApiClient(api: {
   readonly ca?: string
 }): ApiClient {
   const agent = new Agent({ connect: { ...(api.ca ? { ca: api.ca } : {}), timeout: 5000 } })
-  const ask = (method: string, path: string, body?: unknown): Promise<Dispatcher.ResponseData> =>
+  const ask = (
+    method: string,
+    path: string,
+    body?: unknown,
+    answerMs = ANSWER_MS,
+  ): Promise<Dispatcher.ResponseData> =>
     request(new URL(path, api.url), {
       dispatcher: agent,
       method: method as 'GET',
@@ -41,7 +48,7 @@ export function createApiClient(api: {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       body: body === undefined ? null : JSON.stringify(body),
-      headersTimeout: ANSWER_MS,
+      headersTimeout: answerMs,
       bodyTimeout: ANSWER_MS,
     }).catch((cause: unknown) => {
       const { code, message } = cause as NodeJS.ErrnoException
@@ -59,7 +66,7 @@ export function createApiClient(api: {
     call: async <T>(method: string, path: string, body?: unknown): Promise<T> =>
       (await read(path, await ask(method, path, body))) as T,
     download: async (path) => {
-      const answer = await ask('GET', path)
+      const answer = await ask('GET', path, undefined, DOWNLOAD_MS)
       if (answer.statusCode >= 400) await read(path, answer)
       return answer.body
     },

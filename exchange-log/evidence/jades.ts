@@ -6,7 +6,7 @@
 import { hash } from 'node:crypto'
 
 export interface JadesParts {
-  /** RFC 3161 token over {@link signatureStampInput}. */
+  /** RFC 3161 token over {@link signatureOf}. */
   readonly token?: Buffer
   /** DER: of the signer and of the time-stamping authority, leaf to root each, without doubles. */
   readonly certificates: readonly Buffer[]
@@ -21,9 +21,9 @@ export interface FlattenedJws {
   readonly header: { readonly etsiU: readonly string[] }
 }
 
-/** What a signature time-stamp is about (§5.3.4): the base64url text of the signature value. */
-export function signatureStampInput(manifest: string): Buffer {
-  return Buffer.from(manifest.split('.')[2] ?? '', 'ascii')
+/** What a signature time-stamp is about (§5.3.4): the base64url text of the signature value, ASCII. */
+export function signatureOf(manifest: string): string {
+  return manifest.split('.')[2] ?? ''
 }
 
 export function toJades(manifest: string, { token, certificates, ocsp }: JadesParts): string {

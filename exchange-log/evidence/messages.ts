@@ -6,15 +6,18 @@ import { LogContentError, type ContentReader } from '../content.ts'
 import type { StoredRecord } from '../record.ts'
 import { signerChain, stampChain, type ChainSources, type GatheredChain } from './chains.ts'
 import type { EvidenceBody, EvidenceChain, EvidenceMessage } from './evidence.ts'
-import { signatureStampInput, toJades } from './jades.ts'
+import { signatureOf, toJades } from './jades.ts'
 import { bodyFile, headersFile, jadesFile, type Absence, type MessageName } from './layout.ts'
 
-/** Has a signature stamped; each is asked for once, and then kept. */
+/** Has signatures stamped, each once; a gateway asks its time-stamping authorities. */
 export interface SignatureStamps {
-  /** @returns undefined with a reason when no authority gives one. */
+  /** @param jwsSignature third part of a compact JWS. @returns the token, or why there is none now. */
   signatureStamp(
-    signature: Buffer,
-  ): Promise<{ readonly token: Buffer } | { readonly token: undefined; readonly reason: string }>
+    jwsSignature: string,
+  ): Promise<
+    | { readonly stamp: { readonly token: Buffer } }
+    | { readonly stamp: undefined; readonly fault: { readonly detail: string } }
+  >
 }
 
 interface Lifted {
@@ -104,10 +107,10 @@ async function openBody(
 
 async function lift(part: MessageName, manifest: string, sources: MessageSources): Promise<Lifted> {
   const signer = await signerChain(part, manifest, sources)
-  const stamp = await sources.signatureStamps.signatureStamp(signatureStampInput(manifest))
-  if (stamp.token === undefined) {
+  const stamping = await sources.signatureStamps.signatureStamp(signatureOf(manifest))
+  if (stamping.stamp === undefined) {
     const what = `sigTst of ${jadesFile(part)}`
-    const detail = `it is B-B with validation data: ${stamp.reason}`
+    const detail = `it is B-B with validation data: ${stamping.fault.detail}`
     return {
       chains: signer.chain ? [signer.chain] : [],
       level: 'B-B',
@@ -116,12 +119,13 @@ async function lift(part: MessageName, manifest: string, sources: MessageSources
       absent: [...signer.absent, { what, reason: 'missing', detail }],
     }
   }
-  const stamper = await stampChain(`${part}-stamp`, stamp.token, sources)
+  const { token } = stamping.stamp
+  const stamper = await stampChain(`${part}-stamp`, token, sources)
   return {
     chains: [signer, stamper].flatMap(({ chain }) => chain ?? []),
     level: signer.chain?.ocsp.has(0) ? 'B-LT' : 'B-T',
-    jades: toJades(manifest, { token: stamp.token, ...dataOf([signer, stamper]) }),
-    signatureToken: stamp.token,
+    jades: toJades(manifest, { token, ...dataOf([signer, stamper]) }),
+    signatureToken: token,
     absent: [...signer.absent, ...stamper.absent],
   }
 }

@@ -14,7 +14,7 @@ interface Recordable {
 /**
  * Records a signed request before it is sent (client) or handed on (provider).
  *
- * @throws ExchangeError `log.unavailable`; then nothing was recorded, and nothing may be handed on.
+ * @throws ExchangeError `log.unavailable`, `log.unstamped`; then nothing was recorded, and nothing may be handed on.
  */
 export async function recordRequest<S extends Recordable>(
   state: S,

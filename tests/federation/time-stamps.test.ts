@@ -14,7 +14,12 @@ import {
 
 const run = promisify(execFile)
 const ROOT = join(import.meta.dirname, '..', '..')
-const timeStamping = { intervalSeconds: 1, limitMinutes: 240, authorities: [] }
+const timeStamping = {
+  intervalSeconds: 1,
+  limitMinutes: 240,
+  refuseAtLimit: false,
+  authorities: [],
+}
 
 let federation: Federation
 let server: TimeStampingServer
