@@ -1,7 +1,7 @@
 /** The blocks of VERIFY.md about records, tree, witnesses and time. */
 import type { LogStamp } from '../stamp-store.ts'
 import type { EvidenceChain, EvidenceRecord } from './evidence.ts'
-import { chainFile, FILE, MESSAGES } from './layout.ts'
+import { FILE, MESSAGES } from './layout.ts'
 import { genTimeOf } from './verify-text-manifests.ts'
 
 export function checkpointBlock(
@@ -78,7 +78,7 @@ export function stampBlock({ token }: LogStamp, { name }: EvidenceChain): string
 The time-stamp (RFC 3161) says that the checkpoint, and so the records, existed at that time.
 
 \`\`\`sh
-openssl ts -verify -data "\${W:?}/checkpoint.text" -in ${FILE.timeStamp} -token_in -attime ${genTimeOf(token)} -CAfile "$W/${name}.root.pem" -untrusted ${chainFile(name)} || fail 'the time-stamp does not verify'
+openssl ts -verify -data "\${W:?}/checkpoint.text" -in ${FILE.timeStamp} -token_in -attime ${genTimeOf(token)} -CAfile "$W/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" || fail 'the time-stamp does not verify'
 openssl ts -reply -in ${FILE.timeStamp} -token_in -token_out -text | grep '^Time stamp:' || fail 'the time-stamp says no time'
 \`\`\`
 `

@@ -4,7 +4,7 @@ import { readOcspStatements } from '../../pki/ocsp-verify.ts'
 import { parseTstInfo } from '../../pki/tst-info.ts'
 import { parseJws, type SignatureAlgorithm } from '../../protocol/jws.ts'
 import type { Evidence, EvidenceChain, EvidenceMessage } from './evidence.ts'
-import { chainFile, manifestFile, ocspFile, type ChainName, type MessageName } from './layout.ts'
+import { manifestFile, ocspFile, type ChainName, type MessageName } from './layout.ts'
 
 /** A message whose signer's certificates are there, with what the text needs to know of it. */
 export interface SignedPart {
@@ -142,17 +142,17 @@ function certificateLines({ part, signedAt, statedAt, stampedAt }: SignedPart): 
   const trust = `-CAfile "$W/${chain}.root.pem"`
   const answer = `"$W/${part}.ocsp"`
   const lines = [
-    `openssl verify -x509_strict -attime ${signedAt} ${trust} -untrusted ${chainFile(chain)} ${leaf} || fail '${part}: the certificate does not lead to its root'`,
+    `openssl verify -x509_strict -attime ${signedAt} ${trust} -untrusted "$W/${chain}.issuers.pem" ${leaf} || fail '${part}: the certificate does not lead to its root'`,
   ]
   if (statedAt !== undefined) {
     lines.push(
-      `openssl ocsp -respin ${ocspFile(chain, 0)} -no_nonce -issuer "$W/${chain}.issuer.pem" -cert ${leaf} ${trust} -verify_other ${chainFile(chain)} -attime ${statedAt} > ${answer} 2>&1`,
+      `openssl ocsp -respin ${ocspFile(chain, 0)} -no_nonce -issuer "$W/${chain}.issuer.pem" -cert ${leaf} ${trust} -verify_other "$W/${chain}.issuers.pem" -attime ${statedAt} > ${answer} 2>&1`,
       `grep 'Response verify OK' ${answer} && grep -E ': good|Update' ${answer} && grep -q 'leaf.pem: good' ${answer} || fail '${part}: the certificate was not good'`,
     )
   }
   if (stampedAt !== undefined) {
     lines.push(
-      `openssl ts -verify -data "$W/${part}.value" -in "$W/${part}.tst" -token_in -attime ${stampedAt} -CAfile "$W/${part}-stamp.root.pem" -untrusted ${chainFile(`${part}-stamp`)} || fail '${part}: the time-stamp of the signature does not verify'`,
+      `openssl ts -verify -data "$W/${part}.value" -in "$W/${part}.tst" -token_in -attime ${stampedAt} -CAfile "$W/${part}-stamp.root.pem" -untrusted "$W/${part}-stamp.issuers.pem" || fail '${part}: the time-stamp of the signature does not verify'`,
     )
   }
   return lines.map((line) => `${line}\n`).join('')

@@ -105,8 +105,8 @@ import os, sys; sys.path.insert(0, os.environ['W'])
 from common import *
 for file in glob.glob('certificates/*.pem'):
     chain, name = unpem(read(file).decode()), os.path.basename(file)[:-4]
-    for role, der in ('leaf', chain[0]), ('issuer', chain[:2][-1]), ('root', chain[-1]):
-        write(f'{name}.{role}.pem', pem('CERTIFICATE', der))
+    for role, ders in ('leaf', chain[:1]), ('issuer', chain[:2][-1:]), ('issuers', chain[1:] or chain), ('root', chain[-1:]):
+        write(f'{name}.{role}.pem', b''.join(pem('CERTIFICATE', der) for der in ders))
 END
 \`\`\`
 `
