@@ -15,13 +15,13 @@ import { namedIdentity } from './catalogue/named-identity.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
 import { openEvidence } from './evidence/open-evidence.ts'
-import { createExchangeLog } from './exchange-log/log.ts'
 import { createSettingsRoutes, type SettingsDeps } from './http/admin-routes.ts'
 import { createEvidenceRoutes } from './http/evidence-routes.ts'
 import { createLogRoutes } from './http/log-routes.ts'
 import { createMetricsRoutes } from './http/metrics-routes.ts'
 import { createStampRoutes } from './http/stamp-routes.ts'
 import { openKnowledge } from './knowledge.ts'
+import { openPrivateLog } from './log-privacy.ts'
 import { METRICS_PREFIX, registerMetrics } from './metrics.ts'
 import { openAdminPort, openPorts } from './open-ports.ts'
 import { openOutgoing } from './outgoing.ts'
@@ -65,6 +65,7 @@ export async function startGateway(
   const knowledge = await openKnowledge(config, { ...context, validation })
   const { catalogue, ocsp, clockCheck } = knowledge
   const logKeys = await openOwnLogKeys(config)
+  const { log, ...privacy } = await openPrivateLog(config, { ...context, ...knowledge, records })
   const integrator = scope.use(startIntegrator({ records, tree, key: logKeys.log, clock, logger }))
   const { stamper, signatureStamps } = openTimeStamping(config, {
     ...context,
@@ -90,7 +91,7 @@ export async function startGateway(
     bodies,
     signer: createSigner(own.credentials, (used) => knowledge.trust.signedWith(used)),
     authentication: own.credentials,
-    log: refusingUnstamped(createExchangeLog(records, { clock, logger }), stamper),
+    log: refusingUnstamped(log, stamper),
     begin: (incoming) => createStepRunner(incoming, logger),
     informationSystems: settings,
     peers: outgoing.peers,
@@ -109,9 +110,13 @@ export async function startGateway(
   const routes = [
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
     ...createLogRoutes(records),
+    ...privacy.routes,
     ...createStampRoutes(stamps, tree),
     ...createEvidenceRoutes(
-      openEvidence({ ...context, stores, integrator, stamper, signatureStamps, key: logKeys.log }),
+      openEvidence({
+        ...{ ...context, ...privacy, stores, integrator, stamper, signatureStamps },
+        key: logKeys.log,
+      }),
       logger,
     ),
     ...createMetricsRoutes(metrics),

@@ -257,6 +257,25 @@ export const ERRORS = {
     remedy:
       'Nothing was handed on: repeat the call later. The operator of the named side: spean status shows which time-stamping authority does not answer, and why; the next token ends it.',
   },
+  'log.held': {
+    status: 409,
+    fault: 'server.$.log_held',
+    title: 'A legal hold keeps what was to be erased',
+    remedy: 'Ask who set the hold; erase when it was released: spean log hold list.',
+  },
+  'log.erasure-unfinished': {
+    status: 503,
+    fault: 'server.$.log_erasure_unfinished',
+    title: 'The erasure is recorded, but not finished',
+    remedy:
+      'Repeat the command once the log store can write and no backup reads it; the gateway tries again by itself, too.',
+  },
+  'storage.unavailable': {
+    status: 503,
+    fault: 'server.$.io_error',
+    title: 'Gateway has no room for the body',
+    remedy: 'Free the disk that holds the spool folder of the named side, then repeat the call.',
+  },
   'evidence.incomplete': {
     status: 503,
     fault: 'server.$.evidence_incomplete',
@@ -270,12 +289,6 @@ export const ERRORS = {
     title: 'Record of the exchange was altered after it was recorded',
     remedy:
       'Have the log of the named gateway checked, spean log verify, and restore it from a backup.',
-  },
-  'storage.unavailable': {
-    status: 503,
-    fault: 'server.$.io_error',
-    title: 'Gateway has no room for the body',
-    remedy: 'Free the disk that holds the spool folder of the named side, then repeat the call.',
   },
   'gateway.stopping': {
     status: 503,

@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto'
 import type { Readable } from 'node:stream'
+import { KeyError } from '../../pki/signing-key.ts'
 import { parseJws } from '../../protocol/jws.ts'
 import type { Manifest } from '../../protocol/manifest.ts'
 import { LogContentError, type ContentReader } from '../content.ts'
@@ -55,8 +56,9 @@ export async function messageOf(
       if (found === undefined) absent.push(gone(what, isKept))
       return found
     } catch (error) {
-      if (!(error instanceof LogContentError)) throw error
-      absent.push({ what, reason: 'altered', detail: error.message })
+      if (!(error instanceof LogContentError) && !(error instanceof KeyError)) throw error
+      const reason = error instanceof KeyError ? 'missing' : 'altered'
+      absent.push({ what, reason, detail: error.message })
       return undefined
     }
   }

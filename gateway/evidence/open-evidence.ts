@@ -8,15 +8,10 @@ import type { LogStamper } from '../time-stamps/log-stamper.ts'
 import type { SignatureStamps } from '../time-stamps/signature-stamps.ts'
 import { createEvidenceService, type EvidenceService } from './evidence-service.ts'
 
-const NOTHING: ContentReader = {
-  headers: () => Promise.resolve(undefined),
-  body: () => Promise.resolve(undefined),
-}
-
 /** The evidence of a gateway's own log. */
 export function openEvidence(deps: {
   readonly stores: LogStores
-  readonly content?: ContentReader
+  readonly content: ContentReader
   readonly integrator: Pick<Integrator, 'integrateNow'>
   readonly stamper: Pick<LogStamper, 'stampNow'>
   readonly signatureStamps: SignatureStamps
@@ -32,12 +27,11 @@ export function openEvidence(deps: {
     stamper,
     key,
     policy = () => undefined,
-    content = NOTHING,
     ...rest
   } = deps
   const { records, tree, stamps, validation } = stores
   return createEvidenceService({
-    ...{ ...rest, records, tree, stamps, validation, content },
+    ...{ ...rest, records, tree, stamps, validation },
     policy: () => policyOf(policy(), key.verifier),
     origin: key.verifier.name,
     integrateNow: () => integrator.integrateNow(),
