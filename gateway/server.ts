@@ -37,6 +37,7 @@ import { gatewayStatus } from './status.ts'
 import { createStepRunner } from './step-runner.ts'
 import { refusingUnstamped } from './time-stamps/refusing-unstamped.ts'
 import { openTimeStamping } from './time-stamps/time-stamping.ts'
+import { keepMissing } from './trust/keep-missing.ts'
 
 export interface RunningGateway extends AsyncDisposable {
   /** Ports in use; 0 for one that is closed. */
@@ -67,11 +68,13 @@ export async function startGateway(
   const logKeys = await openOwnLogKeys(config)
   const { log, ...privacy } = await openPrivateLog(config, { ...context, ...knowledge, records })
   const integrator = scope.use(startIntegrator({ records, tree, key: logKeys.log, clock, logger }))
-  const { stamper, signatureStamps } = openTimeStamping(config, {
-    ...context,
-    ...knowledge,
-    stores,
+  await keepMissing({
+    log: records,
+    validation,
+    snapshot: () => catalogue.newest,
+    trust: knowledge.trust,
   })
+  const { stamper, ...stamping } = openTimeStamping(config, { ...context, ...knowledge, stores })
 
   const metrics = createMetrics(METRICS_PREFIX)
   const renewal = (): RenewalState[] => own.upkeep.describe().renewal ?? []
@@ -89,7 +92,7 @@ export async function startGateway(
     catalogue,
     trust: knowledge.trust,
     bodies,
-    signer: createSigner(own.credentials, (used) => knowledge.trust.signedWith(used)),
+    signer: createSigner(own.credentials, (used) => knowledge.trust.noteSigner(used)),
     authentication: own.credentials,
     log: refusingUnstamped(log, stamper),
     begin: (incoming) => createStepRunner(incoming, logger),
@@ -114,7 +117,7 @@ export async function startGateway(
     ...createStampRoutes(stamps, tree),
     ...createEvidenceRoutes(
       openEvidence({
-        ...{ ...context, ...privacy, stores, integrator, stamper, signatureStamps },
+        ...{ ...context, ...privacy, ...stamping, stores, integrator, stamper, ocsp },
         key: logKeys.log,
       }),
       logger,

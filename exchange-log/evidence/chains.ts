@@ -1,17 +1,22 @@
 import { hash } from 'node:crypto'
 import { parseSignedData } from '../../pki/cms-signed-data.ts'
-import { parseCertificate } from '../../pki/certificate.ts'
+import { parseCertificate, type Certificate } from '../../pki/certificate.ts'
 import { parseTstInfo } from '../../pki/tst-info.ts'
 import { parseJws } from '../../protocol/jws.ts'
 import { chainOf } from '../validation-chain.ts'
-import type { ValidationStore } from '../validation-store.ts'
+import type { KeptOcspAnswer, ValidationStore } from '../validation-store.ts'
 import type { EvidenceChain } from './evidence.ts'
 import { chainFile, ocspFile, type Absence, type ChainName, type MessageName } from './layout.ts'
 
 export interface ChainSources {
+  /** Asks the authority of a certificate for its state; undefined when there is no answer. */
+  readonly askState: (
+    certificate: Certificate,
+    issuer: Certificate,
+  ) => Promise<KeptOcspAnswer | undefined>
   readonly validation: Pick<
     ValidationStore,
-    'certificate' | 'certificatesNamed' | 'ocspAnswer' | 'keepCertificates'
+    'certificate' | 'certificatesNamed' | 'ocspAnswer' | 'keepCertificates' | 'keepOcspAnswer'
   >
 }
 
@@ -35,16 +40,23 @@ export async function signerChain(
   return { ...found, absent: [...found.absent, absent] }
 }
 
-/** Of who made a time-stamp. It is trusted by the catalogue: nobody needs its revocation state. */
+/** Of who made a time-stamp. The catalogue trusts it: its state was not needed, and is asked for now. */
 export async function stampChain(
   name: ChainName,
   token: Buffer,
-  { validation }: ChainSources,
+  { validation, askState }: ChainSources,
 ): Promise<GatheredChain> {
   const { certificates, isSigner, content } = parseSignedData(token)
   await validation.keepCertificates(certificates.map(({ der }) => der))
   const { genTime } = parseTstInfo(content)
-  return gather(name, certificates.find(isSigner)?.thumbprint, genTime, validation)
+  const thumbprint = certificates.find(isSigner)?.thumbprint
+  const found = await gather(name, thumbprint, genTime, validation)
+  if (found.chain === undefined || found.chain.ocsp.has(0)) return found
+  const [certificate, issuer] = found.chain.certificates.map(parseCertificate)
+  const answer = certificate && issuer && (await askState(certificate, issuer))
+  if (answer === undefined) return found
+  await validation.keepOcspAnswer(answer)
+  return { ...found, chain: { ...found.chain, ocsp: new Map([[0, answer.der]]) } }
 }
 
 async function gather(

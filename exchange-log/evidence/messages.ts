@@ -125,7 +125,7 @@ async function lift(part: MessageName, manifest: string, sources: MessageSources
   const stamper = await stampChain(`${part}-stamp`, token, sources)
   return {
     chains: [signer, stamper].flatMap(({ chain }) => chain ?? []),
-    level: signer.chain?.ocsp.has(0) ? 'B-LT' : 'B-T',
+    level: [signer, stamper].every(({ chain }) => chain?.ocsp.has(0)) ? 'B-LT' : 'B-T',
     jades: toJades(manifest, { token, ...dataOf([signer, stamper]) }),
     signatureToken: token,
     absent: [...signer.absent, ...stamper.absent],

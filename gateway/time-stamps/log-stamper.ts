@@ -63,6 +63,8 @@ export interface LogStamperOptions {
 }
 
 const MINUTE_MS = 60_000
+/** No checkpoint is stamped when a record is older that is not in it: verifiers rely on that (protocol/README.md §12.5). */
+const BEHIND_MS = 4 * MINUTE_MS
 
 export function openLogStamper(options: LogStamperOptions): LogStamper {
   const { gatewayId, log, checkpoint, stamps, source, client, settings, clock, logger } = options
@@ -70,6 +72,7 @@ export function openLogStamper(options: LogStamperOptions): LogStamper {
   let oldest: { position: number; at: Date; seenMs: number } | undefined
   let fault: TimeStampFault | undefined
   let known: TimeStampHealth['state'] = 'ok'
+  let wasBehind = false
   let closed = false
 
   const stampCheckpoint = async ({ note, size }: StoredCheckpoint): Promise<boolean> => {
@@ -92,11 +95,25 @@ export function openLogStamper(options: LogStamperOptions): LogStamper {
       seenMs: performance.now(),
     }
   }
+  /** Whether the tree is so far behind the log that a token would say too much about what is not in it. */
+  const isBehind = async ({ size }: StoredCheckpoint): Promise<boolean> => {
+    const [beyond] = await log.after(size, 1)
+    const isNow =
+      beyond !== undefined && clock().getTime() - beyond.recordedAt.getTime() > BEHIND_MS
+    if (isNow && wasBehind) {
+      const since = beyond.recordedAt.toISOString()
+      const detail = `gateway ${gatewayId}: records since ${since} are not in the tree of the log yet, which comes first`
+      throw new ExchangeError('log.unavailable', detail)
+    }
+    wasBehind = isNow // at a start the tree may need a moment
+    return isNow
+  }
   const look = async (): Promise<void> => {
     last = await stamps.last()
     await findOldest()
     const next = await checkpoint()
     if (next !== undefined && next.size > (last?.size ?? 0)) {
+      if (await isBehind(next)) return
       if (!(await stampCheckpoint(next))) return
       await findOldest()
     }

@@ -10,8 +10,8 @@ import type { OcspCache } from './ocsp-cache.ts'
 import type { ValidationKeeper } from './validation-keeper.ts'
 
 export interface SnapshotTrust extends Trust {
-  /** A signature was made with a certificate of this gateway: what others judge it by is kept. */
-  signedWith(certificate: Certificate): void
+  /** A signature is recorded that this gateway need not judge, its own for one: what others judge it by is kept. */
+  noteSigner(certificate: Certificate): void
   /** Keeps the states of this gateway's own certificates fresh, to be handed to its peers. */
   follow(own: readonly Certificate[]): void
   /**
@@ -62,7 +62,7 @@ export function createTrust(deps: {
       const answer = question && (await ocsp.check(question, at))
       if (purpose === 'signing') keeper.used(path, answer)
     },
-    signedWith: (certificate) => {
+    noteSigner: (certificate) => {
       const path = judgeIfGood(certificate)?.path ?? [certificate]
       keeper.used(path, ocsp.answer(certificate.thumbprint))
     },

@@ -141,7 +141,10 @@ function createWaiting<T>(): Waiting<T> {
     },
     add: (key, value) => {
       if (waiting.has(key)) return
-      if (written.has(key)) return void remember(written, key, true)
+      if (written.has(key)) {
+        remember(written, key, true)
+        return
+      }
       if (waiting.size >= MAX_WAITING) waiting.delete(waiting.keys().next().value!)
       waiting.set(key, value)
     },

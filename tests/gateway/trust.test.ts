@@ -92,10 +92,10 @@ describe('trust', () => {
     const path = [certificate, authority.issuing.certificate, authority.root.certificate]
     const keeper = keeperOf()
     const deps = { snapshot: () => view, keeper, clock: () => NOW }
-    createTrust({ ...deps, ocsp: ocspOf() }).signedWith(certificate)
-    createTrust({ ...deps, ocsp: ocspOf(certificate) }).signedWith(certificate)
+    createTrust({ ...deps, ocsp: ocspOf() }).noteSigner(certificate)
+    createTrust({ ...deps, ocsp: ocspOf(certificate) }).noteSigner(certificate)
     const unheard = { ...deps, snapshot: () => undefined, ocsp: ocspOf(certificate) }
-    createTrust(unheard).signedWith(certificate)
+    createTrust(unheard).noteSigner(certificate)
     expect(keeper.seen).toEqual([
       [path, ANSWER],
       [path, undefined],
