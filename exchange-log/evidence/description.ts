@@ -28,6 +28,9 @@ const SCHEMA = {
     version: { const: 1 },
     exchangeId: { type: 'string', pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' },
     origin: text,
+    client: text,
+    service: text,
+    peer: text,
     side: { enum: ['client', 'provider'] },
     records: {
       type: 'array',

@@ -42,10 +42,11 @@ export function readRecord(evidence: LoadedEvidence, part: PartName): RecordSays
 /** The record is about this exchange, and holds the manifest that was verified. */
 export function checkRecord(
   record: RecordSays,
-  { exchangeId, side, records }: ExchangeDescription,
+  description: ExchangeDescription,
   part: PartName,
   message: SignedMessage | undefined,
 ): string {
+  const { exchangeId, side, records } = description
   const said = records.find((one) => one.part === part)
   const wrong = (why: string): EvidenceError =>
     new EvidenceError('evidence.record-altered', `${recordFile(part)} ${why}`)
@@ -58,6 +59,10 @@ export function checkRecord(
   }
   if (record.recordedAt !== said?.recordedAt || record.at !== said?.at) {
     throw new EvidenceError('evidence.description-wrong', `${FILE.exchange} has another time`)
+  }
+  for (const name of ['client', 'service', 'peer'] as const) {
+    if (part !== records[0]?.part || record[name] === description[name]) continue
+    throw new EvidenceError('evidence.description-wrong', `${FILE.exchange} has another ${name}`)
   }
   return `position ${said?.position}, recorded at ${String(record.recordedAt)}`
 }

@@ -2,6 +2,7 @@
 import { CertificateError, parseCertificates, type Certificate } from '../../pki/certificate.ts'
 import { readOcspStatements, verifyOcspResponse } from '../../pki/ocsp-verify.ts'
 import { verifyPath } from '../../pki/path.ts'
+import type { Purpose } from '../../pki/purpose.ts'
 import { verifyTimeStamp, type TimeStamp } from '../../pki/tsp-verify.ts'
 import { parseSignedData } from '../../pki/cms-signed-data.ts'
 import { parseTstInfo } from '../../pki/tst-info.ts'
@@ -22,6 +23,7 @@ import { signatureOf, type FlattenedJws } from './jades.ts'
 import {
   bodyFile,
   chainFile,
+  CHAINS,
   headersFile,
   jadesFile,
   manifestFile,
@@ -140,14 +142,7 @@ export function checkCertificate(
   chain: readonly Certificate[],
 ): string {
   const name = `${part}-signer` as const
-  const path = asEvidence('evidence.certificate-untrusted', chainFile(name), () =>
-    verifyPath(chain[0]!, {
-      anchors: chain.slice(-1),
-      intermediates: chain.slice(1, -1),
-      at: signedAt,
-      purpose: 'signing',
-    }),
-  )
+  const path = checkPath(chainFile(name), chain, 'signing', signedAt)
   const state = evidence.has(ocspFile(name, 0))
     ? checkOcsp(evidence, name, path, signedAt)
     : 'whether it was revoked is not known'
@@ -180,7 +175,23 @@ function checkOcsp(
   })
 }
 
-/** @throws EvidenceError */
+/** Every certificate of the file leads to the next, and the last is the root. */
+function checkPath(file: string, chain: readonly Certificate[], purpose: Purpose, at: Date) {
+  const path = asEvidence('evidence.certificate-untrusted', file, () =>
+    verifyPath(chain[0]!, {
+      anchors: chain.slice(-1),
+      intermediates: chain.slice(1, -1),
+      ...{ at, purpose },
+    }),
+  )
+  if (path.length === chain.length && path.every((one, i) => one === chain[i])) return path
+  throw new EvidenceError('evidence.certificate-untrusted', `${file} has certificates out of order`)
+}
+
+/**
+ * @param chain of whoever made the token: it is what the token's signer must be.
+ * @throws EvidenceError
+ */
 export function checkTimeStamp(
   file: string,
   token: Buffer,
@@ -188,13 +199,10 @@ export function checkTimeStamp(
   chain: readonly Certificate[],
 ): TimeStamp {
   return asEvidence('evidence.time-stamp-invalid', file, () => {
-    const { genTime } = parseTstInfo(parseSignedData(token).content)
-    return verifyTimeStamp(token, {
-      hash: 'sha256',
-      digest: createHash('sha256').update(stamped).digest(),
-      anchors: [chain.at(-1)!, ...chain.slice(0, -1).filter(({ isCa }) => isCa)],
-      at: genTime,
-    })
+    const { genTime: at } = parseTstInfo(parseSignedData(token).content)
+    if (chain.length > 1) checkPath(file, chain, 'time-stamping', at)
+    const digest = createHash('sha256').update(stamped).digest()
+    return verifyTimeStamp(token, { hash: 'sha256', digest, anchors: chain.slice(0, 1), at })
   })
 }
 
@@ -208,14 +216,19 @@ export function checkJades(evidence: LoadedEvidence, { part, jws }: SignedMessag
     throw altered('has another signature than the manifest')
   }
   const components = readEtsiU(jades?.header?.etsiU, altered)
-  const values = components.flatMap(({ xVals }) => objectsOf(xVals))
-  const certificates = new Set(
-    values.flatMap(({ x509Cert }) => objectsOf([x509Cert])).map(({ val }) => val),
+  const lifted = components.flatMap(({ xVals }) => objectsOf(xVals))
+  const certificates = valuesOf(lifted.map(({ x509Cert }) => x509Cert))
+  const answers = valuesOf(
+    components.flatMap(({ rVals }) => objectsOf([rVals])).flatMap(({ ocspVals }) => ocspVals),
   )
   const signer = `${part}-signer` as const
   const chain = evidence.has(chainFile(signer)) ? readChain(evidence, signer) : []
   if (chain.some(({ der }) => !certificates.has(der.toString('base64')))) {
     throw altered('lacks certificates of its signer')
+  }
+  const known = knownValues(evidence)
+  if (![...certificates, ...answers].every((value) => known.has(value))) {
+    throw altered('has certificates or answers that are not in the archive')
   }
   const stamps = components.flatMap(({ sigTst }) => objectsOf([sigTst]))
   const [token, ...more] = stamps.flatMap(({ tstTokens }) => objectsOf(tstTokens))
@@ -237,6 +250,23 @@ function objectsOf(value: unknown): JsonObject[] {
 
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** `val` of each, in Base64. */
+function valuesOf(items: readonly unknown[]): Set<unknown> {
+  return new Set(objectsOf(items.flat()).map(({ val }) => val))
+}
+
+/** All certificates and answers of the archive. */
+function knownValues(evidence: LoadedEvidence): ReadonlySet<unknown> {
+  const chains = CHAINS.filter((chain) => evidence.has(chainFile(chain)))
+  const answers = evidence.names.filter((name) => name.startsWith('ocsp/'))
+  return new Set([
+    ...chains
+      .flatMap((chain) => readChain(evidence, chain))
+      .map(({ der }) => der.toString('base64')),
+    ...answers.map((name) => evidence.bytes(name).toString('base64')),
+  ])
+}
 
 function readEtsiU(etsiU: unknown, altered: (why: string) => EvidenceError): JsonObject[] {
   if (!Array.isArray(etsiU)) throw altered('has no etsiU')

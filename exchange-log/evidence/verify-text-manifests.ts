@@ -60,6 +60,8 @@ python3 -I - <<'END' || fail 'the manifests do not fit'
 import os, sys; sys.path.insert(0, os.environ['W'])
 from common import *
 ${parts.some(({ alg }) => alg === 'ES256') ? ECDSA : ''}${parts.some(({ alg }) => alg !== 'EdDSA') ? JWK : ''}texts = {}
+certificates = [der for file in glob.glob('certificates/*.pem') for der in unpem(read(file).decode())]
+answers = [read(file) for file in glob.glob('ocsp/*.der')]
 for part, signed_at in {${signedAt}}.items():
     text = texts[part] = read(part + '/manifest.jws').decode()
     head, body, value = text.split('.')
@@ -75,8 +77,10 @@ for part, signed_at in {${signedAt}}.items():
         need(manifest['requestDigest'] == b64u(sha256(texts['request'].encode())), 'it answers another request')
     jades = json.loads(read(part + '/manifest.jades.json'))
     need((jades['protected'], jades['payload'], jades['signature']) == (head, body, value), part + ': JAdES has another signature')
-    for item in jades['header']['etsiU']:
-        for token in json.loads(unb64u(item)).get('sigTst', {}).get('tstTokens', []): write(part + '.tst', base64.b64decode(token['val']))
+    for item in map(json.loads, map(unb64u, jades['header']['etsiU'])):
+        for token in item.get('sigTst', {}).get('tstTokens', []): write(part + '.tst', base64.b64decode(token['val']))
+        for one in item.get('xVals', []): need(base64.b64decode(one['x509Cert']['val']) in certificates, part + ': JAdES has another certificate')
+        for one in item.get('rVals', {}).get('ocspVals', []): need(base64.b64decode(one['val']) in answers, part + ': JAdES has another answer')
     public = openssl('x509', '-in', leaf, '-noout', '-pubkey')
     write(part + '.pub', public)
     write(part + '.input', (head + '.' + body).encode())
@@ -142,6 +146,7 @@ function certificateLines({ part, signedAt, statedAt, stampedAt }: SignedPart): 
   const trust = `-CAfile "$W/${chain}.root.pem"`
   const answer = `"$W/${part}.ocsp"`
   const lines = [
+    `openssl x509 -in ${leaf} -noout -subject -nameopt RFC2253,utf8,-esc_msb || fail '${part}: the certificate cannot be read'`,
     `openssl verify -x509_strict -attime ${signedAt} ${trust} -untrusted "$W/${chain}.issuers.pem" ${leaf} || fail '${part}: the certificate does not lead to its root'`,
   ]
   if (statedAt !== undefined) {

@@ -3,8 +3,8 @@
  * beginning and at the end, and no command stands behind the last comparison: a change of this text that disarms
  * one of them is found by the other.
  */
-import type { Evidence } from './evidence.ts'
-import { incompleteness, type Absence, type ChainName } from './layout.ts'
+import type { Evidence, EvidenceChain } from './evidence.ts'
+import { incompleteness, type Absence } from './layout.ts'
 import { checkpointBlock, stampBlock } from './verify-text-log.ts'
 import { certificatesBlock, manifestsBlock, readSigned } from './verify-text-manifests.ts'
 
@@ -23,7 +23,7 @@ export function verifyText(evidence: Evidence): string {
     ...(checkpointNote ? [checkpointBlock(proved, { isComplete })] : []),
     ...(stamp && stamper ? [stampBlock(stamp, stamper)] : []),
     lastBlock(
-      chains.map(({ name }) => name),
+      chains,
       `${isComplete ? 'PROVED' : 'PROVED WHAT IS HERE; INCOMPLETE'}: ${description.exchangeId}`,
     ),
   ]
@@ -112,9 +112,10 @@ END
 `
 }
 
-function lastBlock(chains: readonly ChainName[], verdict: string): string {
-  const roots = chains.map(
-    (name) =>
+function lastBlock(chains: readonly EvidenceChain[], verdict: string): string {
+  const byRoot = Map.groupBy(chains, ({ certificates }) => certificates.at(-1)!.toString('base64'))
+  const roots = [...byRoot.values()].map(
+    ([{ name } = chains[0]!]) =>
       `openssl x509 -in "\${W:?}/${name}.root.pem" -noout -subject -fingerprint -sha256 || fail '${name}: there is no root'\n`,
   )
   return `What everything rests on; and the files once more

@@ -1,12 +1,15 @@
 /** A federation whose evidence is judged: real authority, OCSP, time-stamps; and how an archive is unpacked and judged. */
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
-import { rmSync } from 'node:fs'
 import { fromBufferPromise } from 'yauzl'
+import { ZipFile } from 'yazl'
+import { sumsText } from '../../exchange-log/evidence/archive.ts'
 import { REGISTRY, startFederation, type Federation } from '../support/federation.ts'
 import {
   startTimeStampingServer,
@@ -23,19 +26,26 @@ export interface Judged extends AsyncDisposable {
   evidence(exchangeId: string, query?: string): Promise<Buffer>
 }
 
-export async function startJudged(
-  keyKind: KeyKind = 'P-256',
-  changes: Partial<GatewayConfig> = {},
-): Promise<Judged> {
+/** @param stamps whose: the instance's own authority, whose certificate has a state, or another one. */
+export async function startJudged({
+  keyKind = 'P-256' as KeyKind,
+  stamps = 'own' as 'own' | 'other',
+  changes = {} as Partial<GatewayConfig>,
+} = {}): Promise<Judged> {
   await using resources = new AsyncDisposableStack()
   const tsa = resources.use(await startTimeStampingServer())
   const federation = resources.use(
     await startFederation({ keyKind, client: changes, provider: changes }),
   )
-  await federation.catalogueAdmin.call('PUT', '/admin/time-stamping-authorities/national', {
-    url: tsa.url,
-    certificates: [tsa.tsa.root.pem],
-  })
+  const { authority, ca } = federation
+  const path = '/admin/time-stamping-authorities/national'
+  await federation.catalogueAdmin.call(
+    'PUT',
+    path,
+    stamps === 'other'
+      ? { url: tsa.url, certificates: [tsa.tsa.root.pem] }
+      : { url: `${authority.publicUrl}/tsp`, certificates: [ca] },
+  )
   await federation.settled()
   const owned = resources.move()
   return {
@@ -76,24 +86,54 @@ export function unpack(files: ReadonlyMap<string, Buffer>): string {
 
 export interface Verdict {
   readonly status: number
-  readonly output: string
+  readonly printed: string
+  readonly errors: string
 }
 
 /** The blocks of the folder's VERIFY.md, taken out as it says and run by Debian's own programs only. */
-export function judge(folder: string): Promise<Verdict> {
-  const script = `${folder}.sh`
-  onTestFinished(() => rmSync(script, { force: true }))
+export async function judge(folder: string): Promise<Verdict> {
+  const place = mkdtempSync(join(tmpdir(), 'spean-judge-'))
+  const script = join(place, 'verify.sh')
   const take = "sed -n '/^```sh$/,/^```$/{/^```/!p}' VERIFY.md"
-  const env = { PATH: '/usr/bin:/bin', TMPDIR: tmpdir() }
-  return new Promise((done) => {
-    execFile(
-      '/bin/sh',
-      ['-c', `${take} > ${script}; sh ${script}; s=$?; rm -rf "$W"; exit $s`],
-      { cwd: folder, env, timeout: 60_000 },
-      (error, stdout, stderr) => {
+  const env = { PATH: '/usr/bin:/bin', TMPDIR: place }
+  const command = ['-c', `${take} > ${script}; sh ${script}`]
+  try {
+    return await new Promise((done) => {
+      execFile('/bin/sh', command, { cwd: folder, env }, (error, printed, errors) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
-        done({ status: code, output: stdout + stderr })
-      },
-    )
-  })
+        done({ status: code, printed, errors })
+      })
+    })
+  } finally {
+    rmSync(place, { recursive: true, force: true })
+  }
+}
+
+/** Files and their bytes as an archive: whatever they are, nothing is checked. */
+export function pack(files: ReadonlyMap<string, Buffer>): Promise<Buffer> {
+  const zip = new ZipFile()
+  for (const [name, bytes] of files) zip.addBuffer(bytes, name, { compress: false })
+  zip.end()
+  return buffer(zip.outputStream as Readable)
+}
+
+/** The files with new SHA256SUMS, as whoever alters evidence would make them. */
+export function resummed(files: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
+  const sums = new Map<string, string>()
+  for (const [name, bytes] of files) {
+    if (name !== 'SHA256SUMS') sums.set(name, createHash('sha256').update(bytes).digest('hex'))
+  }
+  return new Map([...files, ['SHA256SUMS', Buffer.from(sumsText(sums))]])
+}
+
+/** The files, one of them with another byte at a place. */
+export function changed(
+  files: ReadonlyMap<string, Buffer>,
+  name: string,
+  place: 'first' | 'middle' | 'last',
+): Map<string, Buffer> {
+  const bytes = Buffer.from(files.get(name)!)
+  const at = { first: 0, middle: Math.floor(bytes.length / 2), last: bytes.length - 1 }[place]
+  bytes[at]! ^= 0x04
+  return new Map([...files, [name, bytes]])
 }
