@@ -16,7 +16,7 @@ import {
   type PartName,
 } from './layout.ts'
 import type { LoadedEvidence } from './loaded.ts'
-import { checkTimeStamp, readChain, type SignedMessage } from './verify-messages.ts'
+import { checkTimeStamp, type SignedMessage } from './verify-messages.ts'
 
 /** What a record says, as far as it is looked at; none of it is believed before it is proved. */
 export type RecordSays = Readonly<Record<string, unknown>>
@@ -136,8 +136,8 @@ export function checkInclusion(
 
 /** The checkpoint, and so all records in it, existed at that time. */
 export function checkLogTimeStamp(evidence: LoadedEvidence, checkpoint: Checkpoint): string {
-  const chain = readChain(evidence, 'time-stamp')
   const token = evidence.bytes(FILE.timeStamp)
-  const { genTime, tsa } = checkTimeStamp(FILE.timeStamp, token, checkpointText(checkpoint), chain)
+  const place = { file: FILE.timeStamp, chain: 'time-stamp' } as const
+  const { genTime, tsa } = checkTimeStamp(evidence, place, token, checkpointText(checkpoint))
   return `the checkpoint existed at ${genTime.toISOString()}, says ${tsa.subject}`
 }

@@ -189,18 +189,22 @@ function checkPath(file: string, chain: readonly Certificate[], purpose: Purpose
 }
 
 /**
- * @param chain of whoever made the token: it is what the token's signer must be.
+ * A token is about these bytes, and made by the holder of the chain.
+ *
+ * @param file that it is in.
  * @throws EvidenceError
  */
 export function checkTimeStamp(
-  file: string,
+  evidence: LoadedEvidence,
+  { file, chain: name }: { readonly file: string; readonly chain: ChainName },
   token: Buffer,
   stamped: Buffer | string,
-  chain: readonly Certificate[],
 ): TimeStamp {
+  const chain = readChain(evidence, name)
   return asEvidence('evidence.time-stamp-invalid', file, () => {
     const { genTime: at } = parseTstInfo(parseSignedData(token).content)
-    if (chain.length > 1) checkPath(file, chain, 'time-stamping', at)
+    if (chain.length > 1) checkPath(chainFile(name), chain, 'time-stamping', at)
+    if (evidence.has(ocspFile(name, 0))) checkOcsp(evidence, name, chain, at)
     const digest = createHash('sha256').update(stamped).digest()
     return verifyTimeStamp(token, { hash: 'sha256', digest, anchors: chain.slice(0, 1), at })
   })
@@ -237,8 +241,8 @@ export function checkJades(evidence: LoadedEvidence, { part, jws }: SignedMessag
     return 'the same signature, without time-stamp'
   }
   const der = Buffer.from(String(token.val), 'base64')
-  const stampers = readChain(evidence, `${part}-stamp`)
-  const { genTime } = checkTimeStamp(name, der, signatureOf(jws), stampers)
+  const place = { file: name, chain: `${part}-stamp` } as const
+  const { genTime } = checkTimeStamp(evidence, place, der, signatureOf(jws))
   return `the same signature, which existed at ${genTime.toISOString()}`
 }
 

@@ -2,7 +2,7 @@
 import type { LogStamp } from '../stamp-store.ts'
 import type { EvidenceChain, EvidenceRecord } from './evidence.ts'
 import { FILE, MESSAGES } from './layout.ts'
-import { genTimeOf } from './verify-text-manifests.ts'
+import { genTimeOf, stamperLines } from './verify-text-manifests.ts'
 
 export function checkpointBlock(
   records: readonly EvidenceRecord[],
@@ -72,12 +72,14 @@ END
 `
 }
 
-export function stampBlock({ token }: LogStamp, { name }: EvidenceChain): string {
+export function stampBlock({ token }: LogStamp, chain: EvidenceChain): string {
+  const { name } = chain
   return `When
 
 The time-stamp (RFC 3161) says that the checkpoint, and so the records, existed at that time.
 
 \`\`\`sh
+${stamperLines(chain, genTimeOf(token)).join('\n')}
 openssl ts -verify -data "\${W:?}/checkpoint.text" -in ${FILE.timeStamp} -token_in -attime ${genTimeOf(token)} -CAfile "$W/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" || fail 'the time-stamp does not verify'
 openssl ts -reply -in ${FILE.timeStamp} -token_in -token_out -text | grep '^Time stamp:' || fail 'the time-stamp says no time'
 \`\`\`

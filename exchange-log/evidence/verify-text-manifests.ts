@@ -11,8 +11,8 @@ export interface SignedPart {
   readonly part: MessageName
   readonly alg: SignatureAlgorithm
   readonly signedAt: number
-  /** Unix seconds of the answer about the signer's certificate. */
-  readonly statedAt: number | undefined
+  readonly chain: EvidenceChain
+  readonly stamper: EvidenceChain | undefined
   /** Unix seconds of the signature's time-stamp. */
   readonly stampedAt: number | undefined
 }
@@ -28,18 +28,12 @@ export function readSigned({ messages, chains }: Evidence): SignedPart[] {
 
 function describe(
   { part, manifest, signatureToken }: EvidenceMessage,
-  { ocsp }: EvidenceChain,
+  chain: EvidenceChain,
   stamper: EvidenceChain | undefined,
 ): SignedPart {
-  const { alg, iat } = parseJws(manifest).header
-  const answer = ocsp.get(0)
-  return {
-    part,
-    alg,
-    signedAt: iat,
-    statedAt: answer && seconds(readOcspStatements(answer)[0]!.thisUpdate),
-    stampedAt: stamper && signatureToken && genTimeOf(signatureToken),
-  }
+  const { alg, iat: signedAt } = parseJws(manifest).header
+  const stampedAt = stamper && signatureToken && genTimeOf(signatureToken)
+  return { part, alg, signedAt, chain, stamper, stampedAt }
 }
 
 /** Unix seconds. A certificate is judged as of then, whenever that is done. */
@@ -140,23 +134,38 @@ ${parts.map(certificateLines).join('')}\`\`\`
 `
 }
 
-function certificateLines({ part, signedAt, statedAt, stampedAt }: SignedPart): string {
-  const chain = `${part}-signer` as const
-  const leaf = `"\${W:?}/${chain}.leaf.pem"`
-  const trust = `-CAfile "$W/${chain}.root.pem"`
-  const answer = `"$W/${part}.ocsp"`
+/** The certificates in the file, not only those in the token, lead to the root. */
+export function stamperLines(chain: EvidenceChain, at: number): string[] {
+  const { name } = chain
+  return [
+    `openssl verify -check_ss_sig -purpose timestampsign -attime ${at} -CAfile "\${W:?}/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" "$W/${name}.leaf.pem" || fail '${name}: the certificate does not lead to its root'`,
+    ...stateLines(chain),
+  ]
+}
+
+/** That the certificate was not revoked, as far as an answer is here. */
+function stateLines({ name, ocsp }: EvidenceChain): string[] {
+  const answer = ocsp.get(0)
+  if (answer === undefined) return []
+  const statedAt = seconds(readOcspStatements(answer)[0]!.thisUpdate)
+  const said = `"$W/${name}.ocsp"`
+  return [
+    `openssl ocsp -respin ${ocspFile(name, 0)} -no_nonce -issuer "\${W:?}/${name}.issuer.pem" -cert "$W/${name}.leaf.pem" -CAfile "$W/${name}.root.pem" -verify_other "$W/${name}.issuers.pem" -attime ${statedAt} > ${said} 2>&1`,
+    `grep 'Response verify OK' ${said} && grep -E ': good|Update' ${said} && grep -q 'leaf.pem: good' ${said} || fail '${name}: the certificate was not good'`,
+  ]
+}
+
+function certificateLines({ part, signedAt, chain, stamper, stampedAt }: SignedPart): string {
+  const { name } = chain
+  const leaf = `"\${W:?}/${name}.leaf.pem"`
   const lines = [
     `openssl x509 -in ${leaf} -noout -subject -nameopt RFC2253,utf8,-esc_msb || fail '${part}: the certificate cannot be read'`,
-    `openssl verify -x509_strict -attime ${signedAt} ${trust} -untrusted "$W/${chain}.issuers.pem" ${leaf} || fail '${part}: the certificate does not lead to its root'`,
+    `openssl verify -x509_strict -check_ss_sig -attime ${signedAt} -CAfile "$W/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" ${leaf} || fail '${part}: the certificate does not lead to its root'`,
+    ...stateLines(chain),
   ]
-  if (statedAt !== undefined) {
+  if (stamper !== undefined && stampedAt !== undefined) {
     lines.push(
-      `openssl ocsp -respin ${ocspFile(chain, 0)} -no_nonce -issuer "$W/${chain}.issuer.pem" -cert ${leaf} ${trust} -verify_other "$W/${chain}.issuers.pem" -attime ${statedAt} > ${answer} 2>&1`,
-      `grep 'Response verify OK' ${answer} && grep -E ': good|Update' ${answer} && grep -q 'leaf.pem: good' ${answer} || fail '${part}: the certificate was not good'`,
-    )
-  }
-  if (stampedAt !== undefined) {
-    lines.push(
+      ...stamperLines(stamper, stampedAt),
       `openssl ts -verify -data "$W/${part}.value" -in "$W/${part}.tst" -token_in -attime ${stampedAt} -CAfile "$W/${part}-stamp.root.pem" -untrusted "$W/${part}-stamp.issuers.pem" || fail '${part}: the time-stamp of the signature does not verify'`,
     )
   }

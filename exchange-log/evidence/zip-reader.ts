@@ -29,6 +29,8 @@ const FLAGS = 0x0808
 const LOCAL_HEADER_BYTES = 30
 /** What stands behind a stored entry whose size was not known: nothing, or a descriptor, of ZIP or ZIP64. */
 const DESCRIPTORS: ReadonlySet<number> = new Set([0, 16, 24])
+/** What stands behind the directory: its end record, of ZIP or ZIP64 with its two, without comment. */
+const TAILS: ReadonlySet<number> = new Set([22, 22 + 56 + 20])
 const FILE_TYPE = 0o170000
 const REGULAR = 0o100000
 
@@ -37,8 +39,13 @@ export async function openEvidenceArchive(file: string): Promise<EvidenceArchive
   if (!(await stat(file)).isFile()) throw notAnArchive('it is not a file')
   const zip = await openZip(file)
   try {
+    const directory = Number(zip.readEntryCursor)
     const entries = await readEntries(zip)
-    await checkPlaces(zip, entries)
+    const directoryEnd = Number(zip.readEntryCursor)
+    await checkPlaces(zip, entries, directory)
+    // The comment of an archive is the last thing in it, and may be 64 KiB long.
+    if (!TAILS.has(zip.fileSize - directoryEnd))
+      throw notAnArchive('something is hidden at its end')
     return {
       entries: entries.map((entry) => toEntry(zip, entry)),
       [Symbol.dispose]: () => zip.close(),
@@ -134,7 +141,11 @@ function refused(name: string, why: string): EvidenceError {
 }
 
 /** Entries that overlap, that are hidden, or that other readers see differently do not get through here. */
-async function checkPlaces(zip: ZipFile, entries: readonly Entry[]): Promise<void> {
+async function checkPlaces(
+  zip: ZipFile,
+  entries: readonly Entry[],
+  directory: number,
+): Promise<void> {
   const ordered = entries.toSorted(
     (a, b) => a.relativeOffsetOfLocalHeader - b.relativeOffsetOfLocalHeader,
   )
@@ -155,7 +166,9 @@ async function checkPlaces(zip: ZipFile, entries: readonly Entry[]): Promise<voi
       throw refused(name, 'its content is elsewhere')
     }
   }
-  if (end > zip.fileSize) throw notAnArchive('an entry ends behind the file')
+  if (!mayFollow.has(directory - end)) {
+    throw notAnArchive('something is hidden behind its entries, or the last one is longer')
+  }
 }
 
 function checkLocalHeader(entry: Entry, header: LocalFileHeader): void {

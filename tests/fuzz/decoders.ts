@@ -15,6 +15,7 @@ import { parseCertsOnly } from '../../pki/pkcs7.ts'
 import { recogniseDer } from '../../pki/recognise.ts'
 import { hashBytes } from '../../pki/tsp-hash.ts'
 import { parseTspRequest } from '../../pki/tsp-request.ts'
+import { EVIDENCE_DECODERS } from './evidence-decoders.ts'
 import { verifyTimeStamp } from '../../pki/tsp-verify.ts'
 import { encodeTstInfo, parseTstInfo } from '../../pki/tst-info.ts'
 
@@ -22,7 +23,7 @@ import { encodeTstInfo, parseTstInfo } from '../../pki/tst-info.ts'
 export interface Decoder {
   /** Files that it accepts, or nearly; what is tried begins with them. */
   readonly seeds: readonly Buffer[]
-  readonly decode: (bytes: Buffer) => void
+  readonly decode: (bytes: Buffer) => void | Promise<void>
 }
 
 export type Decoders = Readonly<Record<string, Decoder>>
@@ -78,6 +79,7 @@ export const DECODERS: Decoders = {
     decode: (bytes) => parseCertificates(bytes.toString('latin1')),
   },
   recognise: { seeds: seedsOf('*.der'), decode: recogniseDer },
+  ...EVIDENCE_DECODERS,
 }
 
 function decodeCertificate(bytes: Buffer): void {

@@ -1,15 +1,10 @@
 /** A federation whose evidence is judged: real authority, OCSP, time-stamps; and how an archive is unpacked and judged. */
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
-import { fromBufferPromise } from 'yauzl'
-import { ZipFile } from 'yazl'
-import { sumsText } from '../../exchange-log/evidence/archive.ts'
 import { REGISTRY, startFederation, type Federation } from '../support/federation.ts'
 import {
   startTimeStampingServer,
@@ -63,16 +58,6 @@ export async function startJudged({
   }
 }
 
-/** What is in an archive, by name. */
-export async function filesOf(archive: Buffer): Promise<Map<string, Buffer>> {
-  const zip = await fromBufferPromise(archive, { lazyEntries: true })
-  const files = new Map<string, Buffer>()
-  for await (const entry of zip.eachEntry()) {
-    files.set(entry.fileName, await buffer(await zip.openReadStreamPromise(entry)))
-  }
-  return files
-}
-
 /** A folder with the files, which goes when the test has ended. */
 export function unpack(files: ReadonlyMap<string, Buffer>): string {
   const folder = mkdtempSync(join(tmpdir(), 'spean-evidence-'))
@@ -107,23 +92,6 @@ export async function judge(folder: string): Promise<Verdict> {
   } finally {
     rmSync(place, { recursive: true, force: true })
   }
-}
-
-/** Files and their bytes as an archive: whatever they are, nothing is checked. */
-export function pack(files: ReadonlyMap<string, Buffer>): Promise<Buffer> {
-  const zip = new ZipFile()
-  for (const [name, bytes] of files) zip.addBuffer(bytes, name, { compress: false })
-  zip.end()
-  return buffer(zip.outputStream as Readable)
-}
-
-/** The files with new SHA256SUMS, as whoever alters evidence would make them. */
-export function resummed(files: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
-  const sums = new Map<string, string>()
-  for (const [name, bytes] of files) {
-    if (name !== 'SHA256SUMS') sums.set(name, createHash('sha256').update(bytes).digest('hex'))
-  }
-  return new Map([...files, ['SHA256SUMS', Buffer.from(sumsText(sums))]])
 }
 
 /** The files, one of them with another byte at a place. */
