@@ -17,7 +17,9 @@ import { createBodies, type AllBodies } from './bodies.ts'
 import { namedIdentity } from './catalogue/named-identity.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
+import { openEvidence } from './evidence/open-evidence.ts'
 import { createSettingsRoutes, type SettingsDeps } from './http/admin-routes.ts'
+import { createEvidenceRoutes } from './http/evidence-routes.ts'
 import { createLogRoutes } from './http/log-routes.ts'
 import { createMetricsRoutes } from './http/metrics-routes.ts'
 import { createStampRoutes } from './http/stamp-routes.ts'
@@ -88,7 +90,7 @@ export async function startGateway(
     snapshot: () => catalogue.newest,
     trust: knowledge.trust,
   })
-  const { stamper } = openTimeStamping(config, { ...context, ...knowledge, stores })
+  const { stamper, ...stamping } = openTimeStamping(config, { ...context, ...knowledge, stores })
 
   const metrics = createMetrics(METRICS_PREFIX)
   const renewal = (): RenewalState[] => own.upkeep.describe().renewal ?? []
@@ -133,6 +135,13 @@ export async function startGateway(
     ...createLogRoutes(records),
     ...privacy.routes,
     ...createStampRoutes(stamps, tree),
+    ...createEvidenceRoutes(
+      openEvidence({
+        ...{ ...context, ...privacy, ...stamping, stores, integrator, stamper, ocsp },
+        key: logKeys.log,
+      }),
+      logger,
+    ),
     ...createMetricsRoutes(metrics),
     ...witnessing.adminRoutes,
     ...auditing.routes,

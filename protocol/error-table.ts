@@ -283,6 +283,20 @@ export const ERRORS = {
     title: 'Gateway has no room for the body',
     remedy: 'Free the disk that holds the spool folder of the named side, then repeat the call.',
   },
+  'evidence.incomplete': {
+    status: 503,
+    fault: 'server.$.evidence_incomplete',
+    title: 'Evidence lacks what proves it',
+    remedy:
+      'Ask again when what is named is there; or take what there is: incomplete=allow, spean evidence get --allow-incomplete.',
+  },
+  'evidence.altered': {
+    status: 409,
+    fault: 'server.$.evidence_altered',
+    title: 'Record of the exchange was altered after it was recorded',
+    remedy:
+      'Have the log of the named gateway checked, spean log verify, and restore it from a backup.',
+  },
   'gateway.stopping': {
     status: 503,
     fault: 'server.$.shutting_down',

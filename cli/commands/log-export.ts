@@ -31,10 +31,8 @@ export function addExportCommand(log: Command): void {
       using progress = startProgress()
       const count = countLines(progress)
       await (out === undefined
-        ? Promise.all([pipeline(count, process.stdout, { end: false }), api.download(path, count)])
-        : writeWhole(out, (file) =>
-            Promise.all([pipeline(count, file), api.download(path, count)]),
-          ))
+        ? pipeline(await api.download(path), count, process.stdout, { end: false })
+        : writeWhole(out, async (file) => pipeline(await api.download(path), count, file)))
     })
 }
 

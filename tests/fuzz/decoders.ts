@@ -15,6 +15,7 @@ import { parseCertsOnly } from '../../pki/pkcs7.ts'
 import { recogniseDer } from '../../pki/recognise.ts'
 import { hashBytes } from '../../pki/tsp-hash.ts'
 import { parseTspRequest } from '../../pki/tsp-request.ts'
+import { EVIDENCE_DECODERS } from './evidence-decoders.ts'
 import { verifyTimeStamp } from '../../pki/tsp-verify.ts'
 import { encodeTstInfo, parseTstInfo } from '../../pki/tst-info.ts'
 import { parseCheckpoint, verifyCosignature } from '../../protocol/checkpoint.ts'
@@ -27,7 +28,7 @@ import { parseTlogProof, verifyTlogProof } from '../../protocol/tlog-proof.ts'
 export interface Decoder {
   /** Files that it accepts, or nearly; what is tried begins with them. */
   readonly seeds: readonly Buffer[]
-  readonly decode: (bytes: Buffer) => void
+  readonly decode: (bytes: Buffer) => unknown
 }
 
 export type Decoders = Readonly<Record<string, Decoder>>
@@ -88,6 +89,7 @@ export const DECODERS: Decoders = {
   'tlog-proof': { seeds: seedsOf('proof-*.txt'), decode: decodeProof },
   'tile-path': { seeds: seedsOf('tile-*.txt'), decode: decodeTilePath },
   recognise: { seeds: seedsOf('*.der'), decode: recogniseDer },
+  ...EVIDENCE_DECODERS,
 }
 
 function decodeCertificate(bytes: Buffer): void {

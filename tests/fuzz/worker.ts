@@ -1,5 +1,6 @@
 /** Runs one decoder over its inputs, in a thread of its own that can be ended when it hangs. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { EvidenceError } from '../../exchange-log/evidence/evidence-errors.ts'
 import { CertificateError } from '../../pki/certificate.ts'
 import { DerError } from '../../pki/der.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
@@ -19,7 +20,7 @@ const report: WorkerReport = { outcomes: {}, findings: [], slowest: { index: 0, 
 for (let index = task.from; index < task.from + task.runs; index += 1) {
   Atomics.store(progress, 0, index)
   const bytes = mutate(seeds, createRandom(task.seed, task.decoder, index))
-  const { outcome, milliseconds } = run(bytes)
+  const { outcome, milliseconds } = await run(bytes)
   if (milliseconds > report.slowest.milliseconds) report.slowest = { index, milliseconds }
   const finding = findingOf(outcome, milliseconds)
   const name = typeof outcome === 'string' ? outcome : 'crash'
@@ -28,30 +29,32 @@ for (let index = task.from; index < task.from + task.runs; index += 1) {
 }
 parentPort!.postMessage(report)
 
-function run(bytes: Buffer): { outcome: unknown; milliseconds: number } {
-  const first = timed(bytes)
+async function run(bytes: Buffer): Promise<{ outcome: unknown; milliseconds: number }> {
+  const first = await timed(bytes)
   // What is compiled or collected on the way is no finding: the second time counts as well.
   if (first.milliseconds <= task.limitMs) return first
-  const second = timed(bytes)
+  const second = await timed(bytes)
   return second.milliseconds < first.milliseconds ? second : first
 }
 
-function timed(bytes: Buffer): { outcome: unknown; milliseconds: number } {
+async function timed(bytes: Buffer): Promise<{ outcome: unknown; milliseconds: number }> {
   const start = process.threadCpuUsage()
-  const outcome = outcomeOf(bytes)
+  const outcome = await outcomeOf(bytes)
   const { user, system } = process.threadCpuUsage(start)
   return { outcome, milliseconds: (user + system) / 1000 }
 }
 
 /** A code, `read`, or the error that should not have been. */
-function outcomeOf(bytes: Buffer): unknown {
+async function outcomeOf(bytes: Buffer): Promise<unknown> {
   try {
-    decode(bytes)
+    await decode(bytes)
     return 'read'
   } catch (error) {
     // These have one meaning each, and no code.
     if (error instanceof NoteError || error instanceof MerkleError) return error.name
-    const known = [DerError, CertificateError, ExchangeError].find((kind) => error instanceof kind)
+    const known = [DerError, CertificateError, ExchangeError, EvidenceError].find(
+      (kind) => error instanceof kind,
+    )
     return known === undefined ? error : (error as { code: string }).code
   }
 }
