@@ -1,5 +1,6 @@
 /** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
 import { startIntegrator } from '../exchange-log/integrator.ts'
+import { verifyLogKey } from '../exchange-log/log-key-check.ts'
 import { openLogStores } from '../exchange-log/open-log.ts'
 import { readGatewayId } from '../protocol/identifiers.ts'
 import { readAnchor } from '../runtime/anchor.ts'
@@ -60,13 +61,13 @@ export async function startGateway(
   const context = { anchor, scope, clock, logger }
 
   const keys = await openOwnKeys(config, context)
-  const { maxBytes } = config.exchangeLog
-  const stores = scope.use(await openLogStores({ stateDir, maxBytes }))
+  const stores = scope.use(await openLogStores({ stateDir, ...config.exchangeLog }))
   const { records, tree, stamps } = stores
   const settings = scope.use(openSettings(`${stateDir}/settings.db`))
   const knowledge = await openKnowledge(config, context)
   const { catalogue, ocsp, clockCheck } = knowledge
   const logKeys = await openOwnLogKeys(config)
+  await verifyLogKey(tree, logKeys.log.verifier)
   scope.use(startIntegrator({ records, tree, key: logKeys.log, clock, logger }))
   const stamper = startStamper(config, {
     ...{ ...context, catalogue, log: records, stamps },
