@@ -1,5 +1,5 @@
 import type { PostgresRow } from './postgres-database.ts'
-import { quotedColumns, RECORD_COLUMNS, STORED_COLUMNS } from './postgres-columns.ts'
+import { RECORD_COLUMNS, STORED_COLUMNS } from './postgres-columns.ts'
 import type { LogRecord, StoredRecord } from './record.ts'
 import {
   LogStoreError,
@@ -64,9 +64,10 @@ export function toParameters(
   ]
 }
 
-export const SELECT = `SELECT position, ${quotedColumns} FROM spean.record`
+const READ_COLUMNS = ['position', 'salt', 'commitment', ...Object.keys(RECORD_COLUMNS)]
+export const SELECT = `SELECT ${READ_COLUMNS.map((name) => `"${name}"`).join(', ')} FROM spean.record`
 
-export function toRecord({ staged: _, ...row }: PostgresRow): StoredRecord {
+export function toRecord(row: PostgresRow): StoredRecord {
   return present(row) as unknown as StoredRecord
 }
 
