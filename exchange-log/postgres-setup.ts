@@ -80,14 +80,15 @@ async function verifyRole(client: Client, role: string): Promise<void> {
 
 /** @returns whether there is nothing yet. */
 async function verifyVersion(client: Client): Promise<boolean> {
-  const { rows: schemas } = await client.query("SELECT FROM pg_namespace WHERE nspname = 'spean'")
-  if (schemas.length === 0) return true
-  const { rows: tables } = await client.query<{ name: string | null }>(
-    "SELECT to_regclass('spean.version')::text AS name",
+  const { rows: schemas } = await client.query<{ owner: string; isOwn: boolean; isLog: boolean }>(
+    `SELECT nspowner::regrole::text AS owner, pg_has_role(nspowner, 'USAGE') AS "isOwn", EXISTS (
+       SELECT FROM pg_class WHERE relnamespace = n.oid AND relname = 'recordKey') AS "isLog"
+     FROM pg_namespace AS n WHERE nspname = 'spean'`,
   )
-  if (tables[0]?.name === null) {
-    throw new ConfigError('there is a schema spean already, of something else')
-  }
+  const [schema] = schemas
+  if (schema === undefined) return true
+  if (!schema.isLog) throw new ConfigError('there is a schema spean already, of something else')
+  if (!schema.isOwn) throw new ConfigError(`the log belongs to the role ${schema.owner}`)
   const { rows } = await client.query<{ version: number }>('SELECT version FROM spean.version')
   if (rows[0]?.version === POSTGRES_SCHEMA_VERSION) return false
   throw new ConfigError(

@@ -1,3 +1,4 @@
+import { ConfigError } from '../runtime/config.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { STORED_COLUMNS } from './postgres-columns.ts'
 import { askWith, type PostgresDatabase, type PostgresRow } from './postgres-database.ts'
@@ -8,6 +9,7 @@ import {
   toRecord,
   toSummary,
   toValues,
+  writeText,
   type Value,
 } from './postgres-rows.ts'
 import { LogStoreError, type ExchangeLogStore, type SealedContent } from './store.ts'
@@ -32,7 +34,7 @@ const SIZE_MS = 10_000
  *
  * @param database stays open when the store is closed.
  * @param maxBytes the log grows to this size and then refuses.
- * @throws LogStoreError when months cannot be made ahead.
+ * @throws ConfigError when it cannot be made ready.
  */
 export async function openPostgresLogStore(
   database: PostgresDatabase,
@@ -66,7 +68,9 @@ export async function openPostgresLogStore(
     return row!.first
   }, sizeOf)
 
-  await prepare()
+  await prepare().catch((cause: unknown) => {
+    throw new ConfigError(`the exchange log cannot be made ready: ${String(cause)}`, { cause })
+  })
   // A month that could not be made ahead is made by its first record.
   const daily = setInterval(() => void prepare().catch(() => undefined), DAY_MS).unref()
   return {
@@ -84,7 +88,7 @@ export async function openPostgresLogStore(
     },
     entries: async (exchangeId) => {
       const sql = `${SELECT} WHERE "exchangeId" = $1 ORDER BY position`
-      return (await select(sql, exchangeId)).map(toRecord)
+      return (await select(sql, writeText(exchangeId))).map(toRecord)
     },
     after: async (position, limit) => {
       const sql = `${SELECT} WHERE position > $1 ORDER BY position LIMIT $2`

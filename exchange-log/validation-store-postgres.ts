@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { askWith, type PostgresDatabase } from './postgres-database.ts'
+import { writeText } from './postgres-rows.ts'
 import {
   ValidationStoreError,
   type KeptOcspAnswer,
@@ -29,7 +30,7 @@ export function createPostgresValidationStore(database: PostgresDatabase): Valid
     },
     certificate: async (thumbprint) => {
       const sql = 'SELECT der FROM spean.certificate WHERE thumbprint = $1'
-      return (await ask<{ der: Buffer }>('read', sql, thumbprint))[0]?.der
+      return (await ask<{ der: Buffer }>('read', sql, writeText(thumbprint)))[0]?.der
     },
     keepOcspAnswer: async ({ thumbprint, producedAt, der }) => {
       const sql = `INSERT INTO spean."ocspAnswer" (thumbprint, "producedAt", der)
@@ -40,7 +41,7 @@ export function createPostgresValidationStore(database: PostgresDatabase): Valid
       const find = async (condition: string): Promise<KeptOcspAnswer | undefined> => {
         const sql = `SELECT thumbprint, "producedAt", der FROM spean."ocspAnswer"
           WHERE thumbprint = $1 AND "producedAt" ${condition} LIMIT 1`
-        return (await ask<KeptOcspAnswer>('read', sql, thumbprint, at.toISOString()))[0]
+        return (await ask<KeptOcspAnswer>('read', sql, writeText(thumbprint), at.toISOString()))[0]
       }
       const before = await find('<= $2 ORDER BY "producedAt" DESC')
       return before ?? find('> $2 ORDER BY "producedAt"')
@@ -52,7 +53,7 @@ export function createPostgresValidationStore(database: PostgresDatabase): Valid
     },
     signatureStamp: async (digest) => {
       const sql = 'SELECT token, "genTime" FROM spean."signatureStamp" WHERE digest = $1'
-      const [row] = await ask<{ token: Buffer; genTime: Date }>('read', sql, digest)
+      const [row] = await ask<{ token: Buffer; genTime: Date }>('read', sql, writeText(digest))
       return row && { digest, ...row }
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -12,8 +12,10 @@ import { setUpPostgresLog } from '../../exchange-log/postgres-setup.ts'
 export interface PostgresServer extends AsyncDisposable {
   /** @param user `postgres` is the superuser. */
   url(user: string, database: string): string
-  /** Runs statements as the superuser. */
-  run(sql: string, database?: string): Promise<Record<string, unknown>[]>
+  /** Where it listens. */
+  readonly socket: string
+  /** Runs statements, as the superuser unless another is named. */
+  run(sql: string, database?: string, user?: string): Promise<Record<string, unknown>[]>
   /** An empty database of {@link OWNER}, in which a log is set up for {@link ROLE}. @returns its name. */
   newLog(): Promise<string>
   /** `fast` as an administrator stops it, `immediate` as a crash does. */
@@ -23,7 +25,7 @@ export interface PostgresServer extends AsyncDisposable {
 
 export const OWNER = 'log_owner'
 export const ROLE = 'log_gateway'
-export const PORT = 5432
+const PORT = 5432
 
 const run = promisify(execFile)
 
@@ -42,8 +44,12 @@ export async function startPostgres(): Promise<PostgresServer> {
   let databases = 0
   const url = (user: string, database: string): string =>
     `postgres://${user}@${encodeURIComponent(dir)}:${PORT}/${database}`
-  const sql = async (text: string, database = 'postgres'): Promise<Record<string, unknown>[]> => {
-    const client = new Client({ connectionString: url('postgres', database) })
+  const sql = async (
+    text: string,
+    database = 'postgres',
+    user = 'postgres',
+  ): Promise<Record<string, unknown>[]> => {
+    const client = new Client({ connectionString: url(user, database) })
     client.on('error', () => undefined)
     try {
       await client.connect()
@@ -80,6 +86,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   await sql(`CREATE ROLE ${OWNER} LOGIN CREATEDB; CREATE ROLE ${ROLE} LOGIN`)
   return {
     url,
+    socket: join(dir, `.s.PGSQL.${PORT}`),
     run: sql,
     newLog: async () => {
       databases += 1
