@@ -3,6 +3,11 @@ import { quotedColumns, STORED_COLUMNS } from './postgres-columns.ts'
 const parameters = STORED_COLUMNS.map(([name, type]) => `"in_${name}" ${type}[]`).join(', ')
 const arrays = STORED_COLUMNS.map(([name]) => `"in_${name}"`).join(', ')
 
+/** Vacuumed within a minute of an erasure (`autovacuum_naptime`), however large the table is. */
+const VACUUMED_SOON = `WITH (${['autovacuum', 'toast.autovacuum']
+  .map((name) => `${name}_vacuum_scale_factor = 0, ${name}_vacuum_threshold = 0`)
+  .join(', ')})`
+
 /**
  * All changes go through these functions, which run with the rights of the owner: the gateway's role can call
  * them and read, and nothing else. `search_path` is fixed, so that nobody puts other tables or operators under them.
@@ -27,7 +32,8 @@ BEGIN
     name := spean."partitionOf"(parent, month);
     CONTINUE WHEN to_regclass('spean.' || name) IS NOT NULL;
     -- Made first and attached then: that locks out no reader.
-    EXECUTE format('CREATE TABLE spean.%I (LIKE spean.%I INCLUDING ALL)', name, parent);
+    EXECUTE format('CREATE TABLE spean.%I (LIKE spean.%I INCLUDING ALL) %s', name, parent,
+      CASE parent WHEN 'content' THEN '${VACUUMED_SOON}' ELSE '' END);
     EXECUTE format('ALTER TABLE spean.%I ATTACH PARTITION spean.%I FOR VALUES FROM (%L) TO (%L)',
       parent, name, month, spean."monthOf"(month + interval '32 days'));
   END LOOP;
