@@ -15,12 +15,12 @@ import { createBodies, type AllBodies } from './bodies.ts'
 import { namedIdentity } from './catalogue/named-identity.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
-import { createExchangeLog } from './exchange-log/log.ts'
 import { createSettingsRoutes, type SettingsDeps } from './http/admin-routes.ts'
 import { createLogRoutes } from './http/log-routes.ts'
 import { createMetricsRoutes } from './http/metrics-routes.ts'
 import { createStampRoutes } from './http/stamp-routes.ts'
 import { openKnowledge } from './knowledge.ts'
+import { openPrivateLog } from './log-privacy.ts'
 import { METRICS_PREFIX, registerMetrics } from './metrics.ts'
 import { openAdminPort, openPorts } from './open-ports.ts'
 import { openOutgoing } from './outgoing.ts'
@@ -68,6 +68,7 @@ export async function startGateway(
   const { catalogue, ocsp, clockCheck } = knowledge
   const logKeys = await openOwnLogKeys(config)
   await verifyLogKey(tree, logKeys.log.verifier)
+  const { log, ...privacy } = await openPrivateLog(config, { ...context, ...knowledge, records })
   scope.use(startIntegrator({ records, tree, key: logKeys.log, clock, logger }))
   const stamper = startStamper(config, {
     ...{ ...context, catalogue, log: records, stamps },
@@ -92,7 +93,7 @@ export async function startGateway(
     bodies,
     signer: createSigner(own.credentials),
     authentication: own.credentials,
-    log: createExchangeLog(records, { clock, logger }),
+    log,
     begin: (incoming) => createStepRunner(incoming, logger),
     informationSystems: settings,
     peers: outgoing.peers,
@@ -111,6 +112,7 @@ export async function startGateway(
   const routes = [
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
     ...createLogRoutes(records),
+    ...privacy.routes,
     ...createStampRoutes(stamps),
     ...createMetricsRoutes(metrics),
   ]

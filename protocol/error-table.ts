@@ -249,6 +249,19 @@ export const ERRORS = {
     remedy:
       'The call may have been carried out: look it up by its exchange id before repeating it.',
   },
+  'log.held': {
+    status: 409,
+    fault: 'server.$.log_held',
+    title: 'A legal hold keeps what was to be erased',
+    remedy: 'Ask who set the hold; erase when it was released: spean log hold list.',
+  },
+  'log.erasure-unfinished': {
+    status: 503,
+    fault: 'server.$.log_erasure_unfinished',
+    title: 'The erasure is recorded, but not finished',
+    remedy:
+      'Repeat the command once the log store can write and no backup reads it; the gateway tries again by itself, too.',
+  },
   'storage.unavailable': {
     status: 503,
     fault: 'server.$.io_error',
