@@ -262,6 +262,14 @@ export const ERRORS = {
     remedy:
       'Repeat the command once the log store can write and no backup reads it; the gateway tries again by itself, too.',
   },
+  'log.unstamped': {
+    status: 503,
+    fault: 'server.$.logging_failed.unstamped',
+    title:
+      'Exchanges are refused: the exchange log has had no time-stamp for longer than its operator allows',
+    remedy:
+      'Nothing was handed on: repeat the call later. The operator of the named side: spean status shows which time-stamping authority does not answer, and why; the next token ends it.',
+  },
   'storage.unavailable': {
     status: 503,
     fault: 'server.$.io_error',
