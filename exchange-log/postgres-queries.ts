@@ -1,6 +1,7 @@
 /** The statements that search the log in PostgreSQL. */
 import type { RECORD_COLUMNS } from './postgres-columns.ts'
 import type { PostgresRow } from './postgres-database.ts'
+import { BEGINS } from './postgres-tables.ts'
 import { present, SELECT, writeText } from './postgres-rows.ts'
 import type { EventKind } from './record.ts'
 import type { ContentOwner, ContentQuery, ExchangeSummary, LogQuery } from './store.ts'
@@ -52,7 +53,10 @@ export function listStatement(query: LogQuery): Statement {
   if (query.before !== undefined) conditions.push(`f.position < ${put(query.before)}`)
   if (query.id !== undefined) {
     const id = put(writeText(query.id))
-    conditions.push(`(f."exchangeId" = ${id} OR f."messageId" = ${id})`)
+    // An array is looked up first, whatever the planner knows of the tables.
+    conditions.push(`f.position = ANY (ARRAY(
+      SELECT position FROM spean.record WHERE "exchangeId" = ${id}
+      UNION ALL SELECT position FROM spean.record WHERE "messageId" = ${id} AND ${BEGINS}))`)
   }
   for (const column of ['userId', 'issue', 'purpose'] as const) {
     const value = query[column]
@@ -66,15 +70,32 @@ export function listStatement(query: LogQuery): Statement {
     conditions.push(isPrefix ? `starts_with(f.${column}, ${text})` : `f.${column} = ${text}`)
   }
   if (query.within) {
-    const ids = put(query.within.map(writeText))
-    conditions.push(`(f.client = ANY(${ids}::text[]) OR f.service = ANY(${ids}::text[]) OR EXISTS (
-      SELECT FROM unnest(${ids}::text[]) AS id
-      WHERE starts_with(f.client, id || '/') OR starts_with(f.service, id || '/')))`)
+    const ids = query.within.map(writeText)
+    // What begins with `ID/` stands before `ID0`: the next character.
+    const below = ids.map((id) => [put(`${id}/`), put(`${id}0`)] as const)
+    const all = put(ids)
+    const parties = ['f.client', 'f.service'].flatMap((party) => [
+      `${party} = ANY (${all}::text[])`,
+      ...below.map(([from, to]) => `(${party} >= ${from} AND ${party} < ${to})`),
+    ])
+    conditions.push(`(${parties.join(' OR ')})`)
   }
   // Ends are looked up for what is shown only, unless it is they that are asked for.
   const asksForEnd = query.outcome !== undefined || query.code !== undefined
   if (query.outcome !== undefined) conditions.push(`${OUTCOME} = ${put(query.outcome)}`)
-  if (query.code !== undefined) conditions.push(`${ofLast('code')} = ${put(writeText(query.code))}`)
+  // The runs among which are those that end in a rare way: indexes have these.
+  if (query.outcome === 'error') {
+    conditions.push(`f.position IN
+      (SELECT "begunAt" FROM spean.record WHERE kind = 'response' AND status >= 400)`)
+  } else if (query.outcome === 'unanswered') {
+    conditions.push('NOT EXISTS (SELECT FROM spean.record AS n WHERE n."begunAt" = f.position)')
+  }
+  if (query.code !== undefined || query.outcome === 'refused') {
+    const code = query.code === undefined ? undefined : put(writeText(query.code))
+    if (code !== undefined) conditions.push(`${ofLast('code')} = ${code}`)
+    conditions.push(`f.position IN (SELECT coalesce("begunAt", position) FROM spean.record
+      WHERE kind = 'refusal' ${code === undefined ? '' : `AND code = ${code}`})`)
+  }
   const sql = `
     WITH f AS MATERIALIZED (
       SELECT f.* FROM spean.record AS f ${asksForEnd ? ENDED : ''}

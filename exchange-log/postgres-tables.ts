@@ -4,7 +4,7 @@ import { columnDefinitions } from './postgres-columns.ts'
 export const POSTGRES_SCHEMA_VERSION = 1
 
 // Searches look for runs, so that only the records that begin one are indexed for them: half of all.
-const BEGINS = '"begunAt" IS NULL AND side IS NOT NULL'
+export const BEGINS = '"begunAt" IS NULL AND side IS NOT NULL'
 
 /**
  * Everything is in the schema `spean`, and belongs to the role that made it. Records and their content are
@@ -40,6 +40,8 @@ CREATE INDEX ON spean.record (client, at) WHERE ${BEGINS};
 CREATE INDEX ON spean.record (service, at) WHERE ${BEGINS};
 CREATE INDEX ON spean.record ("userId", at) WHERE "userId" IS NOT NULL AND ${BEGINS};
 CREATE INDEX ON spean.record (issue, at) WHERE issue IS NOT NULL AND ${BEGINS};
+CREATE INDEX ON spean.record (code, at) WHERE kind = 'refusal';
+CREATE INDEX ON spean.record ("begunAt") WHERE kind = 'response' AND status >= 400;
 CREATE INDEX ON spean.record (kind, position) WHERE side IS NULL;
 CREATE INDEX ON spean.record (staged) WHERE staged IS NOT NULL;
 
