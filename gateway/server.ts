@@ -1,6 +1,7 @@
 /** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
 import { logFolder } from '../exchange-log/config.ts'
 import { startIntegrator } from '../exchange-log/integrator.ts'
+import { verifyLogKey } from '../exchange-log/log-key-check.ts'
 import { openLogStores } from '../exchange-log/open-log.ts'
 import { startThinning } from '../exchange-log/thinning.ts'
 import { readGatewayId } from '../protocol/identifiers.ts'
@@ -70,14 +71,14 @@ export async function startGateway(
   const context = { anchor, scope, clock, logger }
 
   const keys = await openOwnKeys(config, context)
-  const { maxBytes, number } = config.exchangeLog
-  const folder = logFolder(stateDir, number)
-  const stores = scope.use(await openLogStores({ stateDir: folder, maxBytes }))
+  const folder = logFolder(stateDir, config.exchangeLog.number)
+  const stores = scope.use(await openLogStores({ ...config.exchangeLog, stateDir: folder }))
   const { tree, stamps, validation } = stores
   const settings = scope.use(openSettings(`${stateDir}/settings.db`))
   const knowledge = await openKnowledge(config, { ...context, validation })
   const { catalogue, ocsp, clockCheck } = knowledge
   const logKeys = await openOwnLogKeys(config)
+  await verifyLogKey(tree, logKeys.log.verifier)
   const witnessing = await openWitnessing(config, { ...context, keys: logKeys, stores, catalogue })
   const { records } = witnessing
   const { log, ...privacy } = await openPrivateLog(config, { ...context, ...knowledge, records })

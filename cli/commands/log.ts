@@ -7,6 +7,7 @@ import { addExportCommand } from './log-export.ts'
 import { GATEWAY_OPTION } from './log-filters.ts'
 import { addListCommand } from './log-list.ts'
 import { addSampleCommand } from './log-sample.ts'
+import { addSetupPostgresCommand } from './log-postgres.ts'
 import { addStampCommands } from './log-stamps.ts'
 import { addLogKeyCommands } from './witnesses.ts'
 
@@ -57,6 +58,7 @@ export function addLogCommands(program: Command): void {
     })
   addStampCommands(log)
   addLogKeyCommands(log)
+  addSetupPostgresCommand(log)
 }
 
 function decodePart(part: string): Record<string, unknown> {
