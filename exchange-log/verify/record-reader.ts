@@ -1,0 +1,87 @@
+/** Reads records out of a database file with the tables of exchange-log/sqlite-rows.ts. */
+import type { Keeping } from '../record.ts'
+import type { ReadOnlyDatabase } from './read-only-database.ts'
+import { CANONICAL_COLUMNS, rowText } from './row-text.ts'
+import { UnreadableRecordError, type CheckedRecord, type RecordSource } from './source.ts'
+
+const FIRST = 3
+const RECORDS = `SELECT position, salt, commitment, ${CANONICAL_COLUMNS.join(', ')}
+  FROM record WHERE position > ? AND position <= ? ORDER BY position`
+const CONTENTS = `SELECT position, (SELECT 1 FROM recordKey AS k WHERE k.position = r.position),
+    (SELECT count(*) FROM content WHERE owner = coalesce(staged, r.position))
+  FROM record AS r WHERE position > ? AND position <= ? AND kept IN ('full', 'digest')`
+
+const columnOf = (name: (typeof CANONICAL_COLUMNS)[number]): number =>
+  FIRST + CANONICAL_COLUMNS.indexOf(name)
+const EXCHANGE_ID = columnOf('exchangeId')
+const KIND = columnOf('kind')
+const RECORDED_AT = columnOf('recordedAt')
+const KEPT = columnOf('kept')
+const MANIFEST = columnOf('manifest')
+const DETAIL = columnOf('detail')
+
+export function recordReader(db: ReadOnlyDatabase): RecordSource {
+  return {
+    extent: async () => {
+      const [last, first] = db.row(`SELECT
+        max((SELECT coalesce(max(position), 0) FROM record),
+          coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'record'), 0)),
+        (SELECT min(position) FROM record)`)!
+      return { last: Number(last), first: first === null ? Number(last) + 1 : Number(first) }
+    },
+    records: async (after, upTo) => {
+      try {
+        return db.rows(RECORDS, after, upTo).map(toChecked)
+      } catch (cause) {
+        return readSingly(db, after, upTo, cause)
+      }
+    },
+    contents: async (after, upTo) =>
+      new Map(
+        db
+          .rows(CONTENTS, after, upTo)
+          .map(([position, key, parts]) => [
+            Number(position),
+            { hasKey: key !== null, parts: Number(parts) },
+          ]),
+      ),
+    isErased: async ({ exchangeId }) => {
+      const sql = "SELECT 1 FROM record WHERE exchangeId = ? AND kind = 'erasure' LIMIT 1"
+      return db.row(sql, exchangeId) !== undefined
+    },
+  }
+}
+
+function toChecked(row: unknown[]): CheckedRecord {
+  const text = (value: unknown): string | undefined =>
+    typeof value === 'string' ? value : undefined
+  return {
+    position: row[0] as number,
+    salt: row[1] as Uint8Array,
+    commitment: row[2] as Uint8Array,
+    text: rowText(row, FIRST),
+    exchangeId: String(row[EXCHANGE_ID]),
+    kind: String(row[KIND]),
+    recordedAt: Number(row[RECORDED_AT]),
+    kept: text(row[KEPT]) as Keeping | undefined,
+    manifest: text(row[MANIFEST]),
+    detail: text(row[DETAIL]),
+  }
+}
+
+/** Finds the row that cannot be read: a damaged page, or a number that no number is. */
+function readSingly(
+  db: ReadOnlyDatabase,
+  after: number,
+  upTo: number,
+  cause: unknown,
+): CheckedRecord[] {
+  for (let position = after + 1; position <= upTo; position += 1) {
+    try {
+      db.rows(RECORDS, position - 1, position)
+    } catch (error) {
+      throw new UnreadableRecordError(position, error)
+    }
+  }
+  throw new UnreadableRecordError(after + 1, cause)
+}
