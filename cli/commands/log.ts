@@ -4,6 +4,7 @@ import { fullId, profileOf, show } from '../context.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { printRecord, printTable } from '../output.ts'
 import { addStampCommands } from './log-stamps.ts'
+import { addVerifyCommand } from './log-verify.ts'
 
 interface Summary {
   exchangeId: string
@@ -102,6 +103,7 @@ export function addLogCommands(program: Command): void {
       })
     })
   addStampCommands(log)
+  addVerifyCommand(log)
 }
 
 function decodePart(part: string): Record<string, unknown> {

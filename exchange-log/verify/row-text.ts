@@ -1,5 +1,4 @@
 /** From a row of the database to what is committed to, at the speed of the disk. */
-import { canonicalJson } from '../../protocol/canonical-json.ts'
 import { COLUMNS } from '../sqlite-rows.ts'
 
 /** The columns in the order of canonical JSON (RFC 8785 §3.2.3). */
@@ -27,10 +26,24 @@ export function rowText(row: readonly unknown[], start: number): string | undefi
 
 function valueText(value: unknown): string | undefined {
   if (typeof value === 'string') return JSON.stringify(value)
-  return typeof value === 'number' && Number.isSafeInteger(value) ? canonicalJson(value) : undefined
+  return typeof value === 'number' && Number.isSafeInteger(value) ? `${value}` : undefined
 }
 
+let knownSecond = NaN
+let knownText = ''
+
+/** Neighbours are often of one second: all but the milliseconds is written once for each. */
 function timeText(value: unknown): string | undefined {
-  const at = new Date(Number(value))
-  return Number.isNaN(at.getTime()) ? undefined : `"${at.toISOString()}"`
+  const ms = Number(value)
+  const second = Math.floor(ms / 1000)
+  if (second !== knownSecond) {
+    const at = new Date(ms)
+    if (Number.isNaN(at.getTime())) return undefined
+    const text = at.toISOString()
+    if (ms < 0 || text.length !== 24) return `"${text}"` // a year before 1970 or beyond 9999
+    knownSecond = second
+    knownText = `"${text.slice(0, 20)}`
+  }
+  const rest = ms - second * 1000
+  return `${knownText}${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}Z"`
 }

@@ -90,8 +90,7 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
     for (let base = first; base < to && !isDone(); base += CHUNK) await step(base)
     if (!isDone()) {
       if (to === context.last) reportEnd(context, options, report)
-      await tree.skipTo(context.signed.size)
-      tree.end()
+      await goToEnd(context, source)
     }
   } catch (error) {
     if (!(error instanceof UnreadableRecordError)) throw error
@@ -157,6 +156,14 @@ async function begin(source: LogSource, options: VerifyOptions, report: Report):
     lastStamped: lastStamp?.size ?? 0,
     counts,
   }
+}
+
+/** From the range to the end of the tree, by way of the time-stamp that covers the range. */
+async function goToEnd({ tree, signed, to }: Context, source: LogSource): Promise<void> {
+  const stamp = await source.stamps.covering(to)
+  if (stamp !== undefined && stamp.size < signed.size) await tree.skipTo(stamp.size)
+  await tree.skipTo(signed.size)
+  tree.end()
 }
 
 /** Records of which somebody knows, and which are not there. */
