@@ -12,8 +12,11 @@ import { parseArgs } from 'node:util'
 import { sandboxFiles } from '../examples/sandbox/config-files.ts'
 import { sandboxPlan } from '../examples/sandbox/plan.ts'
 import { startSandbox } from '../examples/sandbox/sandbox.ts'
+import { openEncryptionKey } from '../exchange-log/encryption-key.ts'
 import { startIntegrator } from '../exchange-log/integrator.ts'
 import { openLogStores } from '../exchange-log/open-log.ts'
+import { createRecordKeys } from '../exchange-log/record-keys.ts'
+import { createContentSealer } from '../exchange-log/sealing.ts'
 import { openKeyFile } from '../pki/keys.ts'
 import { parseCheckpoint } from '../protocol/checkpoint.ts'
 import { NOTE_TYPE, noteVerifier } from '../protocol/signed-note.ts'
@@ -87,9 +90,14 @@ async function filledFigures() {
   const before = bytesOnDisk(folder)
   const begun = performance.now()
   let told = begun
+  const clock = systemClock
+  const logger = createLogger('bench')
+  const encryptionKey = await openEncryptionKey(`${folder}/log-encryption.key`, { mayMake: false })
+  const keys = await createRecordKeys({ key: encryptionKey, clock, logger })
   const speed = (done: number): number => Math.round(done / ((performance.now() - begun) / 1000))
   await fillLog(stores, {
     ...{ ...population, records: wanted, bodyBytes },
+    sealer: createContentSealer(keys, stores.records),
     requestSigner: openManifestSigner('KH-DEV/COM/MEKONGBANK', files.gateway('mekongbank').signing),
     responseSigner: openManifestSigner('KH-DEV/GOV/NCDD', files.gateway('ncdd').signing),
     progress: (done) => {
@@ -105,8 +113,7 @@ async function filledFigures() {
   const key = { privateKey, verifier: noteVerifier(origin, privateKey, NOTE_TYPE.ed25519) }
   const treeBegun = performance.now()
   {
-    const logger = createLogger('bench')
-    await using integrator = startIntegrator({ ...stores, key, clock: systemClock, logger })
+    await using integrator = startIntegrator({ ...stores, key, clock, logger })
     await integrator.integrateNow()
   }
   const integratedPerSecond = Math.round(wanted / ((performance.now() - treeBegun) / 1000))

@@ -169,7 +169,12 @@ async function* openParts(key: KeyObject, source: ContentSource): AsyncGenerator
   }
 }
 
-function openPart(key: KeyObject, part: number, isLast: boolean, sealed: Buffer | undefined): Buffer {
+function openPart(
+  key: KeyObject,
+  part: number,
+  isLast: boolean,
+  sealed: Buffer | undefined,
+): Buffer {
   const plain = sealed && decrypt(key, nonceOf(part, isLast), NOTHING, sealed)
   if (plain !== undefined) return plain
   const name = part === 0 ? 'the header block' : `part ${part} of the body`

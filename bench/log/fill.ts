@@ -1,12 +1,15 @@
 import { hash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { ContentSealer } from '../../exchange-log/content.ts'
 import type { LogStores } from '../../exchange-log/open-log.ts'
 import { commitmentOf, newSalt, recordText, type LogRecord } from '../../exchange-log/record.ts'
 import { parseCertificates } from '../../pki/certificate.ts'
 import { openKeyFile } from '../../pki/keys.ts'
+import type { HeaderBlock } from '../../protocol/header-block.ts'
 import { signJws } from '../../protocol/jws.ts'
 import { jwsDigest, manifestText, type Manifest } from '../../protocol/manifest.ts'
 import { newExchangeId } from '../../runtime/exchange-id.ts'
+import { EMPTY_BODY } from '../../runtime/spool.ts'
 
 export interface Population {
   readonly clients: readonly string[]
@@ -19,6 +22,7 @@ export interface FillOptions extends Population {
   /** Two for each exchange: a request and its response. */
   readonly records: number
   readonly bodyBytes: number
+  readonly sealer: ContentSealer
   readonly requestSigner: ManifestSigner
   readonly responseSigner: ManifestSigner
   readonly progress: (done: number) => void
@@ -31,10 +35,12 @@ export interface ManifestSigner {
 
 /** Exchanges that are on their way to the store at one time. */
 const TOGETHER = 512
-const HEADER_BYTES = 320
-/** What encryption adds to each part. */
-const TAG_BYTES = 16
-const WRAPPED_BYTES = 120
+const HEADERS: HeaderBlock = [
+  ['accept', 'application/json'],
+  ['content-type', 'application/json; charset=utf-8'],
+  ['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'],
+  ['x-road-userid', 'KH1234'],
+]
 
 export function openManifestSigner(
   member: string,
@@ -52,7 +58,7 @@ export function openManifestSigner(
   }
 }
 
-/** Appends exchanges as a provider's gateway records them, each message signed, the content random bytes. */
+/** Appends exchanges as a provider's gateway records them, each message signed, each body random bytes. */
 export async function fillLog(stores: LogStores, options: FillOptions): Promise<void> {
   const { records, requestSigner, responseSigner } = options
   await stores.validation.keepCertificates([requestSigner.certificate, responseSigner.certificate])
@@ -70,16 +76,22 @@ export async function fillLog(stores: LogStores, options: FillOptions): Promise<
   }
 }
 
-function append(
+async function append(
   { records }: Pick<LogStores, 'records'>,
   record: LogRecord,
-  { bodyBytes }: FillOptions,
+  { bodyBytes, sealer }: FillOptions,
 ): Promise<number> {
   const salt = newSalt()
   const commitment = commitmentOf(salt, recordText(record))
-  const parts = [randomBytes(HEADER_BYTES + TAG_BYTES), randomBytes(bodyBytes + TAG_BYTES)]
-  const content = { wrappedKey: randomBytes(WRAPPED_BYTES), parts }
-  return records.append({ record, salt, commitment, content })
+  const bytes = randomBytes(bodyBytes)
+  const body = { ...EMPTY_BODY, size: bytes.length, bytes }
+  const content = await sealer.seal({ headers: HEADERS, body }, 'full')
+  return records.append({
+    record,
+    salt,
+    commitment,
+    ...(content ? { content: content.bind(commitment) } : {}),
+  })
 }
 
 function exchangeOf(

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
+import { openEncryptionKey } from '../../exchange-log/encryption-key.ts'
+import { createRecordKeys, type RecordKeys } from '../../exchange-log/record-keys.ts'
 import { readForeignCheckpoint } from '../../exchange-log/verify/checkpoint-check.ts'
+import { createDigestCheck } from '../../exchange-log/verify/content-digests.ts'
 import type { Finding } from '../../exchange-log/verify/finding.ts'
 import { openFolderSource } from '../../exchange-log/verify/folder-source.ts'
 import {
@@ -17,7 +20,10 @@ import {
   type VerifyResult,
 } from '../../exchange-log/verify/verify-log.ts'
 import { CertificateError, parseCertificates } from '../../pki/certificate.ts'
+import { readPassphrase } from '../../pki/keys.ts'
+import { systemClock } from '../../runtime/clock.ts'
 import { ConfigError } from '../../runtime/config.ts'
+import { createLogger } from '../../runtime/logger.ts'
 import { printJson, printLine, printRecord } from '../output.ts'
 import { createProgress } from '../progress.ts'
 
@@ -29,6 +35,7 @@ interface Options {
   readonly from?: string
   readonly to?: string
   readonly signatures?: boolean
+  readonly content?: string
   readonly all?: boolean
 }
 
@@ -52,6 +59,10 @@ export function addVerifyCommand(log: Command): void {
     .option('--from <place>', 'first position, or time of recording (2026-01-31T08:00:00Z)')
     .option('--to <place>', 'last position, or time of recording')
     .option('--signatures', 'verify the signature of each manifest as well')
+    .option(
+      '--content <key>',
+      'decrypt what was kept with this file or pkcs11: URI, and compare it',
+    )
     .option('--all', 'go on after the first fault, and name every one')
     .action(async (folder: string, options: Options, command: Command) => {
       await using source = openFolderSource(folder)
@@ -68,6 +79,9 @@ export function addVerifyCommand(log: Command): void {
         to: options.to === undefined ? undefined : await placeOf(options.to, source, -1),
         all: options.all === true,
         signatures: options.signatures === true,
+        ...(options.content === undefined
+          ? {}
+          : { inspect: createDigestCheck(source.records, await openKeys(options.content)) }),
       })
       if (command.optsWithGlobals<{ json?: boolean }>().json === true) {
         printJson({ ...result, origin: key.verifier.name, keyFrom: key.from })
@@ -95,6 +109,12 @@ async function verifyWithProgress(
   } finally {
     process.removeListener('SIGINT', interrupt)
   }
+}
+
+async function openKeys(reference: string): Promise<RecordKeys> {
+  const passphrase = readPassphrase({ env: 'SPEAN_GATEWAY_PASSPHRASE' })
+  const key = await openEncryptionKey(reference, { mayMake: false, passphrase })
+  return createRecordKeys({ key, clock: systemClock, logger: createLogger('spean', 'warn') })
 }
 
 /** A position, or the one of a time. */

@@ -1,5 +1,6 @@
 /** Reads records out of a database file with the tables of exchange-log/sqlite-rows.ts. */
 import type { Keeping } from '../record.ts'
+import { erasuresOf } from './erasures.ts'
 import type { ReadOnlyDatabase } from './read-only-database.ts'
 import { CANONICAL_COLUMNS, rowText } from './row-text.ts'
 import { UnreadableRecordError, type CheckedRecord, type RecordSource } from './source.ts'
@@ -10,6 +11,8 @@ const RECORDS = `SELECT position, salt, commitment, ${CANONICAL_COLUMNS.join(', 
 const CONTENTS = `SELECT position, (SELECT 1 FROM recordKey AS k WHERE k.position = r.position),
     (SELECT count(*) FROM content WHERE owner = coalesce(staged, r.position))
   FROM record AS r WHERE position > ? AND position <= ? AND kept IN ('full', 'digest')`
+const PART = `SELECT bytes FROM content
+  WHERE owner = (SELECT coalesce(staged, position) FROM record WHERE position = ?) AND part = ?`
 
 const columnOf = (name: (typeof CANONICAL_COLUMNS)[number]): number =>
   FIRST + CANONICAL_COLUMNS.indexOf(name)
@@ -21,6 +24,7 @@ const MANIFEST = columnOf('manifest')
 const DETAIL = columnOf('detail')
 
 export function recordReader(db: ReadOnlyDatabase): RecordSource {
+  const erasures = erasuresOf(db)
   return {
     extent: async () => {
       const [last, first] = db.row(`SELECT
@@ -45,10 +49,20 @@ export function recordReader(db: ReadOnlyDatabase): RecordSource {
             { hasKey: key !== null, parts: Number(parts) },
           ]),
       ),
-    isErased: async ({ exchangeId }) => {
-      const sql = "SELECT 1 FROM record WHERE exchangeId = ? AND kind = 'erasure' LIMIT 1"
-      return db.row(sql, exchangeId) !== undefined
+    content: async ({ position, commitment }) => {
+      const key = db.row('SELECT wrapped FROM recordKey WHERE position = ?', position)
+      if (key === undefined) return undefined
+      const part = async (number: number): Promise<Buffer | undefined> => {
+        const row = db.row(PART, position, number)
+        return row && Buffer.from(row[0] as Uint8Array)
+      }
+      return {
+        wrappedKey: Buffer.from(key[0] as Uint8Array),
+        commitment: Buffer.from(commitment),
+        part,
+      }
     },
+    isErased: async ({ position }) => erasures.covers(position),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Keeping } from '../record.ts'
+import type { ContentSource } from '../sealing.ts'
 import type { StampStore } from '../stamp-store.ts'
 import type { TreeStore } from '../tree-store.ts'
 import type { ValidationStore } from '../validation-store.ts'
@@ -37,6 +38,8 @@ export interface RecordSource {
   records(after: number, upTo: number): Promise<CheckedRecord[]>
   /** Content of the records after a position up to another; those that have none are left out. */
   contents(after: number, upTo: number): Promise<Map<number, KeptContent>>
+  /** The encrypted content of a record; undefined when its key is gone. */
+  content(record: CheckedRecord): Promise<ContentSource | undefined>
   /** Whether an erasure is recorded that covers a record. */
   isErased(record: CheckedRecord): Promise<boolean>
 }

@@ -7,6 +7,8 @@ import { verifyTimeStamp } from '../../pki/tsp-verify.ts'
 import { parseTstInfo } from '../../pki/tst-info.ts'
 import type { LogStamp } from '../stamp-store.ts'
 import type { Report } from './finding.ts'
+import type { LogSource } from './source.ts'
+import type { StampedSize } from './times.ts'
 
 /**
  * Checks a token.
@@ -48,5 +50,27 @@ export function checkStamp(
     )
       altered(error.message)
     else throw error
+  }
+}
+
+/**
+ * What tokens themselves say of times, without their signatures. Those that say something else than their row are
+ * left out: they are found altered where the tree is compared with them.
+ */
+export async function stampedSizes(stamps: LogSource['stamps']): Promise<StampedSize[]> {
+  const sizes: StampedSize[] = []
+  for (let stamp = await stamps.covering(1); stamp; stamp = await stamps.covering(stamp.size + 1)) {
+    const { size, token, genTime } = stamp
+    if (genTimeOf(token)?.getTime() === genTime.getTime()) sizes.push({ size, genTime })
+  }
+  return sizes
+}
+
+function genTimeOf(token: Buffer): Date | undefined {
+  try {
+    return parseTstInfo(parseSignedData(token).content).genTime
+  } catch (error) {
+    if (error instanceof DerError || error instanceof CertificateError) return undefined
+    throw error
   }
 }

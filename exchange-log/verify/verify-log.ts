@@ -13,6 +13,8 @@ import { createLeafCheck, missingFinding } from './leaf-check.ts'
 import { createManifestCheck } from './manifest-check.ts'
 import { marksOf } from './marks.ts'
 import { UnreadableRecordError, type CheckedRecord, type LogSource } from './source.ts'
+import { stampedSizes } from './stamp-check.ts'
+import { createTimeCheck } from './times.ts'
 import { createTreeCheck, type TreeCheck } from './tree-check.ts'
 
 export interface VerifyOptions {
@@ -33,6 +35,8 @@ export interface VerifyOptions {
   readonly signatures?: boolean
   /** Does more with each record that is in its place. */
   readonly inspect?: (record: CheckedRecord, report: Report) => Promise<void>
+  /** Records of a later time are post-dated. Default: now. */
+  readonly now?: Date
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: VerifyProgress) => void
 }
@@ -71,11 +75,22 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
   const { tree, from, to, counts } = context
   const manifests = createManifestCheck(source.validation, report)
   const isDone = (): boolean => signal?.aborted === true || (!all && found.length > 0)
+  const timeCheck = createTimeCheck(await stampedSizes(source.stamps), options.now ?? new Date())
+  const checkTimes = (records: readonly CheckedRecord[]): void => {
+    for (const { position, exchangeId, recordedAt } of records) {
+      const finding = timeCheck(position, recordedAt)
+      if (finding === undefined) continue
+      // What was found altered already needs no second reason.
+      if (found.some((one) => one.position === position)) continue
+      report({ code: finding.code, position, exchangeId, detail: finding.detail })
+    }
+  }
   let reached = from - 1
 
   const step = async (base: number): Promise<void> => {
     const { records, leaves } = await checkChunk(context, base, { from, to })
     await checkContents(records, source.records, report)
+    checkTimes(records)
     if (options.signatures === true) for (const record of records) await manifests.check(record)
     if (options.inspect) for (const record of records) await options.inspect(record, report)
     await tree.advance(base, leaves)

@@ -4,9 +4,14 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ContentSealer, UnboundContent } from '../../exchange-log/content.ts'
+import { openEncryptionKey } from '../../exchange-log/encryption-key.ts'
 import { startIntegrator, type LogKey } from '../../exchange-log/integrator.ts'
 import { openLogStores, type LogStores } from '../../exchange-log/open-log.ts'
 import { commitmentOf, newSalt, recordText, type LogRecord } from '../../exchange-log/record.ts'
+import { createRecordKeys } from '../../exchange-log/record-keys.ts'
+import { createContentSealer } from '../../exchange-log/sealing.ts'
+import type { SealedRecord } from '../../exchange-log/store.ts'
 import { openFolderSource } from '../../exchange-log/verify/folder-source.ts'
 import {
   verifyLog,
@@ -19,12 +24,14 @@ import { checkpointText, parseCheckpoint } from '../../protocol/checkpoint.ts'
 import { signJws } from '../../protocol/jws.ts'
 import { manifestText } from '../../protocol/manifest.ts'
 import { NOTE_TYPE, noteVerifier } from '../../protocol/signed-note.ts'
-import { createLogger } from '../../runtime/logger.ts'
 import { createLeaf, temporaryFolder } from '../pki/support.ts'
 import type { TestTsa } from '../pki/tsp-support.ts'
+import { bodyOf, HEADERS, message, silent } from './support.ts'
 
 export const ORIGIN = 'spean/KH-TEST/GOV/REG/REG-1/log'
-const BEGUN_AT = Date.UTC(2026, 4, 5, 8)
+// Shortly before now: the time-stamps that the tests ask for are of now.
+const BEGUN_AT = Date.now() - 240_000
+const STEP_MS = 50
 
 export interface WrittenLog extends Disposable {
   readonly folder: string
@@ -38,8 +45,8 @@ export function newLogKey(origin = ORIGIN): LogKey {
   return { privateKey, verifier: noteVerifier(origin, privateKey, NOTE_TYPE.ed25519) }
 }
 
-/** Time of the record at a position: a second apart. */
-export const timeOf = (position: number): Date => new Date(BEGUN_AT + position * 1000)
+/** Time of the record at a position. */
+export const timeOf = (position: number): Date => new Date(BEGUN_AT + position * STEP_MS)
 
 /** Writes a log with a checkpoint at each of some sizes, and a time-stamp over the last but one. */
 export async function writeLog(sizes: readonly number[], tsa?: TestTsa): Promise<WrittenLog> {
@@ -47,9 +54,10 @@ export async function writeLog(sizes: readonly number[], tsa?: TestTsa): Promise
   const key = newLogKey()
   await using stores = await openLogStores({ stateDir: folder, maxBytes: 2 ** 32 })
   const signer = await openSigner(stores)
+  const sealer = await openSealer(folder, stores)
   let last = 0
   for (const size of sizes) {
-    await appendRecords(stores, { from: last + 1, to: size, signer })
+    await appendRecords(stores, { from: last + 1, to: size, signer, sealer })
     last = size
     await integrate(stores, key)
   }
@@ -73,7 +81,7 @@ export async function openSigner(stores: Pick<LogStores, 'validation'>): Promise
     const manifest = manifestText({
       ...{ version: 1, kind: 'request', exchangeId, messageId: exchangeId, method: 'POST' },
       ...{ client: 'KH-TEST/COM/BANK/KYC', service: 'KH-TEST/GOV/REG/POP/echo', target: '/r1/x' },
-      headersDigest: hash('sha256', '', 'base64url'),
+      headersDigest: hash('sha256', HEADERS, 'base64url'),
       bodyDigest: hash('sha256', body, 'base64url'),
       ...{ bodySize: body.length, gateway: 'KH-TEST/COM/BANK/BANK-1', snapshot: 1 },
     })
@@ -87,9 +95,19 @@ export async function openSigner(stores: Pick<LogStores, 'validation'>): Promise
   }
 }
 
+/** Encrypts content under the key of the folder, as a gateway does. */
+export async function openSealer(
+  folder: string,
+  { records }: Pick<LogStores, 'records'>,
+): Promise<ContentSealer> {
+  const key = await openEncryptionKey(`${folder}/log-encryption.key`, { mayMake: true })
+  const keys = await createRecordKeys({ key, clock: () => timeOf(0), logger: silent })
+  return createContentSealer(keys, records)
+}
+
 export async function appendRecords(
   { records }: Pick<LogStores, 'records'>,
-  { from, to, signer }: { from: number; to: number; signer: Signer },
+  { from, to, signer, sealer }: { from: number; to: number; signer: Signer; sealer: ContentSealer },
 ): Promise<void> {
   const appended: Promise<number>[] = []
   for (let position = from; position <= to; position += 1) {
@@ -102,22 +120,22 @@ export async function appendRecords(
       ...{ target: '/r1/x', messageId: exchangeId, peer: 'KH-TEST/COM/BANK/BANK-1' },
       ...{ manifest: signer({ exchangeId, at, body }), kept: 'full', bodyBytes: body.length },
     }
-    appended.push(records.append(sealedOf(record, [Buffer.from('sealed headers'), body])))
+    const content = await sealer.seal(message(bodyOf(body)), 'full')
+    appended.push(records.append(sealedOf(record, content)))
   }
   await Promise.all(appended)
 }
 
-export function sealedOf(record: LogRecord, parts?: Buffer[]) {
+export function sealedOf(record: LogRecord, content?: UnboundContent): SealedRecord {
   const salt = newSalt()
   const commitment = commitmentOf(salt, recordText(record))
-  const content = parts && { wrappedKey: Buffer.alloc(40, 7), parts }
-  return { record, salt, commitment, ...(content ? { content } : {}) }
+  return { record, salt, commitment, ...(content ? { content: content.bind(commitment) } : {}) }
 }
 
 /** Brings what is there into one checkpoint. */
 export async function integrate(stores: LogStores, key: LogKey): Promise<void> {
   const clock = (): Date => timeOf(0)
-  const options = { ...stores, key, clock, logger: createLogger('test') }
+  const options = { ...stores, key, clock, logger: silent }
   await using integrator = startIntegrator(options)
   await integrator.integrateNow()
 }
