@@ -1,28 +1,33 @@
-import type { ReadOnlyDatabase } from './read-only-database.ts'
-
 /** Which positions erasures name. */
 export interface Erasures {
-  covers(position: number): boolean
+  covers(position: number): Promise<boolean>
 }
 
-const ERASURES = `SELECT position, detail FROM record
-  WHERE kind = 'erasure' AND side IS NULL AND position > ? ORDER BY position`
+/** An event of the log, as far as it matters here. */
+export interface ErasureEvent {
+  readonly position: number
+  readonly detail: string
+}
 
-/** Reads the erasures of a log; those recorded since the last look are read when something is not covered. */
-export function erasuresOf(db: ReadOnlyDatabase): Erasures {
+/**
+ * Reads the erasures of a log; those recorded since the last look are read when something is not covered.
+ *
+ * @param readAfter erasures recorded behind a position, oldest first.
+ */
+export function erasuresOf(
+  readAfter: (position: number) => Promise<readonly ErasureEvent[]>,
+): Erasures {
   const erased = new Set<number>()
   let seen = 0
-  const read = (): void => {
-    for (const [position, detail] of db.rows(ERASURES, seen)) {
-      seen = position as number
-      for (const [first, last] of rangesIn(String(detail))) {
-        for (let one = first; one <= last; one += 1) erased.add(one)
-      }
-    }
-  }
   return {
-    covers: (position) => {
-      if (!erased.has(position)) read()
+    covers: async (position) => {
+      if (erased.has(position)) return true
+      for (const event of await readAfter(seen)) {
+        seen = event.position
+        for (const [first, last] of rangesIn(event.detail)) {
+          for (let one = first; one <= last; one += 1) erased.add(one)
+        }
+      }
       return erased.has(position)
     },
   }

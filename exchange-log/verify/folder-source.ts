@@ -5,18 +5,29 @@ import { openReadOnly, type ReadOnlyDatabase } from './read-only-database.ts'
 import { recordReader } from './record-reader.ts'
 import type { LogSource } from './source.ts'
 
+export interface FolderSource extends LogSource {
+  /** Positions after one up to another whose key is there, also those of records that were archived. */
+  keysIn(after: number, upTo: number): ReadonlySet<number>
+}
+
 /** @throws ConfigError when a file is missing, or is no database. */
-export function openFolderSource(folder: string): LogSource {
+export function openFolderSource(folder: string): FolderSource {
   using opening = new DisposableStack()
   const open = (name: string): ReadOnlyDatabase => opening.use(openReadOnly(`${folder}/${name}`))
+  const db = open('exchange-log.db')
   const source = {
-    records: recordReader(open('exchange-log.db')),
+    records: recordReader(db),
     tree: treeReader(open('log-tree.db')),
     stamps: stampReader(open('time-stamps.db')),
     validation: validationReader(open('log-validation.db')),
   }
   const opened = opening.move()
-  return { ...source, [Symbol.asyncDispose]: async () => opened.dispose() }
+  const keys = 'SELECT position FROM recordKey WHERE position > ? AND position <= ?'
+  return {
+    keysIn: (after, upTo) => new Set(db.rows(keys, after, upTo).map(([at]) => Number(at))),
+    ...source,
+    [Symbol.asyncDispose]: async () => opened.dispose(),
+  }
 }
 
 export function treeReader(db: ReadOnlyDatabase): LogSource['tree'] {

@@ -2,6 +2,7 @@
 import type { Keeping } from '../record.ts'
 import { erasuresOf } from './erasures.ts'
 import type { ReadOnlyDatabase } from './read-only-database.ts'
+import { archivedUpTo } from '../archive/archive-event.ts'
 import { CANONICAL_COLUMNS, rowText } from './row-text.ts'
 import { UnreadableRecordError, type CheckedRecord, type RecordSource } from './source.ts'
 
@@ -13,6 +14,10 @@ const CONTENTS = `SELECT position, (SELECT 1 FROM recordKey AS k WHERE k.positio
   FROM record AS r WHERE position > ? AND position <= ? AND kept IN ('full', 'digest')`
 const PART = `SELECT bytes FROM content
   WHERE owner = (SELECT coalesce(staged, position) FROM record WHERE position = ?) AND part = ?`
+const ERASURES = `SELECT position, detail FROM record
+  WHERE kind = 'erasure' AND side IS NULL AND position > ? ORDER BY position`
+const NEWEST_ARCHIVE = `SELECT detail FROM record
+  WHERE kind = 'archive' AND side IS NULL ORDER BY position DESC LIMIT 1`
 
 const columnOf = (name: (typeof CANONICAL_COLUMNS)[number]): number =>
   FIRST + CANONICAL_COLUMNS.indexOf(name)
@@ -24,7 +29,12 @@ const MANIFEST = columnOf('manifest')
 const DETAIL = columnOf('detail')
 
 export function recordReader(db: ReadOnlyDatabase): RecordSource {
-  const erasures = erasuresOf(db)
+  const erasures = erasuresOf(async (after) =>
+    db.rows(ERASURES, after).map(([position, detail]) => ({
+      position: Number(position),
+      detail: String(detail),
+    })),
+  )
   return {
     extent: async () => {
       const [last, first] = db.row(`SELECT
@@ -62,6 +72,7 @@ export function recordReader(db: ReadOnlyDatabase): RecordSource {
         part,
       }
     },
+    archivedUpTo: async () => archivedUpTo(db.row(NEWEST_ARCHIVE)?.[0]),
     isErased: async ({ position }) => erasures.covers(position),
   }
 }

@@ -40,6 +40,8 @@ export interface RecordSource {
   contents(after: number, upTo: number): Promise<Map<number, KeptContent>>
   /** The encrypted content of a record; undefined when its key is gone. */
   content(record: CheckedRecord): Promise<ContentSource | undefined>
+  /** Records up to it were archived, as the log says; 0: none were. */
+  archivedUpTo(): Promise<number>
   /** Whether an erasure is recorded that covers a record. */
   isErased(record: CheckedRecord): Promise<boolean>
 }

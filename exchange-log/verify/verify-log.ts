@@ -31,6 +31,8 @@ export interface VerifyOptions {
   readonly to?: number | undefined
   /** Goes on after the first finding. */
   readonly all?: boolean
+  /** The tree may have more than the records that are looked at: an archive. */
+  readonly isExcerpt?: boolean
   /** Verifies the signature of each manifest. */
   readonly signatures?: boolean
   /** Does more with each record that is in its place. */
@@ -104,7 +106,8 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
     await tree.skipTo(Math.min(first, wholeTiles(context.signed.size)))
     for (let base = first; base < to && !isDone(); base += CHUNK) await step(base)
     if (!isDone()) {
-      if (to === context.last) reportEnd(context, options, report)
+      await reportBeginning(source, report)
+      if (to === context.last && options.isExcerpt !== true) reportEnd(context, options, report)
       await goToEnd(context, source)
     }
   } catch (error) {
@@ -179,6 +182,14 @@ async function goToEnd({ tree, signed, to }: Context, source: LogSource): Promis
   if (stamp !== undefined && stamp.size < signed.size) await tree.skipTo(stamp.size)
   await tree.skipTo(signed.size)
   tree.end()
+}
+
+/** The first records may be in archives; the log says so. */
+async function reportBeginning({ records }: LogSource, report: Report): Promise<void> {
+  const { first } = await records.extent()
+  const archived = await records.archivedUpTo()
+  if (first - 1 <= archived) return
+  report(missingFinding(archived + 1, first - 1 - archived, 'no archive is recorded that has them'))
 }
 
 /** Records of which somebody knows, and which are not there. */
