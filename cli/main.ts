@@ -12,6 +12,7 @@ import { addGatewayCommands } from './commands/gateway.ts'
 import { addLogCommands } from './commands/log.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addTrustServiceCommands } from './commands/trust-services.ts'
+import { addWitnessCommands } from './commands/witnesses.ts'
 
 const program = new Command('spean')
   .description(
@@ -29,6 +30,7 @@ addCatalogueCommands(program)
 addGatewayCommands(program)
 addAdapterCommands(program)
 addTrustServiceCommands(program)
+addWitnessCommands(program)
 addCertCommands(program)
 addCaCommands(program)
 

@@ -27,8 +27,13 @@ export interface ExchangeLogConfig {
   encryptionKey?: string
   /** The Ed25519 key that signs checkpoints, made at first start. Default `stateDir/log.key`. Replicas share it. */
   signingKeyFile?: string
-  /** Counts the logs that this gateway has had. Only a log that was lost is followed by another number. */
+  /** Counts the logs that this gateway has had: the second is kept in `stateDir/log2`, with a key of its own. Only a log that was lost is followed by another. */
   number: number
+}
+
+/** Where the files of a log are; those of a log before it stay where they are. */
+export function logFolder(stateDir: string, number: number): string {
+  return number === 1 ? stateDir : `${stateDir}/log${number}`
 }
 
 const bytes = { type: 'integer', minimum: 0 } as const

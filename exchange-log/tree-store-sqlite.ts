@@ -20,6 +20,7 @@ const SCHEMA = `
     at          INTEGER NOT NULL,
     witnessedAt INTEGER
   ) STRICT;
+  CREATE INDEX IF NOT EXISTS checkpointByTime ON checkpoint (at);
   CREATE INDEX IF NOT EXISTS checkpointWitnessed ON checkpoint (size) WHERE witnessedAt IS NOT NULL;
   CREATE TABLE IF NOT EXISTS cosignature (
     size INTEGER NOT NULL REFERENCES checkpoint (size) ON DELETE CASCADE,
@@ -71,7 +72,7 @@ export function openSqliteTreeStore(file: string): TreeStore {
           db.run(mark, witnessedAt.getTime(), size)
         }),
       ),
-    thin: (before, keep) => asStoreError(() => thin(db, before, keep)),
+    thin: (before, keep, from) => asStoreError(() => thin(db, { before, keep, from })),
     [Symbol.asyncDispose]: async () => db[Symbol.dispose](),
   }
 }
@@ -94,10 +95,15 @@ function advance(
   return true
 }
 
-function thin(db: Database, before: Date, keep: ReadonlySet<number>): void {
+function thin(
+  db: Database,
+  { before, keep, from }: { before: Date; keep: ReadonlySet<number>; from: Date | undefined },
+): void {
   const old = db.all<{ size: number }>(
-    `SELECT size FROM checkpoint WHERE at < ? AND size < (SELECT max(size) FROM checkpoint)
+    `SELECT size FROM checkpoint WHERE at >= ? AND at < ?
+       AND size < (SELECT max(size) FROM checkpoint)
        AND size <> coalesce((SELECT max(size) FROM checkpoint WHERE witnessedAt IS NOT NULL), 0)`,
+    from?.getTime() ?? 0,
     before.getTime(),
   )
   db.transaction(() => {

@@ -62,8 +62,12 @@ export interface TreeStore extends AsyncDisposable {
   /** Adds cosignatures to a checkpoint; a line that is there stays single. Nothing when the checkpoint is gone. */
   addCosignatures(size: number, lines: readonly string[], witnessedAt?: Date): Promise<void>
 
-  /** Removes checkpoints older than `before`, but for the head, the sizes to keep, and the newest witnessed one. */
-  thin(before: Date, keep: ReadonlySet<number>): Promise<void>
+  /**
+   * Removes checkpoints older than `before`, but for the head, the sizes to keep, and the newest witnessed one.
+   *
+   * @param from those older than this are not looked at; absent: all are.
+   */
+  thin(before: Date, keep: ReadonlySet<number>, from?: Date): Promise<void>
 }
 
 /** The tree cannot be read or written. The message is for the operator. */

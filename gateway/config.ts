@@ -25,6 +25,13 @@ export interface GatewayConfig {
   peers: { host: string; port: number }
   /** Port for administration: HTTPS, bearer token in `stateDir/admin.token`. */
   admin: { host: string; port: number }
+  /** Port on which anybody may read the tree of the log, and logs ask for cosignatures: HTTPS; 0 closes it. */
+  transparency: {
+    host: string
+    port: number
+    /** How others reach it: `https://HOST:PORT`. Absent: the host that other gateways are told, and this port. */
+    url?: string
+  }
   timeouts: {
     /** To open a connection, in milliseconds. */
     connectMs: number
@@ -131,6 +138,17 @@ export const gatewayConfigSchema: JSONSchemaType<GatewayConfig> = {
       required: [],
       default: { host: '127.0.0.1', port: 4000 },
       properties: { host, port: port(4000) },
+    },
+    transparency: {
+      type: 'object',
+      additionalProperties: false,
+      required: [],
+      default: { host: '0.0.0.0', port: 5577 },
+      properties: {
+        host: { ...host, default: '0.0.0.0' },
+        port: port(5577),
+        url: { type: 'string', pattern: '^https://[^/?#@]+$', nullable: true },
+      },
     },
     timeouts: {
       type: 'object',

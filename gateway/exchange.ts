@@ -77,10 +77,15 @@ async function refuse(
     return error
   } catch (cause) {
     // What is not recorded to its end says so; and, once a request is recorded, that it may have left.
-    const code = 'position' in step.known ? 'log.unavailable-after-call' : 'log.unavailable'
+    const isBegun = 'position' in step.known
+    if (!isBegun && isBehindWitnesses(cause)) return cause
+    const code = isBegun ? 'log.unavailable-after-call' : 'log.unavailable'
     return new ExchangeError(code, 'the exchange log takes no entries', { cause })
   }
 }
+
+const isBehindWitnesses = (error: unknown): boolean =>
+  error instanceof ExchangeError && error.code === 'log.behind-witnesses'
 
 /** Records the refusal of what was no HTTP request, so that no step could read it. */
 export function refuseUnread(

@@ -1,4 +1,5 @@
 /** What a gateway tells Prometheus. docs/metrics.md is made from the table. */
+import type { Integrator } from '../exchange-log/integrator.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
@@ -6,6 +7,7 @@ import type { CredentialSlot } from './credentials/credential.ts'
 import type { CredentialStore } from './credentials/store.ts'
 import type { RenewalState } from './renewal/renewal.ts'
 import type { LogStamper } from './time-stamps/log-stamper.ts'
+import type { Witnessing } from './transparency/witnessing.ts'
 import type { MeasuredClock } from './trust/clock-check.ts'
 import type { OcspCache, OcspHealth } from './trust/ocsp-cache.ts'
 import type { ValidationKeeper } from './trust/validation-keeper.ts'
@@ -73,6 +75,26 @@ export const GATEWAY_METRICS = {
     labels: [],
     help: 'How far this clock is ahead of the catalogue’s; negative: behind. Traffic stops beyond 300',
   },
+  log_tree_size: {
+    type: 'gauge',
+    labels: [],
+    help: 'Records of the exchange log in the newest checkpoint of its tree',
+  },
+  log_tree_checkpoint_age_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'How long ago the newest checkpoint was made; there is no new one without records',
+  },
+  log_tree_oldest_waiting_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'How long ago the oldest record was made that is in no checkpoint; 0 while the tree grows',
+  },
+  log_tree_failing: {
+    type: 'gauge',
+    labels: [],
+    help: '1 while records are not brought into the tree',
+  },
   time_stamp_oldest_unstamped_seconds: {
     type: 'gauge',
     labels: [],
@@ -97,6 +119,26 @@ export const GATEWAY_METRICS = {
     type: 'gauge',
     labels: [],
     help: 'Certificates and OCSP answers, by which signatures were judged, that are not kept yet',
+  },
+  log_unwitnessed_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'How long ago the oldest checkpoint was made that has too few cosignatures; 0 when all have enough, absent when none are asked for',
+  },
+  log_witness_failing: {
+    type: 'gauge',
+    labels: ['name'],
+    help: '1 while a witness of our log is left alone because it did not cosign',
+  },
+  log_rolled_back: {
+    type: 'gauge',
+    labels: [],
+    help: '1 when the exchange log is behind what witnesses have seen of it: exchanges are refused',
+  },
+  witness_refusals: {
+    type: 'gauge',
+    labels: ['kind'],
+    help: 'Checkpoints of others that this gateway as a witness refused and kept: fork, inconsistent, shrunk',
   },
 } as const satisfies Record<string, MetricEntry>
 
@@ -125,10 +167,12 @@ export function registerMetrics(
     readonly clockCheck: Pick<MeasuredClock, 'state'>
     readonly stamper: Pick<LogStamper, 'health'>
     readonly keeper: Pick<ValidationKeeper, 'health'>
+    readonly integrator: Pick<Integrator, 'health'>
+    readonly witnessing: Pick<Witnessing, 'health'>
     readonly clock: Clock
   },
 ): (slot: CredentialSlot, code: string) => void {
-  const { store, renewal, ocsp, catalogue, clockCheck, stamper, keeper, clock } = deps
+  const { store, renewal, ocsp, catalogue, clockCheck, stamper, integrator, keeper, clock } = deps
   const gauge = <N extends NameOf<'gauge'>>(name: N, read: () => readonly Sample<N>[]): void => {
     const { help, labels } = GATEWAY_METRICS[name]
     metrics.gauge<Table[N]['labels'][number]>(name, help, labels, read)
@@ -182,6 +226,18 @@ export function registerMetrics(
   })
   gauge('clock_offset_seconds', () => single(clockCheck.state && clockCheck.state.offsetMs / 1000))
 
+  gauge('log_tree_size', () => single(integrator.health().size))
+  gauge('log_tree_checkpoint_age_seconds', () => {
+    const { checkpointAt } = integrator.health()
+    return single(checkpointAt && age(checkpointAt))
+  })
+  gauge('log_tree_oldest_waiting_seconds', () => {
+    const { oldestWaitingAt, fault } = integrator.health()
+    if (oldestWaitingAt !== undefined) return single(age(oldestWaitingAt))
+    return single(fault === undefined ? 0 : undefined)
+  })
+  gauge('log_tree_failing', () => single(integrator.health().fault === undefined ? 0 : 1))
+
   gauge('time_stamp_oldest_unstamped_seconds', () => {
     const { oldestUnstampedAt } = stamper.health()
     return single(oldestUnstampedAt ? age(oldestUnstampedAt) : 0)
@@ -201,6 +257,23 @@ export function registerMetrics(
   )
 
   gauge('validation_waiting', () => single(keeper.health().waiting))
+  const { witnessing } = deps
+  gauge('log_unwitnessed_seconds', () => {
+    const { state, waitingSince } = witnessing.health().cosigning
+    return state === 'unwitnessed' ? [] : single(waitingSince ? age(waitingSince) : 0)
+  })
+  gauge('log_witness_failing', () =>
+    witnessing
+      .health()
+      .cosigning.witnesses.map(({ name, fault }) => ({ labels: { name }, value: fault ? 1 : 0 })),
+  )
+  gauge('log_rolled_back', () => single(witnessing.health().rolledBack === undefined ? 0 : 1))
+  gauge('witness_refusals', () =>
+    Object.entries(witnessing.health().witness.refused).map(([kind, value]) => ({
+      labels: { kind },
+      value,
+    })),
+  )
 
   const { help, labels } = GATEWAY_METRICS.certificate_renewal_failures_total
   const failed = metrics.counter('certificate_renewal_failures_total', help, labels)

@@ -7,6 +7,7 @@ import type { GatewayConfig } from './config.ts'
 import type { ServerTls } from './credentials/tls.ts'
 import { createClientServer } from './http/client-server.ts'
 import { createPeerServer } from './http/peer-server.ts'
+import { createTransparencyServer, type PublicRoute } from './http/transparency-server.ts'
 import type { ClientGateway, ProviderGateway } from './ports.ts'
 import type { CertificateStates } from './trust/certificate-states.ts'
 import type { OcspCache } from './trust/ocsp-cache.ts'
@@ -70,4 +71,13 @@ export async function openAdminPort(
   tls.follow(server, versions)
   limitApiServer(server)
   return scope.use(await listen(server, admin.port, admin.host)).port
+}
+
+/** Opens the port for everybody. @returns 0 when it is closed. @throws ConfigError */
+export async function openTransparencyPort(
+  { transparency: { host, port } }: GatewayConfig,
+  { scope, ...deps }: Common & { readonly routes: readonly PublicRoute[] },
+): Promise<number> {
+  if (port === 0) return 0
+  return scope.use(await listen(createTransparencyServer(deps), port, host)).port
 }

@@ -9,6 +9,7 @@ import type { CredentialStore } from './credentials/store.ts'
 import { createServerTls, type ServerTls } from './credentials/tls.ts'
 import type { Knowledge } from './knowledge.ts'
 import { createFaultTeller, type OwnCertificate } from './own-certificates.ts'
+import { createRegistrar, type Registrar } from './renewal/registrar.ts'
 import { startCredentialUpkeep, type CredentialUpkeep } from './renewal/upkeep.ts'
 import { createCertificateStates, type CertificateStates } from './trust/certificate-states.ts'
 
@@ -20,6 +21,7 @@ export interface OwnCredentials {
   /** What gateways tell each other of their certificates. */
   readonly states: CertificateStates
   readonly upkeep: CredentialUpkeep
+  readonly register: Registrar
   /** All that are held, ended ones too. */
   owned(): OwnCertificate[]
 }
@@ -58,12 +60,14 @@ export function startOwnCredentials(deps: {
   })
   const states = createCertificateStates({ ocsp, trust, certificates, logger })
   const tls = scope.use(createServerTls({ credentials, clock, logger }))
+  const { gatewayId } = config
+  const register = createRegistrar({ gatewayId, anchor, credentials, catalogue, clock })
   const upkeep = scope.use(
     startCredentialUpkeep({
-      ...{ config, anchor, store, credentials, catalogue, clock, logger },
+      ...{ config, anchor, store, credentials, register, clock, logger },
       onInstalled: () => trust.follow(certificates()),
       onFailure: onRenewalFailure,
     }),
   )
-  return { credentials, tls, states, upkeep, owned }
+  return { credentials, tls, states, upkeep, register, owned }
 }

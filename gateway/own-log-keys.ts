@@ -1,6 +1,7 @@
 import { logOrigin, witnessName } from '../protocol/checkpoint.ts'
 import { readGatewayId } from '../protocol/identifiers.ts'
 import { NOTE_TYPE, noteVerifier } from '../protocol/signed-note.ts'
+import { logFolder } from '../exchange-log/config.ts'
 import type { LogKey } from '../exchange-log/integrator.ts'
 import { ensureKeyFile, readPassphrase } from '../pki/keys.ts'
 import type { GatewayConfig } from './config.ts'
@@ -26,7 +27,8 @@ export async function openOwnLogKeys(config: GatewayConfig): Promise<OwnLogKeys>
     const { privateKey } = await ensureKeyFile(path, 'Ed25519', { passphrase })
     return { privateKey, verifier: noteVerifier(name, privateKey, type) }
   }
-  const logFile = exchangeLog.signingKeyFile ?? `${stateDir}/log.key`
+  const folder = logFolder(stateDir, exchangeLog.number)
+  const logFile = exchangeLog.signingKeyFile ?? `${folder}/log.key`
   return {
     log: await open(logFile, logOrigin(id, exchangeLog.number), NOTE_TYPE.ed25519),
     witness: await open(`${stateDir}/witness.key`, witnessName(id), NOTE_TYPE.cosignature),

@@ -1,7 +1,9 @@
 /** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
+import { logFolder } from '../exchange-log/config.ts'
 import { startIntegrator } from '../exchange-log/integrator.ts'
 import { verifyLogKey } from '../exchange-log/log-key-check.ts'
 import { openLogStores } from '../exchange-log/open-log.ts'
+import { startThinning } from '../exchange-log/thinning.ts'
 import { readGatewayId } from '../protocol/identifiers.ts'
 import { readAnchor } from '../runtime/anchor.ts'
 import type { Route } from '../runtime/admin-api.ts'
@@ -19,10 +21,11 @@ import { createSettingsRoutes, type SettingsDeps } from './http/admin-routes.ts'
 import { createLogRoutes } from './http/log-routes.ts'
 import { createMetricsRoutes } from './http/metrics-routes.ts'
 import { createStampRoutes } from './http/stamp-routes.ts'
+import { createTreeRoutes } from './http/tree-routes.ts'
 import { openKnowledge } from './knowledge.ts'
 import { openPrivateLog } from './log-privacy.ts'
 import { METRICS_PREFIX, registerMetrics } from './metrics.ts'
-import { openAdminPort, openPorts } from './open-ports.ts'
+import { openAdminPort, openPorts, openTransparencyPort } from './open-ports.ts'
 import { openOutgoing } from './outgoing.ts'
 import { startOwnCredentials } from './own-credentials.ts'
 import { openOwnKeys } from './own-keys.ts'
@@ -37,10 +40,17 @@ import { createStepRunner } from './step-runner.ts'
 import { refusingUnstamped } from './time-stamps/refusing-unstamped.ts'
 import { openTimeStamping } from './time-stamps/time-stamping.ts'
 import { keepMissing } from './trust/keep-missing.ts'
+import { openWitnessing } from './transparency/witnessing.ts'
 
 export interface RunningGateway extends AsyncDisposable {
   /** Ports in use; 0 for one that is closed. */
-  readonly ports: { http: number; https: number; peers: number; admin: number }
+  readonly ports: {
+    http: number
+    https: number
+    peers: number
+    admin: number
+    transparency: number
+  }
   readonly adminToken: string
   /** What the admin port serves. */
   readonly routes: readonly Route[]
@@ -58,15 +68,20 @@ export async function startGateway(
   const context = { anchor, scope, clock, logger }
 
   const keys = await openOwnKeys(config, context)
-  const stores = scope.use(await openLogStores({ stateDir, ...config.exchangeLog }))
-  const { records, tree, stamps, validation } = stores
+  const folder = logFolder(stateDir, config.exchangeLog.number)
+  const stores = scope.use(await openLogStores({ ...config.exchangeLog, stateDir: folder }))
+  const { tree, stamps, validation } = stores
   const settings = scope.use(openSettings(`${stateDir}/settings.db`))
   const knowledge = await openKnowledge(config, { ...context, validation })
   const { catalogue, ocsp, clockCheck } = knowledge
   const logKeys = await openOwnLogKeys(config)
   await verifyLogKey(tree, logKeys.log.verifier)
+  const witnessing = await openWitnessing(config, { ...context, keys: logKeys, stores, catalogue })
+  const { records } = witnessing
   const { log, ...privacy } = await openPrivateLog(config, { ...context, ...knowledge, records })
-  scope.use(startIntegrator({ records, tree, key: logKeys.log, clock, logger }))
+  const growth = { records, tree, key: logKeys.log, clock, logger }
+  const integrator = scope.use(startIntegrator(growth))
+  scope.use(startThinning({ tree, stamps, clock, logger }))
   await keepMissing({
     log: records,
     validation,
@@ -77,9 +92,10 @@ export async function startGateway(
 
   const metrics = createMetrics(METRICS_PREFIX)
   const renewal = (): RenewalState[] => own.upkeep.describe().renewal ?? []
-  const told = { store: keys, renewal, ...knowledge, stamper, clock }
+  const told = { store: keys, renewal, ...knowledge, stamper, integrator, witnessing, clock }
   const onRenewalFailure = registerMetrics(metrics, told)
   const own = startOwnCredentials({ ...context, config, store: keys, knowledge, onRenewalFailure })
+  witnessing.startRegistration(own.register)
   const bodies = createConfiguredBodies(config)
   const outgoing = openOutgoing(config, { ...context, own, knowledge, bodies })
 
@@ -108,19 +124,25 @@ export async function startGateway(
   const ports = await openPorts(config, gw, { ...context, ...own, ocsp })
 
   const adminToken = ensureToken(`${stateDir}/admin.token`)
-  const status = (): object => gatewayStatus({ config, ...knowledge, ...own, stamper, clock })
+  const status = (): object =>
+    gatewayStatus({ config, ...knowledge, ...own, stamper, integrator, witnessing, clock })
   const routes = [
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
     ...createLogRoutes(records),
     ...privacy.routes,
     ...createStampRoutes(stamps, tree),
     ...createMetricsRoutes(metrics),
+    ...witnessing.adminRoutes,
   ]
   const admin = await openAdminPort(config, { ...context, ...own, routes, token: adminToken })
 
+  const publicRoutes = [...createTreeRoutes({ tree, records }), ...witnessing.publicRoutes]
+  const everybody = { ...context, ...own, routes: publicRoutes }
+  const transparency = await openTransparencyPort(config, everybody)
+
   const open = scope.move()
   return {
-    ports: { ...ports, admin },
+    ports: { ...ports, admin, transparency },
     adminToken,
     routes,
     [Symbol.asyncDispose]: () => open.disposeAsync(),

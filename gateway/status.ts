@@ -1,3 +1,4 @@
+import type { Integrator } from '../exchange-log/integrator.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
@@ -6,6 +7,7 @@ import type { Credentials } from './credentials/credentials.ts'
 import { ownCertificateFault, type OwnCertificate } from './own-certificates.ts'
 import type { CredentialUpkeep } from './renewal/upkeep.ts'
 import type { LogStamper } from './time-stamps/log-stamper.ts'
+import type { Witnessing } from './transparency/witnessing.ts'
 import type { MeasuredClock } from './trust/clock-check.ts'
 import type { OcspCache } from './trust/ocsp-cache.ts'
 import type { ValidationKeeper } from './trust/validation-keeper.ts'
@@ -17,13 +19,26 @@ export function gatewayStatus(deps: {
   readonly ocsp: OcspCache
   readonly stamper: LogStamper
   readonly keeper: ValidationKeeper
+  readonly integrator: Pick<Integrator, 'health'>
+  readonly witnessing: Pick<Witnessing, 'health'>
   readonly clockCheck: MeasuredClock
   readonly credentials: Credentials
   readonly owned: () => readonly OwnCertificate[]
   readonly upkeep: CredentialUpkeep
   readonly clock: Clock
 }): object {
-  const { config, catalogue, ocsp, stamper, keeper, clockCheck, credentials, upkeep, clock } = deps
+  const {
+    config,
+    catalogue,
+    ocsp,
+    stamper,
+    integrator,
+    keeper,
+    clockCheck,
+    credentials,
+    upkeep,
+    clock,
+  } = deps
   const { newest, health } = catalogue
   const states = credentials.describe(clock())
   // What keeps others from taking one is told while no other one of its kind and owner is in use.
@@ -54,8 +69,10 @@ export function gatewayStatus(deps: {
     })),
     ...upkeep.describe(),
     ocsp: ocsp.health(),
+    tree: integrator.health(),
     timeStamping: stamper.health(),
     validation: keeper.health(),
+    witnessing: deps.witnessing.health(),
     memoryBytes: process.memoryUsage.rss(),
     uptimeSeconds: Math.round(process.uptime()),
   }

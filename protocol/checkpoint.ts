@@ -25,6 +25,11 @@ export interface Checkpoint extends TreeHead {
 export function logOrigin(gateway: GatewayId, number = 1): string {
   return `spean/${formatName(gateway)}/log${number === 1 ? '' : number}`
 }
+/** Whether `origin` is a log of the gateway: its first, or one that followed a lost one. */
+export function isLogOf(gateway: GatewayId, origin: string): boolean {
+  const first = logOrigin(gateway)
+  return origin.startsWith(first) && /^([2-9]|[1-9]\d{1,3})?$/.test(origin.slice(first.length))
+}
 /** The name of a gateway's key as a witness. */
 export function witnessName(gateway: GatewayId): string {
   return `spean/${formatName(gateway)}/witness`

@@ -270,6 +270,13 @@ export const ERRORS = {
     remedy:
       'Nothing was handed on: repeat the call later. The operator of the named side: spean status shows which time-stamping authority does not answer, and why; the next token ends it.',
   },
+  'log.behind-witnesses': {
+    status: 503,
+    fault: 'server.$.logging_failed.behind_witnesses',
+    title: 'Exchange log is an older copy of itself: witnesses have seen more of it',
+    remedy:
+      'The operator of the named side restores the newest copy of the log, or begins the next one: docs/witnesses.md.',
+  },
   'storage.unavailable': {
     status: 503,
     fault: 'server.$.io_error',

@@ -79,7 +79,7 @@ function splitOf(size: number): number {
 }
 
 /** MTH(D[start:end]) where the range is one that RFC 6962 splits a tree into. */
-async function rangeHash(start: number, end: number, read: ReadHashes): Promise<Buffer> {
+export async function rangeHash(start: number, end: number, read: ReadHashes): Promise<Buffer> {
   const size = end - start
   if (size === 1) return Buffer.from(await read(0, start, end))
   // A perfect, aligned subtree lies within one tile of some level.
@@ -89,9 +89,9 @@ async function rangeHash(start: number, end: number, read: ReadHashes): Promise<
     span *= TILE_WIDTH
     level += TILE_HEIGHT
   }
-  const isPerfect = Number.isInteger(Math.log2(size)) && start % size === 0
-  if (isPerfect) return tileRoot(await read(level, start / span, end / span))
   const split = splitOf(size)
+  const isPerfect = split * 2 === size && start % size === 0
+  if (isPerfect) return tileRoot(await read(level, start / span, end / span))
   return nodeHash(
     await rangeHash(start, start + split, read),
     await rangeHash(start + split, end, read),
@@ -113,7 +113,7 @@ export async function inclusionProof(
   size: number,
   read: ReadHashes,
 ): Promise<Buffer[]> {
-  if (!(index >= 0 && index < size)) throw new MerkleError(`${index} is not in a tree of ${size}`)
+  checkInTree(index, size)
   const proof: Buffer[] = []
   let start = 0
   let end = size
@@ -137,7 +137,7 @@ export async function consistencyProof(
   size: number,
   read: ReadHashes,
 ): Promise<Buffer[]> {
-  if (!(oldSize >= 0 && oldSize <= size)) {
+  if (!isCount(oldSize) || !isCount(size) || oldSize > size) {
     throw new MerkleError(`a tree of ${oldSize} is not the beginning of one of ${size}`)
   }
   if (oldSize === 0 || oldSize === size) return []
@@ -171,7 +171,8 @@ export function verifyInclusion(
   root: Uint8Array,
 ): void {
   const { index, size, leaf } = of
-  if (!(index >= 0 && index < size)) throw new MerkleError(`${index} is not in a tree of ${size}`)
+  checkInTree(index, size)
+  checkHashes([...proof, leaf, root])
   let fn = index
   let sn = size - 1
   let computed: Uint8Array = leaf
@@ -203,7 +204,9 @@ export function verifyConsistency(
   old: { readonly size: number; readonly root: Uint8Array },
   now: { readonly size: number; readonly root: Uint8Array },
 ): void {
+  if (!isCount(old.size) || !isCount(now.size)) throw new MerkleError('a size is a whole number')
   if (old.size > now.size) throw new MerkleError(`the tree shrank from ${old.size} to ${now.size}`)
+  checkHashes([...proof, old.root, now.root])
   if (old.size === now.size) {
     if (proof.length > 0) throw new MerkleError('a proof between equal sizes is empty')
     if (!Buffer.from(old.root).equals(now.root)) {
@@ -246,6 +249,18 @@ export function verifyConsistency(
   }
 }
 
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
+
+function checkInTree(index: number, size: number): void {
+  if (isCount(index) && isCount(size) && index < size) return
+  throw new MerkleError(`${index} is not in a tree of ${size}`)
+}
+
+function checkHashes(hashes: readonly Uint8Array[]): void {
+  if (hashes.every(({ length }) => length === HASH_BYTES)) return
+  throw new MerkleError('a hash has not 32 bytes')
+}
+
 /**
  * The path of a tile below a log's prefix (tlog-tiles, "Merkle Tree"): `tile/0/x001/x234/067`.
  *
@@ -257,4 +272,35 @@ export function tilePath(level: number | 'entries', index: number, width = TILE_
     groups.unshift(`x${String(rest % 1000).padStart(3, '0')}`)
   }
   return `tile/${level}/${groups.join('/')}${width === TILE_WIDTH ? '' : `.p/${width}`}`
+}
+
+export interface TileAddress {
+  readonly level: number | 'entries'
+  readonly index: number
+  /** 1 to 255 of a partial tile; 256 of a full one. */
+  readonly width: number
+}
+
+const TILE_PATH = /^tile\/(0|[1-9]\d?|entries)\/((?:x\d{3}\/)*\d{3})(?:\.p\/([1-9]\d{0,2}))?$/
+/** Levels of tiles that tlog-tiles counts. */
+const TILE_LEVELS = 64
+
+/**
+ * Reads what {@link tilePath} writes, in its one spelling.
+ *
+ * @param path set by anybody.
+ * @returns undefined for everything else.
+ */
+export function parseTilePath(path: string): TileAddress | undefined {
+  if (path.length > 100) return undefined
+  const [, level, groups, partial] = TILE_PATH.exec(path) ?? []
+  if (level === undefined || groups === undefined) return undefined
+  const address: TileAddress = {
+    level: level === 'entries' ? level : Number(level),
+    index: Number(groups.replaceAll(/[x/]/g, '')),
+    width: partial === undefined ? TILE_WIDTH : Number(partial),
+  }
+  if (!Number.isSafeInteger(address.index) || Number(level) >= TILE_LEVELS) return undefined
+  // Groups of zeros in front would be a second spelling, as `.p/256` would.
+  return tilePath(address.level, address.index, address.width) === path ? address : undefined
 }

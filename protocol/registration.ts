@@ -5,12 +5,20 @@ import { canonicalJson } from './canonical-json.ts'
 import { ExchangeError, refusedAs } from './errors.ts'
 import { readClientId, readGatewayId } from './identifiers.ts'
 import { LIMITS } from './limits.ts'
+import { NOTE_TYPE, NoteError, parseVkey, type NoteType } from './signed-note.ts'
 
 /** A certificate to be listed: for the gateway itself, or for a member that it signs for. */
 export interface RegistrationCertificate {
   readonly kind: 'authentication' | 'signing'
   /** DER, base64. */
   readonly der: string
+}
+/** A key of a gateway's log or witness, and where it is reached (protocol/README.md §12.4). */
+export interface RegistrationKey {
+  /** Verifier key of C2SP signed-note. */
+  readonly vkey: string
+  /** Of the log: the prefix of its tiles; of the witness: the submission prefix. */
+  readonly url?: string
 }
 /** What a gateway tells the catalogue about itself (protocol/README.md §7.7). */
 export interface Registration {
@@ -22,6 +30,10 @@ export interface Registration {
   /** Subsystems that it speaks for, decoded form; for a gateway that is new. */
   readonly clients?: readonly string[]
   readonly certificates: readonly RegistrationCertificate[]
+  /** The key that signs the checkpoints of its log, when it has one. */
+  readonly log?: RegistrationKey
+  /** Its key as a witness, when it is one; with `url`. */
+  readonly witness?: RegistrationKey
   /** OCSP answer about the certificate that signs this, DER, base64. */
   readonly ocsp: string
   /** Time of signing in Unix seconds. */
@@ -59,6 +71,14 @@ const isHeader = ajv.compile<RegistrationHeader>({
   },
 } as unknown as JSONSchemaType<RegistrationHeader>)
 // Unknown members are ignored, so that a later minor version can add some (protocol/README.md §1.3).
+const registrationKey = {
+  type: 'object',
+  required: ['vkey'],
+  properties: {
+    vkey: { type: 'string', minLength: 1, maxLength: 1000, pattern: '^[^+]+\\+[0-9a-f]{8}\\+.+$' },
+    url: { type: 'string', maxLength: 300, pattern: '^https://[^\\s?#@]+$' },
+  },
+} as const
 const isRegistration = ajv.compile<Registration>({
   type: 'object',
   required: ['version', 'gateway', 'certificates', 'ocsp', 'iat'],
@@ -67,6 +87,8 @@ const isRegistration = ajv.compile<Registration>({
     gateway: { type: 'string' },
     address: { type: 'string', maxLength: 300 },
     clients: { type: 'array', maxItems: 100, items: { type: 'string' } },
+    log: registrationKey,
+    witness: registrationKey,
     certificates: {
       type: 'array',
       minItems: 1,
@@ -107,6 +129,7 @@ export function parseRegistration(jws: string): ParsedRegistration {
   refusedAs('registration.malformed', undefined, () => {
     readIdentifiers(value)
   })
+  readKeys(value)
   return { header, registration: value, jws }
 }
 
@@ -164,6 +187,28 @@ const MIN_RSA_BITS = 2048 // RFC 7518 §3.3, §3.5
 function readIdentifiers({ gateway, clients = [] }: Registration): void {
   readGatewayId(gateway)
   for (const client of clients) readClientId(client)
+}
+
+function readKeys({ log, witness }: Registration): void {
+  const wanted = [
+    [log, NOTE_TYPE.ed25519],
+    [witness, NOTE_TYPE.cosignature],
+  ] as const
+  for (const [key, type] of wanted) {
+    if (key !== undefined && noteTypeOf(key.vkey) !== type) {
+      throw malformed('a verifier key is not one of its kind')
+    }
+  }
+  if (witness !== undefined && witness.url === undefined) throw malformed('a witness has no url')
+}
+
+function noteTypeOf(vkey: string): NoteType | undefined {
+  try {
+    return parseVkey(vkey).type
+  } catch (error) {
+    if (error instanceof NoteError) return undefined
+    throw error
+  }
 }
 
 function isCanonical(value: unknown, text: string): boolean {

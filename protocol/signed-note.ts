@@ -89,7 +89,7 @@ export function parseVkey(vkey: string): NoteVerifier {
 /** Reads a note; nothing is verified. @throws NoteError */
 export function parseNote(note: string): Note {
   if (Buffer.byteLength(note) > MAX_NOTE_BYTES) throw new NoteError('the note is too long')
-  if (!note.isWellFormed() || /[\0-\x09\x0b-\x1f]/.test(note)) {
+  if (!note.isWellFormed() || hasControls(note)) {
     throw new NoteError('the note has control characters')
   }
   const end = note.lastIndexOf('\n\n')
@@ -97,6 +97,15 @@ export function parseNote(note: string): Note {
   const lines = note.slice(end + 2, -1).split('\n')
   if (lines.length > MAX_SIGNATURES) throw new NoteError('the note has too many signatures')
   return { text: note.slice(0, end + 1), signatures: lines.map(parseSignatureLine) }
+}
+
+/** Whether there is one below U+0020 that is no newline (signed-note, "Format"). */
+function hasControls(text: string): boolean {
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i)
+    if (code < 0x20 && code !== 0x0a) return true
+  }
+  return false
 }
 
 /** @throws NoteError */

@@ -101,6 +101,8 @@ export interface Snapshot {
   readonly groups: SnapshotGroup[]
   /** In the order in which gateways try them; absent: none. */
   readonly timeStampingAuthorities?: SnapshotTimeStampingAuthority[]
+  /** Trust policy of the logs of all gateways (C2SP tlog-policy; §12.4); absent: none. */
+  readonly logPolicy?: string
 }
 
 /** Given to a gateway once, out of band: whom it believes about everything else. */
@@ -206,8 +208,9 @@ const schema = object(
       type: 'array',
       items: object({ name: text, url: text, certificates: texts }),
     },
+    logPolicy: text,
   },
-  ['timeStampingAuthorities'],
+  ['timeStampingAuthorities', 'logPolicy'],
 )
 const isSnapshot = new Ajv().compile<Snapshot>(schema as unknown as JSONSchemaType<Snapshot>)
 

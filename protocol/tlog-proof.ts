@@ -25,8 +25,11 @@ export function formatTlogProof({ index, inclusion, checkpoint }: TlogProof): st
 /** Reads a proof; nothing is verified. @throws NoteError */
 export function parseTlogProof(text: string): ParsedTlogProof {
   const end = text.indexOf('\n\n')
-  const [header, position, ...hashes] = text.slice(0, Math.max(0, end)).split('\n')
+  const [header, ...lines] = text.slice(0, Math.max(0, end)).split('\n')
   if (end === -1 || header !== HEADER) throw new NoteError('the proof does not begin as one')
+  // Nobody vouches for what a proof says beside itself: it is passed over.
+  if (lines[0]?.startsWith('extra ')) fromBase64(lines.shift()!.slice('extra '.length))
+  const [position, ...hashes] = lines
   const [, index] = /^index (0|[1-9]\d{0,15})$/.exec(position ?? '') ?? []
   if (index === undefined || !Number.isSafeInteger(Number(index))) {
     throw new NoteError('the proof has no index')

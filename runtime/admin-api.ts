@@ -13,7 +13,7 @@ import { toProblem } from '../protocol/problem.ts'
 import type { Logger } from './logger.ts'
 
 export interface ApiRequest {
-  /** Path parameters, percent-decoded. */
+  /** Path parameters, percent-decoded; of one that stands for several segments (`*rest`) all, with slashes. */
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
@@ -39,7 +39,7 @@ export interface Route {
   /** As express takes it: `/admin/members/:class/:code`. */
   readonly path: string
   readonly access: 'public' | 'admin'
-  /** Media type of a body to hand on unparsed. */
+  /** Media type of a body to hand on unparsed; `*` for any, and for none. */
   readonly rawBody?: string
   readonly handle: (request: ApiRequest) => Promise<ApiReply> | ApiReply
 }
@@ -110,7 +110,11 @@ export function createApi(api: {
 function bodyParserOf({ method, rawBody }: Route): RequestHandler {
   if (method === 'GET' || method === 'DELETE') return (_request, _response, next) => next()
   return rawBody
-    ? express.raw({ type: rawBody, limit: MAX_RAW_BYTES, inflate: false })
+    ? express.raw({
+        type: rawBody === '*' ? () => true : rawBody,
+        limit: MAX_RAW_BYTES,
+        inflate: false,
+      })
     : express.json({ limit: MAX_JSON_BYTES, strict: true, inflate: false })
 }
 
@@ -132,7 +136,9 @@ function toApiRequest(request: Request, response: Response): ApiRequest {
   const gone = new AbortController()
   response.once('close', () => gone.abort())
   return {
-    params: request.params as Record<string, string>,
+    params: Object.fromEntries(
+      Object.entries(request.params).map(([name, value]) => [name, [value].flat().join('/')]),
+    ),
     query: new URLSearchParams(request.url.split('?').slice(1).join('?')),
     headers: request.headers,
     body: request.body as unknown,
@@ -143,7 +149,8 @@ function toApiRequest(request: Request, response: Response): ApiRequest {
 }
 
 function send(response: Response, { status, headers = {}, body }: ApiReply): void {
-  response.set(headers)
+  // As they are: express would add a charset to media types that have none (tlog-witness, "add-checkpoint").
+  response.setHeaders(new Headers(headers))
   if (body === undefined) response.status(status ?? 204).end()
   else if (typeof body === 'string' || body instanceof Uint8Array) {
     response.status(status ?? 200).end(body)

@@ -1,4 +1,5 @@
 import type { Clock } from '../runtime/clock.ts'
+import type { Witness } from '../witness/witness.ts'
 import type { Changes } from './changes.ts'
 import type { CatalogueConfig } from './config.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
@@ -13,4 +14,6 @@ export interface CatalogueContext {
   readonly clock: Clock
   readonly changes: Changes
   readonly publisher: Publisher
+  /** The catalogue as a witness. */
+  readonly witness: Pick<Witness, 'describe'>
 }

@@ -5,6 +5,7 @@ import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import { invalid, readClientIds, readPathId } from './input.ts'
 import { clientsOf, replaceClients } from './listed-clients.ts'
+import { verifyLogPolicy } from './log-policy.ts'
 import { existingMember } from './members.ts'
 
 export interface GatewayView {
@@ -84,7 +85,10 @@ export function createGatewayRoutes(context: CatalogueContext): Route[] {
           action: 'delete-gateway',
           subject: `gateway ${id}`,
           read: () => findGateway(db, id),
-          apply: () => db.run('DELETE FROM gateway WHERE id = ?', id),
+          apply: () => {
+            db.run('DELETE FROM gateway WHERE id = ?', id)
+            verifyLogPolicy(db)
+          },
         })
       },
     },
@@ -124,7 +128,8 @@ export function findGateway(db: Database, id: string): GatewayView | undefined {
   return row && toView(db, id, row.address)
 }
 
-function existingGateway(db: Database, id: string): GatewayView {
+/** @throws ExchangeError `admin.not-found` */
+export function existingGateway(db: Database, id: string): GatewayView {
   const gateway = findGateway(db, id)
   if (gateway === undefined) throw unknown(`gateway ${id}`)
   return gateway

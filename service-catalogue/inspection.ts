@@ -44,7 +44,7 @@ export function createInspectionRoutes(context: CatalogueContext): Route[] {
   ]
 }
 
-function readStatus({ db, instance, clock, publisher }: CatalogueContext): object {
+function readStatus({ db, instance, clock, publisher, witness }: CatalogueContext): object {
   const { number, issuedAt, expiresAt } = publisher.current()
   const before = clock().getTime() + EXPIRING_MS
   return {
@@ -62,6 +62,7 @@ function readStatus({ db, instance, clock, publisher }: CatalogueContext): objec
       services: count(db, 'service'),
       groups: count(db, 'client_group'),
     },
+    witness: witness.describe(),
     expiringCertificates: registeredCertificates(db)
       .filter(({ certificate }) => certificate.notAfter.getTime() < before)
       .map(({ owner, purpose, certificate: { thumbprint, notAfter } }) => ({

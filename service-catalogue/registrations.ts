@@ -17,6 +17,8 @@ import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import { findGateway, readOrigin, type GatewayView } from './gateways.ts'
 import { clientsOf, replaceClients } from './listed-clients.ts'
+import { registerKeys } from './log-keys.ts'
+import { composeLogPolicy } from './log-policy.ts'
 
 type Policy = CatalogueConfig['registration']
 
@@ -50,6 +52,7 @@ export function createRegistrationRoutes(context: CatalogueContext): Route[] {
           apply: () => {
             ensureGateway(db, registration, context.registration)
             for (const entry of readEntries(db, registration, clock())) list(db, entry)
+            registerKeys(db, registration)
           },
         })
         const { gateway: registered } = view as Registered
@@ -167,6 +170,8 @@ interface Registered {
   readonly gateway: GatewayView
   /** Of the members that it signs for: so a change of theirs is a change. */
   readonly signing: readonly object[]
+  /** Of all gateways. */
+  readonly logPolicy: string | undefined
 }
 
 function readRegistered(db: Database, id: string): Registered | undefined {
@@ -174,7 +179,8 @@ function readRegistered(db: Database, id: string): Registered | undefined {
   if (gateway === undefined) return undefined
   const members = gateway.clients.map((client) => memberOf(readClientId(client)))
   const all = new Set([memberOf(readGatewayId(id)), ...members])
-  return { gateway, signing: [...all].map((member) => certificatesOf(db, 'member', member)) }
+  const signing = [...all].map((member) => certificatesOf(db, 'member', member))
+  return { gateway, signing, logPolicy: composeLogPolicy(db) }
 }
 
 function gatewayOf(identity: CertificateIdentity | undefined): string | undefined {

@@ -4,12 +4,14 @@ import type { CatalogueContext } from './context.ts'
 import { createGatewayRoutes } from './gateways.ts'
 import { createGroupRoutes } from './groups.ts'
 import { createInspectionRoutes } from './inspection.ts'
+import { createLogKeyRoutes } from './log-key-routes.ts'
 import { createMemberRoutes } from './members.ts'
 import { createPublicRoutes } from './public-routes.ts'
 import { createRegistrationRoutes } from './registrations.ts'
 import { createServiceRoutes } from './services.ts'
 import { createSubsystemRoutes } from './subsystems.ts'
 import { createTimeStampingRoutes } from './time-stamping-authorities.ts'
+import { createWitnessListRoutes } from './witnesses.ts'
 
 /** Everything the catalogue serves. */
 export function createCatalogueRoutes(context: CatalogueContext): Route[] {
@@ -24,5 +26,7 @@ export function createCatalogueRoutes(context: CatalogueContext): Route[] {
     ...createGatewayRoutes(context),
     ...createServiceRoutes(context),
     ...createGroupRoutes(context),
+    ...createLogKeyRoutes(context),
+    ...createWitnessListRoutes(context),
   ]
 }

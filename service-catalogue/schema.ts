@@ -122,6 +122,31 @@ ALTER TABLE service ADD COLUMN classification TEXT
   CHECK (classification IN ('public', 'internal', 'personal', 'sensitive'));
 `
 
+/** Logs of gateways, who cosigns them, and how many must. */
+const LOGS_AND_WITNESSES = `
+-- Never removed: what a log signed once is verified by them
+CREATE TABLE log_key (
+  position INTEGER PRIMARY KEY AUTOINCREMENT,
+  vkey     TEXT NOT NULL UNIQUE,
+  origin   TEXT NOT NULL,
+  gateway  TEXT NOT NULL,
+  url      TEXT
+) STRICT;
+CREATE INDEX log_key_origin ON log_key (origin);
+
+-- Of gateways, of the catalogue itself (own), and of others
+CREATE TABLE witness (
+  name    TEXT PRIMARY KEY,
+  vkey    TEXT NOT NULL UNIQUE,
+  url     TEXT NOT NULL,
+  gateway TEXT UNIQUE REFERENCES gateway ON DELETE CASCADE,
+  own     INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- JSON, one row at most; none: no cosignature is needed
+CREATE TABLE witness_quorum (setting TEXT NOT NULL) STRICT;
+`
+
 /**
  * The element with number N leads from version N to N + 1. A new database goes through all of them, so
  * that it is the same as one that was migrated; what was released is not changed any more.
@@ -130,4 +155,5 @@ export const MIGRATIONS: readonly string[] = [
   FIRST,
   AUTHORITIES_OF_COUNTRIES,
   CLASSIFICATIONS_OF_SERVICES,
+  LOGS_AND_WITNESSES,
 ]

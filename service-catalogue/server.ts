@@ -11,6 +11,7 @@ import { createChanges } from './changes.ts'
 import type { CatalogueConfig } from './config.ts'
 import { openDatabase } from './database.ts'
 import { createEndedCertificates } from './ended-certificates.ts'
+import { openOwnWitness } from './own-witness.ts'
 import { openPublisher } from './publisher.ts'
 import { createCatalogueRoutes } from './routes.ts'
 import { openSnapshotKey } from './snapshot-key.ts'
@@ -65,7 +66,8 @@ export async function startCatalogue(
 
   const { registration } = config
   const context = { instance, memberClasses, registration, db, clock, changes, publisher }
-  const routes = createCatalogueRoutes(context)
+  const witness = resources.use(await openOwnWitness({ stateDir, instance, db, clock, logger }))
+  const routes = [...createCatalogueRoutes({ ...context, witness }), ...witness.routes]
   const api = createApi({ routes, token, origin: 'catalogue', logger })
   const tls = { ...credentials, minVersion: 'TLSv1.3' } as const
   const server = limitApiServer(createServer({ ...API_SERVER, ...tls }, api))
@@ -78,6 +80,7 @@ export async function startCatalogue(
   // Not before the port is known: it stands in the anchor
   const opened = openAnchorFile({ ...roots, instance, catalogueUrl: url, key })
   anchor = opened
+  await witness.list(url, changes)
   const renewTls = createTlsRenewal(server, config, logger)
   const ended = createEndedCertificates(context)
   const checks = [() => publisher.refresh(), () => opened.refresh(), renewTls, ended]

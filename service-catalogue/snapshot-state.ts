@@ -11,10 +11,11 @@ import type {
   SubjectProfile,
 } from '../protocol/snapshot.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
+import { composeLogPolicy } from './log-policy.ts'
 
 export type SnapshotState = Pick<
   Snapshot,
-  'authorities' | 'members' | 'gateways' | 'groups' | 'timeStampingAuthorities'
+  'authorities' | 'members' | 'gateways' | 'groups' | 'timeStampingAuthorities' | 'logPolicy'
 >
 
 interface ServiceRow {
@@ -38,12 +39,14 @@ interface Client {
 /** All that is registered, sorted, so that the same state always makes the same bytes. */
 export function readState(db: Database): SnapshotState {
   const timeStampingAuthorities = readTimeStampingAuthorities(db)
+  const logPolicy = composeLogPolicy(db)
   return {
     authorities: readAuthorities(db),
     members: readMembers(db),
     gateways: readGateways(db),
     groups: readGroups(db),
     ...(timeStampingAuthorities.length === 0 ? {} : { timeStampingAuthorities }),
+    ...(logPolicy === undefined ? {} : { logPolicy }),
   }
 }
 

@@ -95,7 +95,7 @@ export async function startSoakFederation(options: Options): Promise<SoakFederat
     subsystem: string,
     httpPort: number,
   ): Promise<SoakGateway> => {
-    const [peerPort, gatewayAdmin] = await freePorts(2)
+    const [peerPort, gatewayAdmin, transparencyPort] = await freePorts(3)
     const gateway = `${member}-1`
     const identity = { memberClass: 'GOV', member }
     const { code } = await authority.call<{ code: string }>('POST', '/admin/codes', {
@@ -124,6 +124,7 @@ export async function startSoakFederation(options: Options): Promise<SoakFederat
       informationSystems: { host: HOST, httpPort, httpsPort: 0 },
       peers: { host: HOST, port: peerPort },
       admin: { host: HOST, port: gatewayAdmin },
+      transparency: { host: HOST, port: transparencyPort },
     })
     await start(`gateway ${gateway}`, 'gateway/main.ts', file)
     return { name: gateway, admin: open(gatewayAdmin!, at(gateway, 'state', 'admin.token')) }

@@ -4,6 +4,7 @@ import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { localParts, profileOf, show } from '../context.ts'
 import { printRecord, printTable } from '../output.ts'
+import { addGatewayKeyCommands } from './witnesses.ts'
 
 type Row = Record<string, unknown>
 
@@ -69,6 +70,7 @@ export function addCatalogueCommands(program: Command): void {
       },
     )
   addCertificate(gateway, GATEWAY, 'authentication')
+  addGatewayKeyCommands(gateway)
   addServiceCommands(addResource(program, SERVICE))
 }
 

@@ -6,6 +6,7 @@ import { printRecord, printTable } from '../output.ts'
 import { addSetupPostgresCommand } from './log-postgres.ts'
 import { addStampCommands } from './log-stamps.ts'
 import { addVerifyCommand } from './log-verify.ts'
+import { addLogKeyCommands } from './witnesses.ts'
 
 interface Summary {
   exchangeId: string
@@ -106,6 +107,7 @@ export function addLogCommands(program: Command): void {
   addStampCommands(log)
   addVerifyCommand(log)
   addSetupPostgresCommand(log)
+  addLogKeyCommands(log)
 }
 
 function decodePart(part: string): Record<string, unknown> {

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { ApiClient } from '../../runtime/api-client.ts'
 import { profileOf } from '../context.ts'
 import { printJson, printTable } from '../output.ts'
+import { witnessNotes, type WitnessedStatus } from './status-witnesses.ts'
 
 interface OwnCertificate {
   readonly notAfter: string
@@ -14,7 +15,7 @@ interface OwnCertificate {
   /** Why others do not take it. */
   readonly fault?: string
 }
-interface Status {
+interface Status extends WitnessedStatus {
   program?: string
   snapshot?: { number: number; expiresAt: string }
   snapshotNumber?: number
@@ -35,6 +36,8 @@ interface Status {
   }
   /** Of what signatures were judged by, for evidence. */
   validation?: { waiting: number; fault?: string }
+  /** Of a gateway's exchange log. */
+  tree?: { fault?: string; oldestWaitingAt?: string }
   /** How far a gateway's clock is off, when that is known. */
   clock?: { offsetMs: number; against: string }
   /** Of the authority, in sentences. */
@@ -132,8 +135,10 @@ export function attention(status: Status): string[] {
     ),
     ...revokedNotes(ocsp, own),
     ...(unknown.length > 0 ? [`state not known: ${named(unknown)}`] : []),
+    ...treeNotes(status),
     ...timeStampNotes(status),
     ...(status.validation?.fault ? [validationNote(status.validation)] : []),
+    ...witnessNotes(status),
     ...unheard(ocsp),
     ...(clock && Math.abs(clock.offsetMs) >= CLOCK_MS ? [clockNote(clock)] : []),
     ...warnings,
@@ -163,6 +168,12 @@ function named(states: readonly OcspState[]): string {
   const subjects = states.slice(0, 2).map(({ subject }) => subject)
   const more = states.length - subjects.length
   return subjects.join(' and ') + (more > 0 ? ` and ${more} more` : '')
+}
+
+function treeNotes({ tree }: Status): string[] {
+  if (tree?.fault === undefined) return []
+  const since = tree.oldestWaitingAt === undefined ? '' : ` since ${tree.oldestWaitingAt}`
+  return [`the tree of the exchange log does not grow${since} (${tree.fault})`]
 }
 
 /** Records wait for a time-stamp, or an authority that could give one failed while another did. */

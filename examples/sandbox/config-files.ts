@@ -86,6 +86,7 @@ function gatewayConfig({ instance, authority }: SandboxPlan, gateway: GatewayPla
     informationSystems: { host: HOST, httpPort, httpsPort },
     peers: { host: HOST, port: gateway.peerPort },
     admin: { host: HOST, port: gateway.adminPort },
+    transparency: { host: HOST, port: gateway.transparencyPort },
   }
 }
 

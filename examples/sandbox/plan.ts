@@ -12,6 +12,8 @@ export interface GatewayPlan {
   readonly subsystemName: string
   readonly peerPort: number
   readonly adminPort: number
+  /** For everybody: the tree of the log. */
+  readonly transparencyPort: number
   /** Ports for information systems; 0 is closed. */
   readonly httpPort: number
   readonly httpsPort: number
@@ -66,6 +68,7 @@ export function sandboxPlan(options: {
         subsystemName: 'Civil registry',
         peerPort: 5501 + offset,
         adminPort: 4001 + offset,
+        transparencyPort: 5601 + offset,
         httpPort: 0,
         httpsPort: 0,
         register: {
@@ -86,6 +89,7 @@ export function sandboxPlan(options: {
         subsystemName: 'Gazetteer',
         peerPort: 5502 + offset,
         adminPort: 4002 + offset,
+        transparencyPort: 5602 + offset,
         httpPort: 0,
         httpsPort: 0,
         register: {
@@ -106,6 +110,7 @@ export function sandboxPlan(options: {
         subsystemName: 'Know your customer',
         peerPort: 5503 + offset,
         adminPort: 4003 + offset,
+        transparencyPort: 5603 + offset,
         httpPort: 8080 + offset,
         httpsPort: 8443 + offset,
       },

@@ -167,5 +167,9 @@ The same by mutual TLS, as in production:
   curl --cacert ${files.rootCertificate} --cert ${files.informationSystem.certificate} --key ${files.informationSystem.key} \\
     -H 'X-Road-Client: ${client}' ${url.replace(/^http:/, 'https:').replace(/:\d+\//, `:${bank.httpsPort}/`)}
 
+The newest checkpoint of a log, as anybody may read it (docs/exchange-log-tree.md):
+
+  curl --cacert ${files.rootCertificate} https://${HOST}:${bank.transparencyPort}/log/checkpoint
+
 Everything is kept in ${plan.dir}; Ctrl-C stops it.`
 }

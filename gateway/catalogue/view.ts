@@ -1,4 +1,6 @@
 import { formatId, memberOf, readClientId, type ClientId } from '../../protocol/identifiers.ts'
+import { NoteError } from '../../protocol/signed-note.ts'
+import { parsePolicy, type TlogPolicy } from '../../protocol/tlog-policy.ts'
 import type {
   Snapshot,
   SnapshotAuthority,
@@ -28,6 +30,8 @@ export interface IndexedSnapshot extends CatalogueView {
   readonly intermediates: readonly Certificate[]
   /** Every certificate of gateways and members: what peers may show us. */
   readonly certificates: readonly Certificate[]
+  /** Whose checkpoints count, and with whose cosignatures; undefined: nothing is said, or nothing that can be read. */
+  readonly logPolicy: { readonly text: string; readonly policy: TlogPolicy } | undefined
 }
 
 /**
@@ -68,6 +72,7 @@ export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
       ...[...gateways.values()].flatMap((gateway) => [...gateway.certificates.values()]),
       ...[...members.signing.values()].flatMap((certificates) => [...certificates.values()]),
     ],
+    logPolicy: readLogPolicy(snapshot),
     isRegistered: (client) => members.known.has(formatId(client)),
     gateway: (id) => gateways.get(id),
     gatewayByCertificate: (thumbprint) => byCertificate.get(thumbprint),
@@ -90,6 +95,17 @@ function readAuthority(authority: SnapshotAuthority): ApprovedAuthority[] {
   if (anchor === undefined) return []
   const profile = subjectProfile === undefined ? {} : { subjectProfile }
   return [{ name, anchor, intermediates, ...profile, ocspNonce }]
+}
+
+/** What cannot be read stops no exchange: gateways tell of logs without cosignatures by themselves. */
+function readLogPolicy({ logPolicy: text }: Snapshot): IndexedSnapshot['logPolicy'] {
+  if (text === undefined) return undefined
+  try {
+    return { text, policy: parsePolicy(text) }
+  } catch (error) {
+    if (error instanceof NoteError) return undefined
+    throw error
+  }
 }
 
 const read = (base64: string): Certificate => parseCertificate(Buffer.from(base64, 'base64'))

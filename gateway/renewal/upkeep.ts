@@ -1,20 +1,15 @@
 /** Renewal as a running gateway does it: on its own certificates, towards the authority and the catalogue. */
-import { ExchangeError } from '../../protocol/errors.ts'
 import type { Anchor } from '../../protocol/snapshot.ts'
-import { parseCertificates, type Certificate } from '../../pki/certificate.ts'
 import { createEstClient } from '../../pki/est-client.ts'
-import { fetchOcspAnswer } from '../../pki/ocsp-client.ts'
-import { signerOf } from '../../pki/path.ts'
-import { sendRegistration, signRegistration } from '../../pki/registration-client.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
-import type { SnapshotClient } from '../catalogue/snapshot-client.ts'
 import type { GatewayConfig } from '../config.ts'
-import type { Credential, CredentialSlot } from '../credentials/credential.ts'
+import type { CredentialSlot } from '../credentials/credential.ts'
 import type { Credentials } from '../credentials/credentials.ts'
 import type { CredentialStore } from '../credentials/store.ts'
 import { toTls } from '../credentials/tls.ts'
 import { createNotices, type Notice } from './notices.ts'
+import type { Registrar } from './registrar.ts'
 import { createRenewal, type RenewalState } from './renewal.ts'
 
 export interface CredentialUpkeep extends AsyncDisposable {
@@ -26,7 +21,7 @@ interface Deps {
   readonly anchor: Anchor
   readonly store: CredentialStore
   readonly credentials: Credentials
-  readonly catalogue: SnapshotClient
+  readonly register: Registrar
   /** Called with each new credential. */
   readonly onInstalled: () => void
   /** Called with each failure to renew. */
@@ -58,7 +53,10 @@ export function startCredentialUpkeep(deps: Deps): CredentialUpkeep {
             await using client = createEstClient({ ...anchor, url, tls })
             return await client.reenroll(csr)
           },
-          register: (credential) => register(credential, deps),
+          register: ({ kind, certificate }) => {
+            const der = certificate.der.toString('base64')
+            return deps.register({ certificates: [{ kind, der }] })
+          },
           onInstalled,
           onFailure,
         })
@@ -77,39 +75,4 @@ export function startCredentialUpkeep(deps: Deps): CredentialUpkeep {
       await looking
     },
   }
-}
-
-async function register(
-  credential: Credential,
-  { anchor, config, credentials, catalogue, clock }: Deps,
-): Promise<void> {
-  const at = clock()
-  const signer = credentials.shown(at)
-  const chain = parseCertificates(signer.chain)
-  const issuer = issuerOf(signer.certificate, [
-    ...chain.slice(1),
-    ...(catalogue.newest?.intermediates ?? []),
-  ])
-  const { der: ocsp } = await fetchOcspAnswer(signer.certificate, issuer, { at })
-  const { kind, certificate } = credential
-  const jws = await signRegistration(
-    {
-      version: 1,
-      gateway: config.gatewayId,
-      certificates: [{ kind, der: certificate.der.toString('base64') }],
-      ocsp: ocsp.toString('base64'),
-      iat: Math.floor(at.getTime() / 1000),
-    },
-    { key: signer.key, chain },
-  )
-  await sendRegistration(jws, anchor)
-}
-
-function issuerOf(certificate: Certificate, others: readonly Certificate[]): Certificate {
-  const issuer = signerOf(certificate, others)
-  if (issuer !== undefined) return issuer
-  throw new ExchangeError(
-    'certificate.issuer-missing',
-    `neither the certificate file nor the snapshot has ${certificate.issuer}, which issued ${certificate.subject}`,
-  )
 }

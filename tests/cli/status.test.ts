@@ -37,6 +37,15 @@ it.each([
   expect(attention({ ...gateway, clock: { offsetMs, against: 'the catalogue' } })).toEqual([note])
 })
 
+it('tells of a tree that does not grow, why and since when', () => {
+  const fault = 'TreeMismatchError: record 7 is not the one that is in the tree'
+  const oldestWaitingAt = '2026-01-01T00:00:00.000Z'
+  expect(attention({ ...gateway, tree: { fault, oldestWaitingAt } })).toEqual([
+    `the tree of the exchange log does not grow since ${oldestWaitingAt} (${fault})`,
+  ])
+  expect(attention({ ...gateway, tree: {} })).toEqual([])
+})
+
 it('names what is revoked: its own with the reason and what to do, those of others by subject', () => {
   const status = 'revoked'
   const lack = 'CN=OWN (serial 01) was revoked at 2026-01-01T00:00:00.000Z (keyCompromise)'

@@ -70,6 +70,7 @@ async function openGateway(): Promise<void> {
         informationSystems: { host: '127.0.0.1', httpPort, httpsPort: 0 },
         peers: { host: '127.0.0.1', port: await freePort() },
         admin: { host: '127.0.0.1', port: await freePort() },
+        transparency: { host: '127.0.0.1', port: 0 },
       },
       { logger: createLogger('test') },
     ),

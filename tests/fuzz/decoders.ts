@@ -17,6 +17,11 @@ import { hashBytes } from '../../pki/tsp-hash.ts'
 import { parseTspRequest } from '../../pki/tsp-request.ts'
 import { verifyTimeStamp } from '../../pki/tsp-verify.ts'
 import { encodeTstInfo, parseTstInfo } from '../../pki/tst-info.ts'
+import { parseCheckpoint, verifyCosignature } from '../../protocol/checkpoint.ts'
+import { parseTilePath, tilePath } from '../../protocol/merkle-tree.ts'
+import { parseVkey, verifyNote } from '../../protocol/signed-note.ts'
+import { judgeCosignatures, parsePolicy } from '../../protocol/tlog-policy.ts'
+import { parseTlogProof, verifyTlogProof } from '../../protocol/tlog-proof.ts'
 
 /** A reader of what anybody may have written: it ends in a value or in an error with a code. */
 export interface Decoder {
@@ -77,6 +82,11 @@ export const DECODERS: Decoders = {
     seeds: [leaf, issuing].map(({ pem }) => Buffer.from(pem)),
     decode: (bytes) => parseCertificates(bytes.toString('latin1')),
   },
+  vkey: { seeds: seedsOf('vkey-*.txt'), decode: (bytes) => parseVkey(bytes.toString()) },
+  note: { seeds: seedsOf('note-*.txt'), decode: decodeNote },
+  'tlog-policy': { seeds: seedsOf('policy-*.txt'), decode: decodePolicy },
+  'tlog-proof': { seeds: seedsOf('proof-*.txt'), decode: decodeProof },
+  'tile-path': { seeds: seedsOf('tile-*.txt'), decode: decodeTilePath },
   recognise: { seeds: seedsOf('*.der'), decode: recogniseDer },
 }
 
@@ -118,5 +128,32 @@ function decodeSignedData(bytes: Buffer): void {
   for (const certificate of stamped.anchors) {
     isSigner(certificate)
     faultUnder(certificate)
+  }
+}
+
+const text = (file: string): string => seed(file).toString()
+
+/** As a log is checked: its checkpoint, and every signature as a cosignature. */
+function decodeNote(bytes: Buffer): void {
+  const { note } = parseCheckpoint(bytes.toString())
+  verifyNote(note, [parseVkey(text('vkey-log.txt'))])
+  const witness = parseVkey(text('vkey-witness.txt'))
+  const cosignature = note.signatures.find(({ name }) => name === witness.name)
+  if (cosignature) verifyCosignature(note.text, cosignature, witness)
+}
+
+function decodePolicy(bytes: Buffer): void {
+  judgeCosignatures(parseCheckpoint(text('note-cosigned.txt')), parsePolicy(bytes.toString()))
+}
+
+function decodeProof(bytes: Buffer): void {
+  verifyTlogProof(parseTlogProof(bytes.toString()), Buffer.alloc(32))
+}
+
+function decodeTilePath(bytes: Buffer): void {
+  const path = bytes.toString()
+  const read = parseTilePath(path)
+  if (read && tilePath(read.level, read.index, read.width) !== path) {
+    throw new TypeError('a path of a tile has two spellings')
   }
 }

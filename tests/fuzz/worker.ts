@@ -3,6 +3,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { CertificateError } from '../../pki/certificate.ts'
 import { DerError } from '../../pki/der.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
+import { MerkleError } from '../../protocol/merkle-tree.ts'
+import { NoteError } from '../../protocol/signed-note.ts'
 import type { Decoders } from './decoders.ts'
 import { mutate } from './mutate.ts'
 import { createRandom } from './random.ts'
@@ -47,6 +49,8 @@ function outcomeOf(bytes: Buffer): unknown {
     decode(bytes)
     return 'read'
   } catch (error) {
+    // These have one meaning each, and no code.
+    if (error instanceof NoteError || error instanceof MerkleError) return error.name
     const known = [DerError, CertificateError, ExchangeError].find((kind) => error instanceof kind)
     return known === undefined ? error : (error as { code: string }).code
   }

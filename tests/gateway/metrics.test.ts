@@ -42,6 +42,25 @@ const KNOWN = {
     }),
   },
   keeper: { health: () => ({ waiting: 3 }) },
+  integrator: {
+    health: () => ({
+      size: 12,
+      checkpointAt: before(300),
+      oldestWaitingAt: before(290),
+      fault: 'TreeStoreError',
+    }),
+  },
+  witnessing: {
+    health: () => ({
+      cosigning: {
+        state: 'late',
+        waitingSince: before(95),
+        witnesses: [{ name: 'w1' }, { name: 'w2', fault: 'away' }],
+      },
+      rolledBack: undefined,
+      witness: { refused: { fork: 1, inconsistent: 0, shrunk: 2 } },
+    }),
+  },
   clock: () => NOW,
 } as unknown as Deps
 
@@ -84,6 +103,17 @@ describe('the metrics of a gateway', () => {
         `snapshot_expires_seconds ${unix(NOW) + 3600}`,
         'catalogue_heard_age_seconds 5',
         'clock_offset_seconds -1.5',
+        'log_tree_size 12',
+        'log_tree_checkpoint_age_seconds 300',
+        'log_tree_oldest_waiting_seconds 290',
+        'log_tree_failing 1',
+        'log_unwitnessed_seconds 95',
+        'log_witness_failing{name="w1"} 0',
+        'log_witness_failing{name="w2"} 1',
+        'log_rolled_back 0',
+        'witness_refusals{kind="fork"} 1',
+        'witness_refusals{kind="inconsistent"} 0',
+        'witness_refusals{kind="shrunk"} 2',
         'time_stamp_oldest_unstamped_seconds 75',
         `time_stamp_refused_from_seconds ${unix(NOW) + 45}`,
         `time_stamp_last_seconds ${unix(NOW) - 80}`,
@@ -105,11 +135,21 @@ describe('the metrics of a gateway', () => {
       clockCheck: { state: undefined },
       stamper: { health: () => ({ authorities: [] }) },
       keeper: { health: () => ({ waiting: 0 }) },
+      integrator: { health: () => ({ fault: 'TreeStoreError' }) },
+      witnessing: {
+        health: () => ({
+          cosigning: { state: 'unwitnessed', witnesses: [] },
+          rolledBack: { detail: 'another past' },
+          witness: { refused: {} },
+        }),
+      },
       clock: () => NOW,
     } as unknown as Deps)
     expect(lines.filter((line) => !line.startsWith('#'))).toEqual([
+      'spean_gateway_log_tree_failing 1',
       'spean_gateway_time_stamp_oldest_unstamped_seconds 0',
       'spean_gateway_validation_waiting 0',
+      'spean_gateway_log_rolled_back 1',
     ])
   })
 })

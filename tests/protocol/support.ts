@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { NoteError } from '../../protocol/signed-note.ts'
 
 /** A text in a vector; long ones are written in pieces (protocol/README.md §10). */
 export type VectorText = string | Repeated | (string | Repeated)[]
@@ -37,4 +38,14 @@ export function codeOf(error: unknown): string {
 /** Every section of the protocol text, by its heading. */
 export function protocolText(): string {
   return readFileSync(new URL('../../protocol/README.md', import.meta.url), 'utf8')
+}
+
+/** What it returns; undefined when it refuses with NoteError, and nothing else may be thrown. */
+export function unlessNoteError<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof NoteError) return undefined
+    throw error
+  }
 }

@@ -257,6 +257,7 @@ async function openGateway(context: Context, options: GatewayOptions): Promise<T
     informationSystems: { host: '127.0.0.1', httpPort, httpsPort: await freePort() },
     peers: { host: '127.0.0.1', port: await freePort() },
     admin: { host: '127.0.0.1', port: await freePort() },
+    transparency: { host: '127.0.0.1', port: await freePort() },
     timeouts: {
       connectMs: 1000,
       serviceMs: 1000,

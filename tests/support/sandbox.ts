@@ -18,10 +18,12 @@ export async function portOffset(): Promise<number> {
 }
 
 function portsOf({ authority, cataloguePort, gateways }: SandboxPlan): number[] {
-  const own = gateways.flatMap(({ peerPort, adminPort, httpPort, httpsPort, register }) => [
-    ...[peerPort, adminPort, httpPort, httpsPort],
-    register?.port ?? 0,
-  ])
+  const own = gateways.flatMap(
+    ({ peerPort, adminPort, transparencyPort, httpPort, httpsPort, register }) => [
+      ...[peerPort, adminPort, transparencyPort, httpPort, httpsPort],
+      register?.port ?? 0,
+    ],
+  )
   return [authority.publicPort, authority.adminPort, cataloguePort, ...own].filter(Boolean)
 }
 
