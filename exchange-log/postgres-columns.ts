@@ -39,9 +39,11 @@ export const STORED_COLUMNS: readonly (readonly [name: string, type: string])[] 
   ...RECORD_COLUMNS,
 })
 
+/** Texts are compared byte by byte, whatever the locale of the database: so an index finds prefixes, too. */
 export const columnDefinitions = STORED_COLUMNS.map(([name, type]) => {
+  const collation = type === 'text' ? ' COLLATE "C"' : ''
   const isRequired = REQUIRED.includes(name) || name === 'salt' || name === 'commitment'
-  return `"${name}" ${type}${isRequired ? ' NOT NULL' : ''}`
+  return `"${name}" ${type}${collation}${isRequired ? ' NOT NULL' : ''}`
 }).join(',\n  ')
 
 export const quotedColumns = STORED_COLUMNS.map(([name]) => `"${name}"`).join(', ')

@@ -89,11 +89,13 @@ BEGIN
   INSERT INTO spean.content (owner, part, "keptAt", bytes) VALUES (in_owner, in_part, now(), in_bytes);
 END $$;
 
-CREATE OR REPLACE FUNCTION spean.erase(in_position bigint) RETURNS void
+CREATE OR REPLACE FUNCTION spean.erase(in_positions bigint[]) RETURNS void
 LANGUAGE sql ${DEFINER} AS $$
-  DELETE FROM spean.content WHERE owner =
-    (SELECT coalesce(staged, position) FROM spean.record WHERE position = in_position);
-  DELETE FROM spean."recordKey" WHERE position = in_position;
+  DELETE FROM spean.content WHERE owner IN (
+    SELECT position FROM spean.record WHERE position = ANY (in_positions) AND staged IS NULL
+    UNION ALL SELECT staged FROM spean.record WHERE position = ANY (in_positions) AND staged IS NOT NULL);
+  DELETE FROM spean."recordKey" WHERE position = ANY (in_positions);
+  DELETE FROM spean."archivedContent" WHERE position = ANY (in_positions);
 $$;
 
 -- Removes the records up to a position and their content: whole months at once, the rest row by row.
@@ -105,6 +107,18 @@ DECLARE
   isLater boolean;
 BEGIN
   UPDATE spean.extent SET first = greatest(first, least(in_position, last) + 1);
+  INSERT INTO spean."archivedEvent" (position, ${quotedColumns})
+    SELECT position, ${quotedColumns} FROM spean.record
+    WHERE position <= in_position AND side IS NULL AND kind IN ('hold', 'release')
+    ON CONFLICT DO NOTHING;
+  INSERT INTO spean."archivedContent" (position, "exchangeId", at, client, service, "userId", issue)
+    SELECT r.position, r."exchangeId", coalesce(b.at, a.at, r.at), r.client, r.service,
+      coalesce(r."userId", b."userId", a."userId"), coalesce(r.issue, b.issue, a.issue)
+    FROM spean.record AS r JOIN spean."recordKey" AS k ON k.position = r.position
+      LEFT JOIN spean.record AS b ON b.position = r."begunAt"
+      LEFT JOIN spean."archivedContent" AS a ON a.position = r."begunAt"
+    WHERE r.position <= in_position
+    ON CONFLICT DO NOTHING;
   FOR child IN SELECT c.relname FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid
     WHERE inhparent = 'spean.record'::regclass AND c.relname < spean."partitionOf"('record', spean."monthOf"(now()))
   LOOP
@@ -154,9 +168,9 @@ BEGIN
     WHERE size = in_size AND "witnessedAt" IS NULL AND "in_witnessedAt" IS NOT NULL;
 END $$;
 
-CREATE OR REPLACE FUNCTION spean.thin(in_before timestamptz, in_keep bigint[]) RETURNS void
+CREATE OR REPLACE FUNCTION spean.thin(in_from timestamptz, in_before timestamptz, in_keep bigint[]) RETURNS void
 LANGUAGE sql ${DEFINER} AS $$
-  DELETE FROM spean.checkpoint WHERE at < in_before AND size <> ALL (in_keep)
+  DELETE FROM spean.checkpoint WHERE at >= in_from AND at < in_before AND size <> ALL (in_keep)
     AND size < (SELECT max(size) FROM spean.checkpoint)
     AND size <> coalesce((SELECT max(size) FROM spean.checkpoint WHERE "witnessedAt" IS NOT NULL), 0);
 $$;
@@ -182,6 +196,8 @@ const READABLE = [
   'record',
   'content',
   '"recordKey"',
+  '"archivedEvent"',
+  '"archivedContent"',
   'tile',
   'checkpoint',
   'cosignature',

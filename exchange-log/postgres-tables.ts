@@ -3,6 +3,9 @@ import { columnDefinitions } from './postgres-columns.ts'
 /** Of the tables and functions below; a gateway works with its own version only. */
 export const POSTGRES_SCHEMA_VERSION = 1
 
+// Searches look for runs, so that only the records that begin one are indexed for them: half of all.
+export const BEGINS = '"begunAt" IS NULL AND side IS NOT NULL'
+
 /**
  * Everything is in the schema `spean`, and belongs to the role that made it. Records and their content are
  * partitioned by month (UTC): a month that was archived is dropped, not deleted row by row.
@@ -30,11 +33,16 @@ CREATE TABLE spean.record (
   PRIMARY KEY (position, "recordedAt")
 ) PARTITION BY RANGE ("recordedAt");
 CREATE INDEX ON spean.record ("exchangeId");
-CREATE INDEX ON spean.record ("messageId") WHERE "begunAt" IS NULL;
+CREATE INDEX ON spean.record ("messageId") WHERE ${BEGINS};
 CREATE INDEX ON spean.record ("begunAt", position) WHERE "begunAt" IS NOT NULL;
-CREATE INDEX ON spean.record (at) WHERE "begunAt" IS NULL;
-CREATE INDEX ON spean.record (client, at) WHERE "begunAt" IS NULL;
-CREATE INDEX ON spean.record (service, at) WHERE "begunAt" IS NULL;
+CREATE INDEX ON spean.record (at) WHERE ${BEGINS};
+CREATE INDEX ON spean.record (client, at) WHERE ${BEGINS};
+CREATE INDEX ON spean.record (service, at) WHERE ${BEGINS};
+CREATE INDEX ON spean.record ("userId", at) WHERE "userId" IS NOT NULL AND ${BEGINS};
+CREATE INDEX ON spean.record (issue, at) WHERE issue IS NOT NULL AND ${BEGINS};
+CREATE INDEX ON spean.record (code, at) WHERE kind = 'refusal';
+CREATE INDEX ON spean.record ("begunAt") WHERE kind = 'response' AND status >= 400;
+CREATE INDEX ON spean.record (kind, position) WHERE side IS NULL;
 CREATE INDEX ON spean.record (staged) WHERE staged IS NOT NULL;
 
 -- The owner is the position of the record, or below zero when the content was staged before its record.
@@ -53,6 +61,23 @@ ALTER TABLE spean.content ALTER bytes SET STORAGE EXTERNAL;
 CREATE TABLE spean."recordKey" (position bigint PRIMARY KEY, wrapped bytea NOT NULL)
   WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0);
 
+-- What is still to be known of records that were archived: holds and their releases, and whose content it is that a
+-- key here can open.
+CREATE TABLE spean."archivedEvent" (
+  position bigint PRIMARY KEY,
+  ${columnDefinitions}
+);
+CREATE TABLE spean."archivedContent" (
+  position bigint PRIMARY KEY,
+  "exchangeId" text COLLATE "C" NOT NULL,
+  at timestamptz NOT NULL,
+  client text,
+  service text,
+  "userId" text,
+  issue text
+);
+CREATE INDEX ON spean."archivedContent" ("exchangeId");
+
 CREATE TABLE spean.tile (
   level integer NOT NULL,
   number bigint NOT NULL,
@@ -67,6 +92,7 @@ CREATE TABLE spean.checkpoint (
   at timestamptz NOT NULL,
   "witnessedAt" timestamptz
 );
+CREATE INDEX ON spean.checkpoint (at);
 CREATE INDEX ON spean.checkpoint (size) WHERE "witnessedAt" IS NOT NULL;
 CREATE TABLE spean.cosignature (
   size bigint NOT NULL REFERENCES spean.checkpoint ON DELETE CASCADE,
@@ -84,7 +110,12 @@ CREATE TABLE spean.stamp (
   at timestamptz NOT NULL
 );
 
-CREATE TABLE spean.certificate (thumbprint text PRIMARY KEY, der bytea NOT NULL);
+CREATE TABLE spean.certificate (
+  thumbprint text PRIMARY KEY,
+  subject bytea NOT NULL,
+  der bytea NOT NULL
+);
+CREATE INDEX ON spean.certificate USING hash (subject);
 CREATE TABLE spean."ocspAnswer" (
   thumbprint text NOT NULL,
   "producedAt" timestamptz NOT NULL,

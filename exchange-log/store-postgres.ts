@@ -3,15 +3,14 @@ import { createGroupCommit } from './group-commit.ts'
 import { STORED_COLUMNS } from './postgres-columns.ts'
 import { askWith, type PostgresDatabase, type PostgresRow } from './postgres-database.ts'
 import {
+  contentsStatement,
+  eventsStatement,
   listStatement,
-  SELECT,
-  toParameters,
-  toRecord,
+  toOwner,
   toSummary,
-  toValues,
-  writeText,
-  type Value,
-} from './postgres-rows.ts'
+  type Statement,
+} from './postgres-queries.ts'
+import { SELECT, toParameters, toRecord, toValues, writeText, type Value } from './postgres-rows.ts'
 import { LogStoreError, type ExchangeLogStore, type SealedContent } from './store.ts'
 
 interface Prepared {
@@ -50,6 +49,8 @@ export async function openPostgresLogStore(
     sql: string,
     ...values: unknown[]
   ): Promise<T[]> => ask<T>('read', sql, ...values)
+  const search = ({ sql, parameters }: Statement): Promise<PostgresRow[]> =>
+    select(sql, ...parameters)
   const prepare = (): Promise<unknown> => query('maintain', 'SELECT spean.prepare()')
 
   let size = { bytes: 0, at: -Infinity }
@@ -82,10 +83,10 @@ export async function openPostgresLogStore(
     stage: async (staged, part, bytes) => {
       await ask('write', 'SELECT spean.stage($1, $2, $3)', -staged, part, bytes)
     },
-    list: async (wanted) => {
-      const { sql, parameters } = listStatement(wanted)
-      return (await select(sql, ...parameters)).map(toSummary)
-    },
+    list: async (wanted) => (await search(listStatement(wanted))).map(toSummary),
+    events: async (kinds, after, limit) =>
+      (await search(eventsStatement(kinds, after, limit))).map(toRecord),
+    contents: async (wanted) => (await search(contentsStatement(wanted))).map(toOwner),
     entries: async (exchangeId) => {
       const sql = `${SELECT} WHERE "exchangeId" = $1 ORDER BY position`
       return (await select(sql, writeText(exchangeId))).map(toRecord)
@@ -108,8 +109,8 @@ export async function openPostgresLogStore(
         (SELECT coalesce(staged, position) FROM spean.record WHERE position = $1)`
       return (await select<{ bytes: Buffer }>(sql, position, part))[0]?.bytes
     },
-    erase: async (position) => {
-      await ask('maintain', 'SELECT spean.erase($1)', position)
+    erase: async (positions) => {
+      await ask('maintain', 'SELECT spean.erase($1)', positions)
     },
     removeUpTo: async (position) => {
       await ask('maintain', 'SELECT spean."removeUpTo"($1)', position)

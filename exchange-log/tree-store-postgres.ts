@@ -54,8 +54,9 @@ export function createPostgresTreeStore(database: PostgresDatabase): TreeStore {
       const sql = 'SELECT spean.cosign($1, $2, $3)'
       await ask('write', sql, size, lines, witnessedAt?.toISOString())
     },
-    thin: async (before, keep) => {
-      await ask('write', 'SELECT spean.thin($1, $2)', before.toISOString(), [...keep])
+    thin: async (before, keep, from?: Date) => {
+      const times = [from?.toISOString() ?? '-infinity', before.toISOString()]
+      await ask('write', 'SELECT spean.thin($1, $2, $3)', ...times, [...keep])
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }

@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto'
 import { askWith, type PostgresDatabase } from './postgres-database.ts'
 import { writeText } from './postgres-rows.ts'
 import {
+  certificateRow,
   ValidationStoreError,
   type KeptOcspAnswer,
   type ValidationStore,
@@ -19,14 +19,17 @@ export function createPostgresValidationStore(database: PostgresDatabase): Valid
   )
   return {
     keepCertificates: async (ders) => {
-      const sql = `INSERT INTO spean.certificate (thumbprint, der)
-        SELECT * FROM unnest($1::text[], $2::bytea[]) ON CONFLICT DO NOTHING`
-      await ask(
-        'write',
-        sql,
-        ders.map((der) => hash('sha256', der, 'base64url')),
-        ders,
+      const rows = ders.map(certificateRow)
+      const sql = `INSERT INTO spean.certificate (thumbprint, subject, der)
+        SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[]) ON CONFLICT DO NOTHING`
+      const columns = (['thumbprint', 'subject', 'der'] as const).map((name) =>
+        rows.map((row) => row[name]),
       )
+      await ask('write', sql, ...columns)
+    },
+    certificatesNamed: async (name) => {
+      const sql = 'SELECT der FROM spean.certificate WHERE subject = $1'
+      return (await ask<{ der: Buffer }>('read', sql, name)).map(({ der }) => der)
     },
     certificate: async (thumbprint) => {
       const sql = 'SELECT der FROM spean.certificate WHERE thumbprint = $1'

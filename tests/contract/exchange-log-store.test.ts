@@ -64,7 +64,7 @@ describe('the SQLite exchange log', () => {
     const manifest = 'x'.repeat(10_000)
     const taken: string[] = []
     {
-      await using store = await open(file, 400_000)
+      await using store = await open(file, 800_000)
       const take = async (id: string): Promise<boolean> => {
         const accepted = await append(store, requestEntry(id, { manifest })).then(
           () => true,
@@ -76,14 +76,14 @@ describe('the SQLite exchange log', () => {
         if (accepted) taken.push(id)
         return accepted
       }
-      for (let i = 0; await take(`x-${i}`); i += 1) expect(i).toBeLessThan(100)
+      for (let i = 0; await take(`x-${i}`); i += 1) expect(i).toBeLessThan(200)
       expect(await take('x-again')).toBe(false)
       expect(taken.length).toBeGreaterThan(10)
       expect(await found(store)).toEqual(taken.toReversed())
     }
     const size = new DatabaseSync(file)
     expect(size.prepare('PRAGMA page_count').get()?.page_count).toBeLessThanOrEqual(
-      400_000 / 16_384,
+      800_000 / 16_384,
     )
     size.close()
     await using larger = await open(file)

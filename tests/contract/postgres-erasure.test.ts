@@ -31,7 +31,7 @@ it('an erased key and body are in no file of the server, once the tables are rew
   for (const bytes of [erased.wrappedKey, erased.parts[0]!]) {
     expect(await countFiles(bytes)).toBeGreaterThanOrEqual(2) // table and WAL
   }
-  await store.erase(30)
+  await store.erase([30])
   await server.run('VACUUM FULL spean."recordKey"', database)
   await server.run('VACUUM FULL spean.content', database)
   const inWal = await countFiles(erased.wrappedKey)
@@ -61,7 +61,7 @@ it('an erased row is vacuumed without anyone asking for it', async () => {
   for (let i = 0; i < 1000; i += 1) {
     await store.append({ ...sealed(requestEntry('x')), ...(i < 2 ? { content } : {}) })
   }
-  await store.erase(1)
+  await store.erase([1])
   const vacuumed = async (): Promise<string[]> => {
     const sql = `SELECT relname FROM pg_stat_user_tables WHERE autovacuum_count > 0 AND n_dead_tup = 0
       AND (relname = 'recordKey' OR relname LIKE 'content%') ORDER BY 1`

@@ -173,6 +173,22 @@ describe('a log in PostgreSQL', () => {
     expect((await months())[0]).not.toMatch(/20(19|20)/)
   })
 
+  it('keeps content that was staged in a month that goes, for a record of a month that stays', async () => {
+    const database = await server.newLog()
+    await using store = await openLogAt(server.url(ROLE, database))
+    const [january, february] = [new Date('2019-01-31T23:59:59Z'), new Date('2019-02-01T00:00:00Z')]
+    await store.append(sealRecord({ ...requestEntry('x'), recordedAt: january }))
+    await store.stage(1, 0, Buffer.from('part'))
+    await server.run('UPDATE spean.content SET "keptAt" = \'2019-01-31T23:59:59Z\'', database)
+    const content = { wrappedKey: Buffer.alloc(40), staged: 1 }
+    await store.append({ ...sealRecord({ ...requestEntry('y'), recordedAt: february }), content })
+    await store.removeUpTo(1)
+    expect(await found(store)).toEqual(['y'])
+    expect(await store.contentPart(2, 0)).toEqual(Buffer.from('part'))
+    await store.removeUpTo(2)
+    expect(await server.run('SELECT FROM spean.content', database)).toEqual([])
+  })
+
   it('takes records up to its size, rejects beyond it, and goes on with a larger one', async () => {
     const where = server.url(ROLE, await server.newLog())
     {

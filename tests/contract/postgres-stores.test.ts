@@ -9,6 +9,7 @@ import { createPostgresTreeStore } from '../../exchange-log/tree-store-postgres.
 import { createPostgresValidationStore } from '../../exchange-log/validation-store-postgres.ts'
 import { ROLE, startPostgres, type PostgresServer } from '../support/postgres.ts'
 import { minute } from './exchange-log-entries.ts'
+import { describeStampStore } from './stamp-store.contract.ts'
 import { describeTreeStore } from './tree-store.contract.ts'
 import { describeValidationStore } from './validation-store.contract.ts'
 
@@ -33,6 +34,9 @@ function storesOf<T extends AsyncDisposable>(
 
 describeTreeStore('PostgreSQL', storesOf(createPostgresTreeStore))
 describeValidationStore('PostgreSQL', storesOf(createPostgresValidationStore))
+describeStampStore('PostgreSQL', async () => ({
+  open: await storesOf(createPostgresStampStore)(),
+}))
 
 it('each of them says in its own words that the database is away, and works when it is back', async () => {
   await using database = await openPostgresDatabase(server.url(ROLE, await server.newLog()))
@@ -40,7 +44,8 @@ it('each of them says in its own words that the database is away, and works when
   const stamps = createPostgresStampStore(database)
   const validation = createPostgresValidationStore(database)
   const cosign = (): Promise<void> => tree.addCosignatures(1, ['— w A'])
-  const keep = (): Promise<void> => validation.keepCertificates([Buffer.of(1)])
+  const keep = (): Promise<void> =>
+    validation.keepSignatureStamp({ digest: 'd', token: Buffer.of(1), genTime: minute(1) })
   await server.stop()
   for (const [attempt, name] of [
     [() => tree.head(), 'TreeStoreError'],

@@ -1,9 +1,8 @@
-import { hash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { KeptOcspAnswer, ValidationStore } from '../../exchange-log/validation-store.ts'
+import { createTestAuthority } from '../pki/support.ts'
 import { minute } from './exchange-log-entries.ts'
-
-const thumbprintOf = (der: Buffer): string => hash('sha256', der, 'base64url')
 
 /** An empty store, which may be opened more than once. */
 export type OpenValidation = () => Promise<ValidationStore>
@@ -14,9 +13,12 @@ export function describeValidationStore(
   newStore: () => Promise<OpenValidation>,
 ): void {
   describe(`${name} as a ValidationStore`, () => {
-    it('keeps certificates by thumbprint, also when they are given again and by several at once', async () => {
+    it('keeps certificates by thumbprint and by name, also when they are given again and by several at once', async () => {
       const open = await newStore()
-      const ders = Array.from({ length: 20 }, () => randomBytes(700))
+      const authorities = await Promise.all(Array.from({ length: 5 }, () => createTestAuthority()))
+      const issuing = authorities.map(({ issuing: { certificate } }) => certificate)
+      const roots = authorities.map(({ root: { certificate } }) => certificate)
+      const ders = [...issuing, ...roots].map(({ der }) => der)
       {
         await using store = await open()
         await using other = await open()
@@ -28,10 +30,27 @@ export function describeValidationStore(
         ])
       }
       await using store = await open()
-      for (const der of ders) expect(await store.certificate(thumbprintOf(der))).toEqual(der)
-      for (const unknown of ['', 'x', '\0', "'; --", thumbprintOf(Buffer.of(1))]) {
+      for (const { thumbprint, der } of issuing) {
+        expect(await store.certificate(thumbprint)).toEqual(der)
+      }
+      // Five of one name: authorities that followed one another.
+      const named = await store.certificatesNamed(roots[0]!.subjectDer)
+      expect(new Set(named.map((der) => der.toString('hex')))).toEqual(
+        new Set(roots.map(({ der }) => der.toString('hex'))),
+      )
+      expect(await store.certificatesNamed(Buffer.of(1))).toEqual([])
+      for (const unknown of ['', 'x', '\0', "'; --"]) {
         expect(await store.certificate(unknown)).toBeUndefined()
       }
+    })
+
+    it('keeps none of several certificates when one is none', async () => {
+      await using store = await (await newStore())()
+      const { root } = await createTestAuthority()
+      const { der, thumbprint } = root.certificate
+      const attempt = async (): Promise<void> => store.keepCertificates([der, Buffer.of(1, 2, 3)])
+      await expect(attempt()).rejects.toMatchObject({ name: 'CertificateError' })
+      expect(await store.certificate(thumbprint)).toBeUndefined()
     })
 
     it('finds the OCSP answer that was newest at an instant, else the first after it', async () => {

@@ -81,12 +81,12 @@ it('each further write fails the same two ways, and succeeds when it is asked fo
   withCutLine(async (store, cutAt) => {
     const writes = [
       () => store.stage(1, 0, Buffer.from('part')).catch(ignoreDuplicate),
-      () => store.erase(1),
+      () => store.erase([1]),
       () => store.removeUpTo(1),
     ]
     for (const write of writes) {
       for (const what of ['request', 'answer'] as const) {
-        await store.erase(0) // connected
+        await store.erase([0]) // connected
         cutAt(what)
         await write().catch((error: unknown) => expect(error).toMatchObject(REJECTED))
         await write()
