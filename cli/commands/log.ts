@@ -9,6 +9,7 @@ import { addListCommand } from './log-list.ts'
 import { addSampleCommand } from './log-sample.ts'
 import { addSetupPostgresCommand } from './log-postgres.ts'
 import { addStampCommands } from './log-stamps.ts'
+import { addVerifyCommand } from './log-verify.ts'
 import { addLogKeyCommands } from './witnesses.ts'
 
 interface ShowOptions {
@@ -57,8 +58,9 @@ export function addLogCommands(program: Command): void {
       })
     })
   addStampCommands(log)
-  addLogKeyCommands(log)
+  addVerifyCommand(log)
   addSetupPostgresCommand(log)
+  addLogKeyCommands(log)
 }
 
 function decodePart(part: string): Record<string, unknown> {

@@ -1,0 +1,48 @@
+import type { CheckedRecord, RecordSource } from '../verify/source.ts'
+import type { ArchiveSource } from './archive-source.ts'
+
+/**
+ * A log with its archives before it, as if nothing had left it.
+ *
+ * @param keysIn positions after one up to another whose key is still in the log.
+ */
+export function chainRecords(
+  live: RecordSource,
+  archives: readonly ArchiveSource[],
+  keysIn: (after: number, upTo: number) => ReadonlySet<number>,
+): RecordSource {
+  const sorted = archives.toSorted((a, b) => a.range.first - b.range.first)
+  const holderOf = (position: number): RecordSource =>
+    sorted.find(({ range }) => position >= range.first && position <= range.last)?.records ?? live
+  return {
+    ...live,
+    extent: async () => {
+      const { first, last } = await live.extent()
+      return { first: Math.min(first, ...sorted.map(({ range }) => range.first)), last }
+    },
+    records: async (after, upTo) => {
+      const { first } = await live.extent()
+      const found: CheckedRecord[] = []
+      for (const { range, records } of sorted) {
+        const until = Math.min(upTo, range.last, first - 1)
+        if (until > after && range.first <= upTo)
+          found.push(...(await records.records(after, until)))
+      }
+      found.push(...(await live.records(after, upTo)))
+      return found
+    },
+    contents: async (after, upTo) => {
+      const found = new Map(await live.contents(after, upTo))
+      const keys = keysIn(after, upTo)
+      for (const { range, records } of sorted) {
+        if (range.last <= after || range.first > upTo) continue
+        for (const [position, { parts }] of await records.contents(after, upTo)) {
+          if (!found.has(position)) found.set(position, { hasKey: keys.has(position), parts })
+        }
+      }
+      return found
+    },
+    isErased: async (record) =>
+      (await live.isErased(record)) || (await holderOf(record.position).isErased(record)),
+  }
+}

@@ -1,0 +1,112 @@
+/** Reads records out of a database file with the tables of exchange-log/sqlite-rows.ts. */
+import type { Keeping } from '../record.ts'
+import { erasuresOf } from './erasures.ts'
+import type { ReadOnlyDatabase } from './read-only-database.ts'
+import { archivedUpTo } from '../archive/archive-event.ts'
+import { CANONICAL_COLUMNS, rowText } from './row-text.ts'
+import { UnreadableRecordError, type CheckedRecord, type RecordSource } from './source.ts'
+
+const FIRST = 3
+const RECORDS = `SELECT position, salt, commitment, ${CANONICAL_COLUMNS.join(', ')}
+  FROM record WHERE position > ? AND position <= ? ORDER BY position`
+const CONTENTS = `SELECT position, (SELECT 1 FROM recordKey AS k WHERE k.position = r.position),
+    (SELECT count(*) FROM content WHERE owner = coalesce(staged, r.position))
+  FROM record AS r WHERE position > ? AND position <= ? AND kept IN ('full', 'digest')`
+const PART = `SELECT bytes FROM content
+  WHERE owner = (SELECT coalesce(staged, position) FROM record WHERE position = ?) AND part = ?`
+const ERASURES = `SELECT position, detail FROM record
+  WHERE kind = 'erasure' AND side IS NULL AND position > ? ORDER BY position`
+const NEWEST_ARCHIVE = `SELECT detail FROM record
+  WHERE kind = 'archive' AND side IS NULL ORDER BY position DESC LIMIT 1`
+
+const columnOf = (name: (typeof CANONICAL_COLUMNS)[number]): number =>
+  FIRST + CANONICAL_COLUMNS.indexOf(name)
+const EXCHANGE_ID = columnOf('exchangeId')
+const KIND = columnOf('kind')
+const RECORDED_AT = columnOf('recordedAt')
+const KEPT = columnOf('kept')
+const MANIFEST = columnOf('manifest')
+const DETAIL = columnOf('detail')
+
+export function recordReader(db: ReadOnlyDatabase): RecordSource {
+  const erasures = erasuresOf(async (after) =>
+    db.rows(ERASURES, after).map(([position, detail]) => ({
+      position: Number(position),
+      detail: String(detail),
+    })),
+  )
+  return {
+    extent: async () => {
+      const [last, first] = db.row(`SELECT
+        max((SELECT coalesce(max(position), 0) FROM record),
+          coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'record'), 0)),
+        (SELECT min(position) FROM record)`)!
+      return { last: Number(last), first: first === null ? Number(last) + 1 : Number(first) }
+    },
+    records: async (after, upTo) => {
+      try {
+        return db.rows(RECORDS, after, upTo).map(toChecked)
+      } catch (cause) {
+        return readSingly(db, after, upTo, cause)
+      }
+    },
+    contents: async (after, upTo) =>
+      new Map(
+        db
+          .rows(CONTENTS, after, upTo)
+          .map(([position, key, parts]) => [
+            Number(position),
+            { hasKey: key !== null, parts: Number(parts) },
+          ]),
+      ),
+    content: async ({ position, commitment }) => {
+      const key = db.row('SELECT wrapped FROM recordKey WHERE position = ?', position)
+      if (key === undefined) return undefined
+      const part = async (number: number): Promise<Buffer | undefined> => {
+        const row = db.row(PART, position, number)
+        return row && Buffer.from(row[0] as Uint8Array)
+      }
+      return {
+        wrappedKey: Buffer.from(key[0] as Uint8Array),
+        commitment: Buffer.from(commitment),
+        part,
+      }
+    },
+    archivedUpTo: async () => archivedUpTo(db.row(NEWEST_ARCHIVE)?.[0]),
+    isErased: async ({ position }) => erasures.covers(position),
+  }
+}
+
+function toChecked(row: unknown[]): CheckedRecord {
+  const text = (value: unknown): string | undefined =>
+    typeof value === 'string' ? value : undefined
+  return {
+    position: row[0] as number,
+    salt: row[1] as Uint8Array,
+    commitment: row[2] as Uint8Array,
+    text: rowText(row, FIRST),
+    exchangeId: String(row[EXCHANGE_ID]),
+    kind: String(row[KIND]),
+    recordedAt: Number(row[RECORDED_AT]),
+    kept: text(row[KEPT]) as Keeping | undefined,
+    manifest: text(row[MANIFEST]),
+    detail: text(row[DETAIL]),
+  }
+}
+
+/** Finds the row that cannot be read: a damaged page, or a number that no number is. */
+function readSingly(
+  db: ReadOnlyDatabase,
+  after: number,
+  upTo: number,
+  cause: unknown,
+): CheckedRecord[] {
+  for (let position = after + 1; position <= upTo; position += 1) {
+    try {
+      db.rows(RECORDS, position - 1, position)
+    } catch (error) {
+      throw new UnreadableRecordError(position, error)
+    }
+  }
+  throw new UnreadableRecordError(after + 1, cause)
+}
