@@ -3,6 +3,7 @@ import type { ApiClient } from '../../runtime/api-client.ts'
 import { fullId, profileOf, show } from '../context.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { printRecord, printTable } from '../output.ts'
+import { addErasureCommands } from './log-erasure.ts'
 import { addStampCommands } from './log-stamps.ts'
 
 interface Summary {
@@ -101,6 +102,7 @@ export function addLogCommands(program: Command): void {
         }
       })
     })
+  addErasureCommands(log)
   addStampCommands(log)
 }
 
