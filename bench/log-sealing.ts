@@ -46,7 +46,10 @@ const dir = mkdtempSync(join(tmpdir(), 'spean-log-sealing-'))
 const key = await openEncryptionKey(join(dir, 'key'), { mayMake: true })
 const keys = await createRecordKeys({ key, clock, logger })
 
-const sealer = createContentSealer(keys, { stage: () => Promise.resolve() })
+const sealer = createContentSealer(keys, {
+  stage: () => Promise.resolve(),
+  unstage: () => Promise.resolve(),
+})
 const commitment = randomBytes(32)
 for (let i = 0; i < 2000; i += 1) (await sealer.seal({ headers, body }, 'full'))!.bind(commitment)
 const begun = performance.now()

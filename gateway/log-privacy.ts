@@ -1,3 +1,4 @@
+import type { Classification } from '../exchange-log/config.ts'
 import type { ContentReader } from '../exchange-log/content.ts'
 import { openEncryptionKey } from '../exchange-log/encryption-key.ts'
 import { createErasure } from '../exchange-log/erasure.ts'
@@ -55,7 +56,7 @@ export async function openPrivateLog(
 
   const classes = openClassifications(`${stateDir}/service-classifications.json`)
   catalogue.subscribe((snapshot) => classes.learn(snapshot))
-  const classificationOf = classes.of
+  const classificationOf = (service: string): Classification | undefined => classes.of(service)
   const sealer = createContentSealer(keys, records)
   const privacy = { sealer, rules, classificationOf }
   const log = createExchangeLog(records, { clock, logger, privacy })
