@@ -107,7 +107,9 @@ export async function startGateway(
   const ports = await openPorts(config, gw, { ...context, ...own, ocsp })
 
   const adminToken = ensureToken(`${stateDir}/admin.token`)
-  const status = (): object => gatewayStatus({ config, ...knowledge, ...own, stamper, clock })
+  const { warnings } = privacy
+  const status = (): object =>
+    gatewayStatus({ config, ...knowledge, ...own, stamper, warnings, clock })
   const routes = [
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
     ...createLogRoutes(records),

@@ -19,6 +19,8 @@ export function gatewayStatus(deps: {
   readonly credentials: Credentials
   readonly owned: () => readonly OwnCertificate[]
   readonly upkeep: CredentialUpkeep
+  /** What else an operator should look at, in sentences. */
+  readonly warnings: () => string[]
   readonly clock: Clock
 }): object {
   const { config, catalogue, ocsp, stamper, clockCheck, credentials, upkeep, clock } = deps
@@ -53,6 +55,7 @@ export function gatewayStatus(deps: {
     ...upkeep.describe(),
     ocsp: ocsp.health(),
     timeStamping: stamper.health(),
+    warnings: deps.warnings(),
     memoryBytes: process.memoryUsage.rss(),
     uptimeSeconds: Math.round(process.uptime()),
   }

@@ -34,7 +34,7 @@ interface Status {
   }
   /** How far a gateway's clock is off, when that is known. */
   clock?: { offsetMs: number; against: string }
-  /** Of the authority, in sentences. */
+  /** In sentences. */
   warnings?: string[]
   pendingRequests?: number
 }

@@ -13,6 +13,8 @@ import { createSoftHsm, type SoftHsm } from '../support/soft-hsm.ts'
 import { temporaryFolder } from '../pki/support.ts'
 import { silent } from './support.ts'
 
+/** Machines may be busy. */
+const PATIENT = { timeout: 20_000 }
 const AAD = Buffer.from('context')
 const PLAIN = randomBytes(32)
 const nonce = randomBytes(NONCE_BYTES)
@@ -86,7 +88,7 @@ describe('an encryption key in a token', () => {
     await expect(key.encrypt(nonce, AAD, PLAIN)).rejects.toMatchObject({ name: 'KeyError' })
     await expect(key.decrypt(nonce, AAD, sealed)).rejects.toMatchObject({ name: 'KeyError' })
     hsm.bringBack()
-    await expect.poll(() => key.decrypt(nonce, AAD, sealed), { timeout: 10_000 }).toEqual(PLAIN)
+    await expect.poll(() => key.decrypt(nonce, AAD, sealed), PATIENT).toEqual(PLAIN)
   })
 })
 
@@ -149,10 +151,11 @@ describe('keys of records', () => {
     expect(new Set(blobs.map((blob) => blob.toString('hex'))).size).toBe(50)
     now = new Date('2026-01-02T00:01:00Z')
     blobs.push(keys.wrap(recordKey, context))
-    await expect.poll(() => asked).toBe(2)
+    await expect.poll(() => asked, PATIENT).toBe(2)
     await expect
-      .poll(() =>
-        blobs.at(-1)!.subarray(1, 61).equals(keys.wrap(recordKey, context).subarray(1, 61)),
+      .poll(
+        () => blobs.at(-1)!.subarray(1, 61).equals(keys.wrap(recordKey, context).subarray(1, 61)),
+        PATIENT,
       )
       .toBe(false)
     blobs.push(keys.wrap(recordKey, context))

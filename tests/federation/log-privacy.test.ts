@@ -102,7 +102,7 @@ it('a rule by the classification in the catalogue decides what is kept, also whe
   const old = rules.map((rule) => ({ ...rule, days: 0 }))
   await f.provider.restart({ exchangeLog: { ...f.provider.config.exchangeLog, rules: old } })
   await expect
-    .poll(() => keptAt(f.provider, id))
+    .poll(() => keptAt(f.provider, id), { timeout: 20_000 })
     .toEqual([
       [false, undefined],
       [false, undefined],
@@ -170,6 +170,10 @@ it('a gateway whose key is lost says so, and does not make another one; with ano
   expect(readdirSync(stateDir)).not.toContain('log-encryption.key')
   writeFileSync(file, randomBytes(32), { mode: 0o600 })
   await f.client.restart()
+  const { warnings } = await f.client.admin.call<{ warnings: string[] }>('GET', '/admin/status')
+  expect(warnings).toEqual([
+    expect.stringContaining('does not open with exchangeLog.encryptionKey'),
+  ])
   const after = await call(Buffer.from('after'))
   expect(((await keptAt(f.client, after)) as unknown[][])[0]?.[1]).toEqual(Buffer.from('after'))
   await expect(keptAt(f.client, id)).rejects.toMatchObject({ name: 'LogContentError' })
