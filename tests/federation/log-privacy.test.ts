@@ -155,6 +155,19 @@ it('an operator previews, holds, releases and erases by the command', async () =
   expect(await recordOf(f.client, id, 'erasure')).toMatchObject({ actor: 'administrator' })
 })
 
+it.each<[string, object]>([
+  ['that covers nothing', {}],
+  ['without a reason', { reason: ' ', client: 'KH-TEST/COM/BANK' }],
+  ['on a client that cannot be one', { client: 'BANK' }],
+  ['on a client below a subsystem', { client: 'KH-TEST/COM/BANK/KYC/x' }],
+  ['on a service with an empty part', { service: 'KH-TEST//BANK/KYC/x' }],
+  ['from a time that is none', { from: 'yesterday' }],
+  ['by something else', { purpose: 'x' }],
+])('a hold %s is refused', async (_name, body) => {
+  const hold = f.client.admin.call('POST', '/admin/holds', { reason: 'court', ...body })
+  await expect(hold).rejects.toMatchObject({ code: 'admin.invalid' })
+})
+
 it('a gateway whose key is lost says so, and does not make another one; with another one it goes on', async () => {
   const id = await call(Buffer.from('before'))
   const { stateDir } = f.client.config
