@@ -37,6 +37,7 @@ export interface Erasure {
   eraseContents(owners: readonly ContentOwner[], order: Order): Promise<number[]>
   /** Brings every erasure in the log to its end. @throws LogStoreError */
   finish(): Promise<void>
+  /** @throws ExchangeError `admin.not-found` for an exchange that the log does not have: it would hold nothing. */
   hold(scope: HoldScope, order: Order): Promise<Hold>
   /** @throws ExchangeError `admin.not-found` when there is no such hold, or it was released. */
   release(id: string, order: Order): Promise<void>
@@ -91,12 +92,16 @@ export function createErasure(deps: {
     await store.erase(positions)
     return positions
   }
+  const verifyKnown = async (exchangeId: string): Promise<void> => {
+    if ((await store.entries(exchangeId)).length > 0) return
+    throw new ExchangeError('admin.not-found', `the log has no exchange ${exchangeId}`)
+  }
   return {
     eraseExchange: async (exchangeId, order) => {
       const owners = await store.contents({ exchangeId, limit: OF_EXCHANGE })
       if (owners.length === 0) {
-        if ((await store.entries(exchangeId)).length > 0) return []
-        throw new ExchangeError('admin.not-found', `the log has no exchange ${exchangeId}`)
+        await verifyKnown(exchangeId)
+        return []
       }
       const holds = await readHolds(store)
       const hold = owners.map((owner) => holdOn(owner, holds)).find((found) => found !== undefined)
@@ -120,9 +125,14 @@ export function createErasure(deps: {
       }
     },
     hold: async (scope, order) => {
+      const { exchangeId } = scope
+      if (exchangeId !== undefined) {
+        const owners = await store.contents({ exchangeId, limit: 1 })
+        if (owners.length === 0) await verifyKnown(exchangeId)
+      }
       const id = crypto.randomUUID()
       const detail = holdDetail(id, order.reason, scope)
-      const event = await recordEvent('hold', scope.exchangeId ?? id, order, detail)
+      const event = await recordEvent('hold', exchangeId ?? id, order, detail)
       return { id, scope, ...order, ...event }
     },
     release: async (id, order) => {

@@ -40,7 +40,7 @@ function nonceOf(part: number, isLast: boolean): Buffer {
 
 export function createContentSealer(
   keys: RecordKeys,
-  store: Pick<ExchangeLogStore, 'stage'>,
+  store: Pick<ExchangeLogStore, 'stage' | 'unstage'>,
 ): ContentSealer {
   return {
     seal: async ({ headers, body }, keep) => {
@@ -90,7 +90,7 @@ const randomStaged = (): number => Number(randomBytes(8).readBigUInt64BE() >> 11
 
 /** In constant memory: a few parts are under way, and the body waits for them. */
 async function stageBody(
-  to: { key: KeyObject; store: Pick<ExchangeLogStore, 'stage'>; staged: number },
+  to: { key: KeyObject; store: Pick<ExchangeLogStore, 'stage' | 'unstage'>; staged: number },
   headerPart: Buffer,
   body: SpooledBody,
 ): Promise<void> {
@@ -109,8 +109,12 @@ async function stageBody(
       await put(part, sealPart(key, part, isLast, plain))
       part += 1
     }
-  } finally {
     await Promise.all(underWay)
+  } catch (error) {
+    await Promise.allSettled(underWay)
+    // What cannot be taken back now is swept at the next start.
+    await store.unstage(staged).catch(() => undefined)
+    throw error
   }
 }
 

@@ -94,19 +94,33 @@ export function* removeUpTo(db: DatabaseSync, position: number): Generator<void>
   }
 }
 
-/** Parts of large bodies whose record never came: the process ended between the two. */
-export function* sweepStaged(db: DatabaseSync): Generator<void> {
-  const next = db.prepare('SELECT min(owner) AS owner FROM content WHERE owner > ? AND owner < 0')
-  const isNamed = db.prepare('SELECT 1 FROM record WHERE staged = ?')
+/**
+ * Parts of a large body whose record will not come. Their key was never stored, so that they need not be
+ * overwritten, which would take as much room again, on a disk that may be full.
+ */
+export function* unstage(db: DatabaseSync, owner: number): Generator<void> {
   const remove = db.prepare(
     `DELETE FROM content WHERE rowid IN (SELECT rowid FROM content WHERE owner = ? LIMIT ${PARTS})`,
   )
+  for (let removed = PARTS; removed === PARTS;) {
+    db.exec('PRAGMA secure_delete = OFF')
+    try {
+      removed = Number(transaction(db, () => remove.run(owner)).changes)
+    } finally {
+      db.exec('PRAGMA secure_delete = ON')
+    }
+    yield
+  }
+}
+
+/** Takes back what was staged before the process ended, and no record names. */
+export function* sweepStaged(db: DatabaseSync): Generator<void> {
+  const next = db.prepare('SELECT min(owner) AS owner FROM content WHERE owner > ? AND owner < 0')
+  const isNamed = db.prepare('SELECT 1 FROM record WHERE staged = ?')
   for (let last = Number.MIN_SAFE_INTEGER - 1; ;) {
     const { owner } = next.get(last) as { owner: number | null }
     if (owner === null) return
-    if (isNamed.get(owner) === undefined) {
-      while (Number(transaction(db, () => remove.run(owner)).changes) === PARTS) yield
-    }
+    if (isNamed.get(owner) === undefined) yield* unstage(db, owner)
     last = owner
     yield
   }

@@ -10,6 +10,7 @@ import {
   removeUpTo,
   sweepStaged,
   transaction,
+  unstage,
 } from './sqlite-removal.ts'
 import { INSERT, SCHEMA, SCHEMA_VERSION } from './sqlite-rows.ts'
 
@@ -33,6 +34,7 @@ interface Stage {
 export type WorkerRequest =
   | Insert
   | Stage
+  | { readonly id: number; readonly unstage: number }
   | { readonly id: number; readonly erase: readonly number[] }
   | { readonly id: number; readonly removeUpTo: number }
   | { readonly id: number; readonly select: string; readonly parameters: SQLInputValue[] }
@@ -49,7 +51,7 @@ const BATCH = 256
 const BATCH_BYTES = 8_388_608
 /** How often it is tried to empty the write-ahead log while a reader needs it, and when its caller is told. */
 const EMPTY_EVERY_MS = 100
-const EMPTY_WITHIN_MS = 20_000
+const EMPTY_WITHIN_MS = 10_000
 /** Statements that stay prepared. */
 const PREPARED = 100
 
@@ -66,8 +68,10 @@ function open({ file, readOnly, maxBytes }: WorkerOptions): DatabaseSync {
   if (hasOld || (version !== 0 && version !== SCHEMA_VERSION)) {
     throw new TypeError('the file was made by another version; move it away')
   }
-  db.exec(SCHEMA)
-  db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
+  if (version === 0) {
+    // Written once: a start on a full disk finds its tables, and writes nothing.
+    transaction(db, () => db.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}`))
+  }
   db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxBytes / PAGE_BYTES))}`)
   return db
 }
@@ -176,6 +180,8 @@ function run(port: MessagePort, options: WorkerOptions): void {
           if (isDirty) emptied(id, performance.now())
           else reply({ id, result: undefined })
         })
+      } else if ('unstage' in request) {
+        inSteps(id, unstage(db, request.unstage), () => reply({ id, result: undefined }))
       } else {
         inSteps(id, removeUpTo(db, request.removeUpTo), () => reply({ id, result: undefined }))
       }

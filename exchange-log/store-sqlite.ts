@@ -51,6 +51,9 @@ export async function openSqliteLogStore(
     stage: async (staged, part, bytes) => {
       await writer.ask({ stage: [-staged, part, bytes] })
     },
+    unstage: async (staged) => {
+      await writer.ask({ unstage: -staged })
+    },
     list: async (query) => (await search(listStatement(query))).map(toSummary),
     entries: async (exchangeId) =>
       (await select(`${SELECT} WHERE exchangeId = ? ORDER BY position`, exchangeId)).map(toRecord),

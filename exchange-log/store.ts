@@ -128,6 +128,13 @@ export interface ExchangeLogStore extends AsyncDisposable {
    */
   stage(staged: number, part: number, bytes: Buffer): Promise<void>
 
+  /**
+   * Takes back what was staged, when there will be no record: the next one may need the room.
+   *
+   * @throws LogStoreError
+   */
+  unstage(staged: number): Promise<void>
+
   /** Exchanges that match, newest first. Sees every append that has resolved. Events are no exchanges. */
   list(query: LogQuery): Promise<ExchangeSummary[]>
 

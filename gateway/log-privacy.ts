@@ -1,4 +1,5 @@
-import type { ContentReader } from '../exchange-log/content.ts'
+import type { Classification } from '../exchange-log/config.ts'
+import { LogContentError, type ContentReader } from '../exchange-log/content.ts'
 import { openEncryptionKey } from '../exchange-log/encryption-key.ts'
 import { createErasure } from '../exchange-log/erasure.ts'
 import { createRecordKeys } from '../exchange-log/record-keys.ts'
@@ -24,6 +25,8 @@ export interface PrivateLog {
   readonly content: ContentReader
   /** Erasure, legal holds, retention. */
   readonly routes: readonly Route[]
+  /** What an operator should look at, in sentences. */
+  readonly warnings: () => string[]
 }
 
 /**
@@ -51,22 +54,33 @@ export async function openPrivateLog(
   )
   const keys = await createRecordKeys({ key, clock, logger })
   const content = createContentReader(keys, records)
-  if (newest !== undefined) await warnUnlessOpen(content, newest, logger)
+  const fault = newest === undefined ? undefined : await openingFault(content, newest)
+  if (fault !== undefined) logger.error({ err: fault.cause, position: newest }, fault.message)
 
   const classes = openClassifications(`${stateDir}/service-classifications.json`)
   catalogue.subscribe((snapshot) => classes.learn(snapshot))
-  const classificationOf = classes.of
+  const classificationOf = (service: string): Classification | undefined => classes.of(service)
   const sealer = createContentSealer(keys, records)
   const privacy = { sealer, rules, classificationOf }
   const log = createExchangeLog(records, { clock, logger, privacy })
-  const erasure = createErasure({ store: records, record: log.recordEvent, clock })
+  const erasure = createErasure({
+    store: records,
+    record: (event) => log.recordEvent(event),
+    clock,
+  })
   const verifyClock = (): void => clockCheck.verify()
   const retention = scope.use(
     startRetention({
       ...{ store: records, erasure, rules, classificationOf, verifyClock, clock, logger },
     }),
   )
-  return { log, content, routes: createErasureRoutes({ erasure, retention }) }
+  const warnings = (): string[] => [
+    ...(fault === undefined ? [] : [fault.message]),
+    ...(retention.fault === undefined
+      ? []
+      : [`what is to be erased from the exchange log is not erased: ${retention.fault}`]),
+  ]
+  return { log, content, routes: createErasureRoutes({ erasure, retention }), warnings }
 }
 
 async function newestContent(records: ExchangeLogStore): Promise<number | undefined> {
@@ -80,16 +94,16 @@ async function newestContent(records: ExchangeLogStore): Promise<number | undefi
 }
 
 /** Traffic goes on with another key; that what was kept before does not open any more must not stay unseen. */
-async function warnUnlessOpen(
+async function openingFault(
   content: ContentReader,
   position: number,
-  logger: Logger,
-): Promise<void> {
+): Promise<LogContentError | undefined> {
   try {
     await content.headers(position)
-  } catch (error) {
-    const what = 'the newest header block in the exchange log does not open with exchangeLog'
-    logger.error({ err: error, position }, `${what}.encryptionKey; restore the right key`)
+    return undefined
+  } catch (cause) {
+    const what = 'what the exchange log kept last does not open with exchangeLog.encryptionKey'
+    return new LogContentError(`${what}; restore the right key`, { cause })
   }
 }
 

@@ -127,8 +127,11 @@ export async function startGateway(
   const ports = await openPorts(config, gw, { ...context, ...own, ocsp })
 
   const adminToken = ensureToken(`${stateDir}/admin.token`)
+  const { warnings } = privacy
   const status = (): object =>
-    gatewayStatus({ config, ...knowledge, ...own, stamper, integrator, witnessing, clock })
+    gatewayStatus({
+      ...{ config, ...knowledge, ...own, stamper, integrator, witnessing, warnings, clock },
+    })
   const origin = logKeys.log.verifier.name
   const auditing = openAuditing(config, { ...context, store: records, tree, origin, log })
   const routes: Route[] = [

@@ -25,6 +25,8 @@ export function gatewayStatus(deps: {
   readonly credentials: Credentials
   readonly owned: () => readonly OwnCertificate[]
   readonly upkeep: CredentialUpkeep
+  /** What else an operator should look at, in sentences. */
+  readonly warnings: () => string[]
   readonly clock: Clock
 }): object {
   const {
@@ -73,6 +75,7 @@ export function gatewayStatus(deps: {
     timeStamping: stamper.health(),
     validation: keeper.health(),
     witnessing: deps.witnessing.health(),
+    warnings: deps.warnings(),
     memoryBytes: process.memoryUsage.rss(),
     uptimeSeconds: Math.round(process.uptime()),
   }

@@ -8,6 +8,7 @@ import { GATEWAY_OPTION } from './log-filters.ts'
 import { addListCommand } from './log-list.ts'
 import { addSampleCommand } from './log-sample.ts'
 import { addSetupPostgresCommand } from './log-postgres.ts'
+import { addErasureCommands } from './log-erasure.ts'
 import { addStampCommands } from './log-stamps.ts'
 import { addVerifyCommand } from './log-verify.ts'
 import { addLogKeyCommands } from './witnesses.ts'
@@ -57,6 +58,7 @@ export function addLogCommands(program: Command): void {
         }
       })
     })
+  addErasureCommands(log)
   addStampCommands(log)
   addVerifyCommand(log)
   addSetupPostgresCommand(log)

@@ -40,7 +40,7 @@ interface Status extends WitnessedStatus {
   tree?: { fault?: string; oldestWaitingAt?: string }
   /** How far a gateway's clock is off, when that is known. */
   clock?: { offsetMs: number; against: string }
-  /** Of the authority, in sentences. */
+  /** In sentences. */
   warnings?: string[]
   pendingRequests?: number
 }

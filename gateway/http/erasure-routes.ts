@@ -1,4 +1,5 @@
-import { ExchangeError } from '../../protocol/errors.ts'
+import { ExchangeError, refusedAs } from '../../protocol/errors.ts'
+import { checkPart } from '../../protocol/identifiers.ts'
 import type { Erasure } from '../../exchange-log/erasure.ts'
 import type { Hold, HoldScope } from '../../exchange-log/holds.ts'
 import type { Retention } from '../../exchange-log/retention.ts'
@@ -98,18 +99,33 @@ export function createErasureRoutes({
       method: 'POST',
       path: '/admin/retention',
       access: 'admin',
-      handle: async () => {
-        const records = await retention.runNow()
-        return { body: { records, fault: retention.fault } }
+      // What comes of it is seen by GET: it may take longer than a caller waits.
+      handle: () => {
+        void retention.runNow()
+        return { status: 202 }
       },
     },
   ]
 }
 
 function readScope({ from, to, ...texts }: Omit<HoldBody, 'reason'>): HoldScope {
+  if (texts.client !== undefined) checkId('client', texts.client, 4)
+  if (texts.service !== undefined) checkId('service', texts.service, 5)
   const scope = { ...texts, ...instant('from', from), ...instant('to', to) }
   if (Object.keys(scope).length > 0) return scope
   throw new ExchangeError('admin.invalid', 'say what the hold covers: an empty one would hold all')
+}
+
+/** What is written wrong would hold nothing. */
+function checkId(name: string, id: string, most: number): void {
+  const parts = id.split('/')
+  if (parts.length < 3 || parts.length > most) {
+    const form = ['INSTANCE/CLASS/MEMBER', 'SUBSYSTEM', 'SERVICE'].slice(0, most - 2).join('/')
+    throw new ExchangeError('admin.invalid', `${name} is ${form} or a beginning of it`)
+  }
+  for (const part of parts) {
+    refusedAs('admin.invalid', undefined, () => checkPart(part))
+  }
 }
 
 function instant(name: 'from' | 'to', value: string | undefined): Pick<HoldScope, 'from' | 'to'> {

@@ -128,7 +128,7 @@ describe('erasing an exchange', () => {
           events: (...page) => open.records.events(...page),
           erase: () => Promise.reject(new LogStoreError('the disk is full')),
         },
-        record: open.log.recordEvent,
+        record: (event) => open.log.recordEvent(event),
         clock: () => NOW,
       })
       const code = 'log.erasure-unfinished'
@@ -174,7 +174,7 @@ describe('a legal hold', () => {
   })
 
   it.each<[string, Parameters<OpenLog['erasure']['hold']>[0]]>([
-    ['another exchange', { exchangeId: 'y' }],
+    ['another exchange', { exchangeId: 'other' }],
     ['a client whose name begins alike', { client: 'KH/COM/BANK/KY' }],
     ['another user', { userId: 'user-2' }],
     ['the time before', { to: NOW }],
@@ -182,8 +182,16 @@ describe('a legal hold', () => {
   ])('on %s keeps nothing', async (_name, scope) => {
     await using open = await openLog(temporaryFolder())
     await exchange(open, 'x', { userId: 'user-1', at: NOW })
+    await exchange(open, 'other')
     await open.erasure.hold(scope, ORDER)
     expect(await open.erasure.eraseExchange('x', ORDER)).toEqual([1, 2])
+  })
+
+  it('on an exchange that the log does not have is refused', async () => {
+    await using open = await openLog(temporaryFolder())
+    const holding = open.erasure.hold({ exchangeId: 'x' }, ORDER)
+    await expect(holding).rejects.toMatchObject({ code: 'admin.not-found' })
+    expect(await open.erasure.holds()).toEqual([])
   })
 
   it('that another gateway recorded before the erasure counts, and one from after it does not', async () => {

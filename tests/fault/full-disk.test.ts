@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { readdirSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import { REGISTRY, startFederation, type Federation } from '../support/federation.ts'
@@ -29,6 +30,28 @@ describe.each(SIDES)('when the disk of the %s gateway is full', (side) => {
     expect((await f.call(PATH, { method: 'POST', body: body.subarray(0, 200_000) })).status).toBe(
       200,
     )
+  })
+
+  it('a body that is sent but does not fit into the log is refused, and leaves nothing behind', async () => {
+    // Room for the body on its way, and not for keeping it as well.
+    using disk = mountSmallDisk(14_000_000)
+    const ballast = join(disk.dir, 'more')
+    writeFileSync(ballast, Buffer.alloc(8_000_000))
+    await using f = await startOn(disk.dir)
+    const body = randomBytes(2_500_000)
+    const refused = await f.call(PATH, { method: 'POST', body })
+    expect(refused.body.toString('utf8')).toContain('(log.unavailable)')
+    expect(refused.status).toBe(503)
+    expect(f.register.calls).toEqual([])
+    const small = body.subarray(0, 200_000)
+    expect((await f.call(PATH, { method: 'POST', body: small })).status).toBe(200)
+    rmSync(ballast)
+    await f[side].restart()
+    expect((await f.call(PATH, { method: 'POST', body: small })).status).toBe(200)
+    using db = new DatabaseSync(join(disk.dir, 'state', 'exchange-log.db'), { readOnly: true })
+    const unnamed = `SELECT count(*) AS n FROM content WHERE owner < 0
+      AND owner NOT IN (SELECT staged FROM record WHERE staged IS NOT NULL)`
+    expect(db.prepare(unnamed).get()).toEqual({ n: 0 })
   })
 
   it('nothing is handed on that cannot be recorded; with room again, exchanges go on', async () => {
