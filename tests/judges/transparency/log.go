@@ -40,7 +40,7 @@ func openLog(url, caFile, vkey string) (*remoteLog, error) {
 	return log, err
 }
 
-// get is curl's: Go reads certificates with object identifiers as long as ours from 1.22 on, and Debian 12 has 1.19.
+// get is curl's: the Go of Debian 12 cannot read certificates with object identifiers as long as ours.
 func (log *remoteLog) get(path string) ([]byte, error) {
 	curl := exec.Command("curl", "-sSf", "--cacert", log.caFile, log.url+"/"+path)
 	curl.Stderr = os.Stderr
