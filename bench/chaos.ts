@@ -1,6 +1,6 @@
 /**
  * Gateways that are killed at any moment, under load:
- * npm run chaos -- [--kills 100] [--store sqlite] [--seed N] [--keep]
+ * npm run chaos -- [--kills 100] [--store sqlite|postgres] [--seed N] [--keep]
  *
  * Ends with 1 when anything of the exchange log is not as it must be.
  */
@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ConfigError } from '../runtime/config.ts'
-import { runChaos } from './chaos/run.ts'
+import { runChaos, VICTIMS } from './chaos/run.ts'
 import { openStore, STORES, type StoreKind } from './chaos/store.ts'
 
 const USAGE = `chaos [--kills N] [--store ${STORES.join('|')}] [--seed N] [--keep]\n`
@@ -31,7 +31,7 @@ if (!areNumbers || kills === 0 || !STORES.includes(values.store as StoreKind)) {
 } else {
   const dir = mkdtempSync(join(tmpdir(), 'spean-chaos-'))
   console.log(`${kills} kills, logs in ${values.store}, seed ${seed}; in ${dir}`)
-  await using store = await openStore(values.store as StoreKind, dir)
+  await using store = await openStore(values.store as StoreKind, { gateways: VICTIMS, dir })
   const report = (line: string): void => console.log(line)
   const findings = await runChaos({ dir, kills, seed, store, report }).catch((error: unknown) => {
     if (error instanceof ConfigError) return [error.message] // a program did not come back

@@ -1,13 +1,10 @@
 import type { SQLInputValue } from 'node:sqlite'
-import type { ErrorCode, Origin } from '../protocol/errors.ts'
-import type { LogRecord, Side, StoredRecord } from './record.ts'
-import type { ExchangeSummary, LogQuery, Outcome, SealedRecord } from './store.ts'
+import type { LogRecord, StoredRecord } from './record.ts'
+import type { SealedRecord } from './store.ts'
 
 /** `PRAGMA user_version` of a file with these tables. */
 export const SCHEMA_VERSION = 2
-export const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS record (
-    position   INTEGER PRIMARY KEY AUTOINCREMENT,
+const RECORD = `
     salt       BLOB NOT NULL,
     commitment BLOB NOT NULL,
     exchangeId TEXT NOT NULL,
@@ -34,19 +31,39 @@ export const SCHEMA = `
     origin     TEXT,
     detail     TEXT,
     actor      TEXT,
-    staged     INTEGER
-  ) STRICT;
+    staged     INTEGER`
+// Searches look for runs, so that only the records that begin one are indexed for them: half of all.
+const BEGINS = 'begunAt IS NULL AND side IS NOT NULL'
+export const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS record (position INTEGER PRIMARY KEY AUTOINCREMENT, ${RECORD}) STRICT;
   CREATE INDEX IF NOT EXISTS recordOfExchange ON record (exchangeId);
-  CREATE INDEX IF NOT EXISTS recordOfMessage ON record (messageId) WHERE begunAt IS NULL;
+  CREATE INDEX IF NOT EXISTS recordOfMessage ON record (messageId) WHERE ${BEGINS};
   CREATE INDEX IF NOT EXISTS recordOfRun ON record (begunAt) WHERE begunAt IS NOT NULL;
-  CREATE INDEX IF NOT EXISTS recordByTime ON record (at) WHERE begunAt IS NULL;
+  CREATE INDEX IF NOT EXISTS recordByTime ON record (at) WHERE ${BEGINS};
+  CREATE INDEX IF NOT EXISTS recordByClient ON record (client, at) WHERE ${BEGINS};
+  CREATE INDEX IF NOT EXISTS recordByService ON record (service, at) WHERE ${BEGINS};
+  CREATE INDEX IF NOT EXISTS recordByUser ON record (userId, at) WHERE userId IS NOT NULL AND ${BEGINS};
+  CREATE INDEX IF NOT EXISTS recordByIssue ON record (issue, at) WHERE issue IS NOT NULL AND ${BEGINS};
+  CREATE INDEX IF NOT EXISTS recordOfEvent ON record (kind) WHERE side IS NULL;
+  CREATE INDEX IF NOT EXISTS recordStaged ON record (staged) WHERE staged IS NOT NULL;
   CREATE TABLE IF NOT EXISTS content (
     owner INTEGER NOT NULL,
     part  INTEGER NOT NULL,
     bytes BLOB NOT NULL,
     PRIMARY KEY (owner, part)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS recordKey (position INTEGER PRIMARY KEY, wrapped BLOB NOT NULL) STRICT;`
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS recordKey (position INTEGER PRIMARY KEY, wrapped BLOB NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS archivedEvent (position INTEGER PRIMARY KEY, ${RECORD}) STRICT;
+  CREATE TABLE IF NOT EXISTS archivedContent (
+    position   INTEGER PRIMARY KEY,
+    exchangeId TEXT NOT NULL,
+    at         INTEGER NOT NULL,
+    client     TEXT,
+    service    TEXT,
+    userId     TEXT,
+    issue      TEXT
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS archivedContentOfExchange ON archivedContent (exchangeId);`
 
 export const COLUMNS = [
   'exchangeId',
@@ -98,71 +115,5 @@ export function toRecord(row: Row): StoredRecord {
     commitment: Buffer.from(row.commitment as Uint8Array),
     at: new Date(Number(row.at)),
     recordedAt: new Date(Number(row.recordedAt)),
-  }
-}
-
-// The last entry of a run says how it ended.
-const LAST = `coalesce((SELECT max(position) FROM record WHERE begunAt = f.position), f.position)`
-const OUTCOME = `CASE l.kind WHEN 'refusal' THEN 'refused' WHEN 'response'
-  THEN iif(l.status < 400, 'ok', 'error') ELSE 'unanswered' END`
-
-/** The statement for a query, and its parameters. */
-export function listStatement(query: LogQuery): { sql: string; parameters: SQLInputValue[] } {
-  const conditions = ['f.begunAt IS NULL', 'f.side IS NOT NULL']
-  const parameters: SQLInputValue[] = []
-  const where = (condition: string, ...values: SQLInputValue[]): void => {
-    conditions.push(condition)
-    parameters.push(...values)
-  }
-  if (query.from) where('f.at >= ?', query.from.getTime())
-  if (query.to) where('f.at < ?', query.to.getTime())
-  if (query.before !== undefined) where('f.position < ?', query.before)
-  if (query.id !== undefined) where('(f.exchangeId = ? OR f.messageId = ?)', query.id, query.id)
-  for (const column of ['userId', 'issue', 'purpose'] as const) {
-    if (query[column] !== undefined) where(`f.${column} = ?`, query[column])
-  }
-  if (query.within) {
-    const one = `f.client = ? OR f.service = ? OR substr(f.client, 1, length(?)) = ? OR substr(f.service, 1, length(?)) = ?`
-    const below = query.within.map((id) => `${id}/`)
-    const values = query.within.flatMap((id, i) => [id, id, ...Array<string>(4).fill(below[i]!)])
-    where(`(${query.within.map(() => one).join(' OR ') || 'FALSE'})`, ...values)
-  }
-  for (const column of ['client', 'service'] as const) {
-    const value = query[column]
-    if (value === undefined) continue
-    if (!value.endsWith('*')) where(`f.${column} = ?`, value)
-    else {
-      // SQLite counts characters, JavaScript counts halves of some.
-      const prefix = value.slice(0, -1)
-      where(`substr(f.${column}, 1, ?) = ?`, Array.from(prefix).length, prefix)
-    }
-  }
-  if (query.outcome !== undefined) where(`${OUTCOME} = ?`, query.outcome)
-  if (query.code !== undefined) where('l.code = ?', query.code)
-  const sql = `
-    SELECT f.position, f.exchangeId, f.side, f.at, f.client, f.service, f.method, f.target,
-      f.messageId, f.userId, f.issue, f.purpose, l.peer, l.status, l.code, l.origin, l.position AS lastPosition, l.at AS lastAt,
-      ${OUTCOME} AS outcome
-    FROM record AS f JOIN record AS l ON l.position = ${LAST}
-    WHERE ${conditions.join(' AND ')} ORDER BY f.position DESC LIMIT ?`
-  return { sql, parameters: [...parameters, query.limit] }
-}
-
-export function toSummary(row: Row): ExchangeSummary {
-  const { lastPosition, lastAt, at, ...rest } = row
-  const present = Object.entries(rest).filter(([, value]) => value !== null)
-  return {
-    ...(Object.fromEntries(present) as unknown as {
-      position: number
-      exchangeId: string
-      side: Side
-      outcome: Outcome
-      code?: ErrorCode
-      origin?: Origin
-    }),
-    at: new Date(Number(at)),
-    ...(lastPosition === row.position && row.outcome !== 'refused'
-      ? {}
-      : { endedAt: new Date(Number(lastAt)) }),
   }
 }

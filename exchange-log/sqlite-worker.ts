@@ -4,6 +4,13 @@
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
+import {
+  emptyWriteAheadLog,
+  erase,
+  removeUpTo,
+  sweepStaged,
+  transaction,
+} from './sqlite-removal.ts'
 import { INSERT, SCHEMA, SCHEMA_VERSION } from './sqlite-rows.ts'
 
 export interface WorkerOptions {
@@ -18,10 +25,15 @@ interface Insert {
   readonly wrappedKey?: Uint8Array
   readonly parts?: readonly Uint8Array[]
 }
+interface Stage {
+  readonly id: number
+  /** Owner, part, bytes. */
+  readonly stage: readonly [number, number, Uint8Array]
+}
 export type WorkerRequest =
   | Insert
-  | { readonly id: number; readonly erase: number }
-  | { readonly id: number; readonly stage: SQLInputValue[] }
+  | Stage
+  | { readonly id: number; readonly erase: readonly number[] }
   | { readonly id: number; readonly removeUpTo: number }
   | { readonly id: number; readonly select: string; readonly parameters: SQLInputValue[] }
   | { readonly id: number; readonly close: true }
@@ -32,8 +44,14 @@ export type WorkerReply =
 const PAGE_BYTES = 16_384
 /** Longest wait for another program's lock (a backup); exchanges wait behind it. */
 const BUSY_MS = 1000
-/** Entries of one commit. More would hold up those that come after. */
+/** Entries of one commit, and bytes of their content. More would hold up those that come after. */
 const BATCH = 256
+const BATCH_BYTES = 8_388_608
+/** How often it is tried to empty the write-ahead log while a reader needs it, and when its caller is told. */
+const EMPTY_EVERY_MS = 100
+const EMPTY_WITHIN_MS = 20_000
+/** Statements that stay prepared. */
+const PREPARED = 100
 
 function open({ file, readOnly, maxBytes }: WorkerOptions): DatabaseSync {
   const db = new DatabaseSync(file, { readOnly, timeout: BUSY_MS })
@@ -54,67 +72,128 @@ function open({ file, readOnly, maxBytes }: WorkerOptions): DatabaseSync {
   return db
 }
 
+/**
+ * Tells other writers of the same log that there is one, as long as the connection is open: by a lock on a file
+ * beside it, which goes with the process, however that ends.
+ *
+ * @param alone done while there is no other writer.
+ */
+function joinWriters(file: string, alone: () => void): DatabaseSync {
+  const writers = new DatabaseSync(`${file}-writers`, { timeout: 0 })
+  try {
+    writers.exec('BEGIN EXCLUSIVE')
+    alone()
+  } catch {
+    // There is another writer, or no room to sweep: the next start will do it.
+  } finally {
+    if (writers.isTransaction) writers.exec('ROLLBACK')
+  }
+  writers.exec('PRAGMA busy_timeout = 60000; BEGIN; SELECT count(*) FROM sqlite_schema')
+  return writers
+}
+
 function run(port: MessagePort, options: WorkerOptions): void {
   const db = open(options)
-  const insert = options.readOnly ? undefined : db.prepare(INSERT)
+  const writers = options.readOnly
+    ? undefined
+    : joinWriters(options.file, () => {
+        for (const _step of sweepStaged(db));
+      })
   const reply = (message: WorkerReply): void => port.postMessage(message)
   const text = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-  const put = (sql: string): StatementSync | undefined =>
-    options.readOnly ? undefined : db.prepare(sql)
-  const insertKey = put('INSERT INTO recordKey (position, wrapped) VALUES (?, ?)')
-  const insertPart = put('INSERT INTO content (owner, part, bytes) VALUES (?, ?, ?)')
-
-  const commit = (batch: Insert[]): void => {
-    const positions: number[] = []
+  const statements = new Map<string, StatementSync>()
+  const prepared = (sql: string): StatementSync => {
+    const known = statements.get(sql)
+    if (known) return known
+    if (statements.size >= PREPARED) statements.clear()
+    const made = db.prepare(sql)
+    statements.set(sql, made)
+    return made
+  }
+  const store = (request: Insert | Stage): unknown => {
+    const insertPart = prepared('INSERT INTO content (owner, part, bytes) VALUES (?, ?, ?)')
+    if ('stage' in request) return insertPart.run(...request.stage)
+    const { insert, wrappedKey, parts } = request
+    const position = Number(prepared(INSERT).run(...insert).lastInsertRowid)
+    if (wrappedKey) {
+      prepared('INSERT INTO recordKey (position, wrapped) VALUES (?, ?)').run(position, wrappedKey)
+    }
+    parts?.forEach((bytes, part) => insertPart.run(position, part, bytes))
+    return position
+  }
+  const commit = (batch: readonly (Insert | Stage)[]): void => {
     try {
-      db.exec('BEGIN IMMEDIATE')
-      for (const { insert: row, wrappedKey, parts } of batch) {
-        const position = Number(insert?.run(...row).lastInsertRowid)
-        positions.push(position)
-        if (wrappedKey) insertKey?.run(position, wrappedKey)
-        parts?.forEach((bytes, part) => insertPart?.run(position, part, bytes))
-      }
-      db.exec('COMMIT')
+      const results = transaction(db, () => batch.map(store))
+      batch.forEach(({ id }, i) => reply({ id, result: results[i] }))
     } catch (error) {
-      // A full disk may have rolled back by itself (sqlite.org/lang_transaction.html §3).
-      if (db.isTransaction) db.exec('ROLLBACK')
       for (const { id } of batch) reply({ id, error: text(error) })
-      return
     }
-    batch.forEach(({ id }, i) => reply({ id, result: positions[i] }))
   }
 
-  const answer = (request: WorkerRequest): unknown => {
-    if ('select' in request) return db.prepare(request.select).all(...request.parameters)
-    if ('stage' in request) return insertPart?.run(...request.stage)
-    if ('erase' in request) return erase(db, request.erase)
-    if ('removeUpTo' in request) return removeUpTo(db, request.removeUpTo)
-    return undefined
-  }
-  const handle = (request: WorkerRequest): void => {
-    if ('close' in request) {
-      db.close()
-      reply({ id: request.id, result: undefined })
-      port.close()
-      return
-    }
+  /** Whether the write-ahead log may have what was erased, also by a process that was killed. */
+  let isDirty = !options.readOnly
+  /** Work in steps: what else arrives is done between them. */
+  const inSteps = (id: number, steps: Iterator<void>, done: () => void): void => {
     try {
-      reply({ id: request.id, result: answer(request) })
+      if (steps.next().done === true) done()
+      else setImmediate(inSteps, id, steps, done)
     } catch (error) {
-      if (db.isTransaction) db.exec('ROLLBACK')
-      reply({ id: request.id, error: text(error) })
+      reply({ id, error: text(error) })
+    }
+  }
+  const emptied = (id: number, since: number): void => {
+    try {
+      isDirty = !emptyWriteAheadLog(db)
+      if (!isDirty) return reply({ id, result: undefined })
+    } catch (error) {
+      return reply({ id, error: text(error) })
+    }
+    if (performance.now() - since < EMPTY_WITHIN_MS) {
+      setTimeout(emptied, EMPTY_EVERY_MS, id, since)
+    } else {
+      const what = 'was deleted, but a reader of the database holds the write-ahead log'
+      reply({ id, error: `the content ${what}; erase again when it has ended` })
+    }
+  }
+  const close = (id: number): void => {
+    writers?.close()
+    db.close()
+    reply({ id, result: undefined })
+    port.close()
+  }
+  const handle = (request: Exclude<WorkerRequest, Insert | Stage>): void => {
+    const { id } = request
+    if ('close' in request) return close(id)
+    try {
+      if ('select' in request) {
+        reply({ id, result: prepared(request.select).all(...request.parameters) })
+      } else if ('erase' in request) {
+        const before = prepared('SELECT total_changes() AS changes')
+        const { changes } = before.get() as { changes: number }
+        inSteps(id, erase(db, request.erase), () => {
+          isDirty ||= changes !== (before.get() as { changes: number }).changes
+          if (isDirty) emptied(id, performance.now())
+          else reply({ id, result: undefined })
+        })
+      } else {
+        inSteps(id, removeUpTo(db, request.removeUpTo), () => reply({ id, result: undefined }))
+      }
+    } catch (error) {
+      reply({ id, error: text(error) })
     }
   }
 
   port.on('message', (received: WorkerRequest) => {
-    const batch: Insert[] = []
+    const batch: (Insert | Stage)[] = []
+    let bytes = 0
     let request: WorkerRequest | undefined = received
     // Whatever arrived while the last commit ran shares the next one.
-    while (request !== undefined && 'insert' in request) {
+    while (request !== undefined && ('insert' in request || 'stage' in request)) {
       batch.push(request)
+      bytes += contentBytes(request)
       request =
-        batch.length < BATCH
+        batch.length < BATCH && bytes < BATCH_BYTES
           ? (receiveMessageOnPort(port)?.message as WorkerRequest | undefined)
           : undefined
     }
@@ -124,27 +203,9 @@ function run(port: MessagePort, options: WorkerOptions): void {
   reply({ id: 0, result: undefined })
 }
 
-const OWNER = 'coalesce(staged, position)'
-
-function erase(db: DatabaseSync, position: number): void {
-  db.exec('BEGIN IMMEDIATE')
-  db.prepare(
-    `DELETE FROM content WHERE owner = (SELECT ${OWNER} FROM record WHERE position = ?)`,
-  ).run(position)
-  db.prepare('DELETE FROM recordKey WHERE position = ?').run(position)
-  db.exec('COMMIT')
-  // The write-ahead log has the pages as they were.
-  const [done] = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all() as { busy: number }[]
-  if (done?.busy === 1) throw new TypeError('a reader holds the write-ahead log; erase again')
-}
-
-function removeUpTo(db: DatabaseSync, position: number): void {
-  db.exec('BEGIN IMMEDIATE')
-  db.prepare(
-    `DELETE FROM content WHERE owner IN (SELECT ${OWNER} FROM record WHERE position <= ?)`,
-  ).run(position)
-  db.prepare('DELETE FROM record WHERE position <= ?').run(position)
-  db.exec('COMMIT')
+function contentBytes(request: Insert | Stage): number {
+  if ('stage' in request) return request.stage[2].length
+  return request.parts?.reduce((sum, { length }) => sum + length, 0) ?? 0
 }
 
 if (parentPort) run(parentPort, workerData as WorkerOptions)

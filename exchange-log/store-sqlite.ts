@@ -3,7 +3,15 @@ import type { SQLInputValue } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
 import { ConfigError } from '../runtime/config.ts'
 import { touchPrivate } from '../runtime/private-file.ts'
-import { listStatement, SELECT, toRecord, toRow, toSummary, type Row } from './sqlite-rows.ts'
+import {
+  contentsStatement,
+  eventsStatement,
+  listStatement,
+  toOwner,
+  toSummary,
+  type Statement,
+} from './sqlite-queries.ts'
+import { SELECT, toRecord, toRow, type Row } from './sqlite-rows.ts'
 import type { WorkerOptions, WorkerReply, WorkerRequest } from './sqlite-worker.ts'
 import { LogStoreError, type ExchangeLogStore } from './store.ts'
 
@@ -22,10 +30,13 @@ export async function openSqliteLogStore(
   touchPrivate(file)
   await using opening = new AsyncDisposableStack()
   const writer = opening.use(await openWorker({ file, maxBytes, readOnly: false }))
-  // Queries have a thread and a connection of their own: a long one holds up no exchange.
+  // Queries have threads and connections of their own: a long one holds up no exchange, a search no checkpoint.
   const reader = opening.use(await openWorker({ file, maxBytes, readOnly: true }))
+  const searcher = opening.use(openWhenAsked({ file, maxBytes, readOnly: true }))
   const select = async (sql: string, ...parameters: SQLInputValue[]): Promise<Row[]> =>
     (await reader.ask({ select: sql, parameters })) as Row[]
+  const search = async ({ sql, parameters }: Statement): Promise<Row[]> =>
+    (await searcher.ask({ select: sql, parameters })) as Row[]
 
   const open = opening.move()
   return {
@@ -40,12 +51,12 @@ export async function openSqliteLogStore(
     stage: async (staged, part, bytes) => {
       await writer.ask({ stage: [-staged, part, bytes] })
     },
-    list: async (query) => {
-      const { sql, parameters } = listStatement(query)
-      return (await select(sql, ...parameters)).map(toSummary)
-    },
+    list: async (query) => (await search(listStatement(query))).map(toSummary),
     entries: async (exchangeId) =>
       (await select(`${SELECT} WHERE exchangeId = ? ORDER BY position`, exchangeId)).map(toRecord),
+    events: async (kinds, after, limit) =>
+      (await search(eventsStatement(kinds, after, limit))).map(toRecord),
+    contents: async (query) => (await search(contentsStatement(query))).map(toOwner),
     after: async (position, limit) =>
       (await select(`${SELECT} WHERE position > ? ORDER BY position LIMIT ?`, position, limit)).map(
         toRecord,
@@ -65,8 +76,8 @@ export async function openSqliteLogStore(
       const [row] = await select(sql, position, part)
       return row && bytesOf(row.bytes)
     },
-    erase: async (position) => {
-      await writer.ask({ erase: position })
+    erase: async (positions) => {
+      await writer.ask({ erase: positions })
     },
     removeUpTo: async (position) => {
       await writer.ask({ removeUpTo: position })
@@ -94,6 +105,27 @@ function bytesOf(value: SQLInputValue | undefined): Buffer {
 
 interface Thread extends AsyncDisposable {
   ask(request: Ask): Promise<unknown>
+}
+
+/** A thread that many never need. Once closed it is closed, whether it was opened or not. */
+function openWhenAsked(options: WorkerOptions): Thread {
+  let thread: Promise<Thread> | undefined
+  let isClosed = false
+  return {
+    ask: async (request) => {
+      if (isClosed) throw new LogStoreError('the log is closed')
+      thread ??= openWorker(options)
+      const opened = await thread.catch((cause: unknown) => {
+        thread = undefined
+        throw new LogStoreError(String(cause), { cause })
+      })
+      return opened.ask(request)
+    },
+    [Symbol.asyncDispose]: async () => {
+      isClosed = true
+      await (await thread?.catch(() => undefined))?.[Symbol.asyncDispose]()
+    },
+  }
 }
 
 async function openWorker(options: WorkerOptions): Promise<Thread> {

@@ -1,5 +1,5 @@
 import type { ErrorCode, Origin } from '../protocol/errors.ts'
-import type { LogRecord, Side, StoredRecord } from './record.ts'
+import type { EventKind, LogRecord, Side, StoredRecord } from './record.ts'
 
 /** A record ready to be stored. Its content is sealed already: the store never sees what is in it. */
 export interface SealedRecord {
@@ -63,6 +63,30 @@ export interface LogQuery {
   readonly limit: number
 }
 
+/**
+ * A record whose content is still there: what tells whether it may, or must, be erased. What only the beginning of
+ * a run says (its time, user, case) is also that of its answer.
+ */
+export interface ContentOwner {
+  readonly position: number
+  readonly exchangeId: string
+  readonly at: Date
+  readonly client?: string
+  readonly service?: string
+  readonly userId?: string
+  readonly issue?: string
+}
+/** All that is given must fit. */
+export interface ContentQuery {
+  readonly exchangeId?: string
+  readonly positions?: readonly number[]
+  /** Only positions behind this one. */
+  readonly after?: number
+  /** Absent: oldest first. */
+  readonly newestFirst?: boolean
+  readonly limit: number
+}
+
 /** How much there is. */
 export interface LogExtent {
   /** Position of the newest record; 0 when there is none. */
@@ -110,6 +134,12 @@ export interface ExchangeLogStore extends AsyncDisposable {
   /** All records with an exchange id, events included, oldest first; empty when there is none. */
   entries(exchangeId: string): Promise<StoredRecord[]>
 
+  /**
+   * Events of some kinds after a position, oldest first, at most `limit`. Holds and their releases are among them
+   * also when they were archived: they hold on.
+   */
+  events(kinds: readonly EventKind[], after: number, limit: number): Promise<StoredRecord[]>
+
   /** Records after a position, oldest first, at most `limit` of them. */
   after(position: number, limit: number): Promise<StoredRecord[]>
 
@@ -119,16 +149,20 @@ export interface ExchangeLogStore extends AsyncDisposable {
   /** The wrapped key of a record's content; undefined when there is no content, or it was erased. */
   wrappedKey(position: number): Promise<Buffer | undefined>
 
+  /** Records with content, those that were archived with their key here included. Sees every append that has resolved. */
+  contents(query: ContentQuery): Promise<ContentOwner[]>
+
   /** One part of a record's content; undefined behind the last, and after an erasure. */
   contentPart(position: number, part: number): Promise<Buffer | undefined>
 
   /**
-   * Destroys the key and the content of a record: when this resolves, neither is in the database, nor in its
-   * write-ahead log, as far as the database can promise that. Nothing happens when there is none. The record stays.
+   * Destroys the keys and the content of records: when this resolves, neither is in the database, nor in its
+   * write-ahead log, as far as the database can promise that. Nothing happens where there is none. The records
+   * stay. As long as it has not resolved, {@link contents} may still name those that are left.
    *
-   * @throws LogStoreError
+   * @throws LogStoreError; it may be called again.
    */
-  erase(position: number): Promise<void>
+  erase(positions: readonly number[]): Promise<void>
 
   /**
    * Removes the records up to a position, which were archived, and their content. Keys stay, for the archive.

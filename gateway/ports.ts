@@ -9,6 +9,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { SpooledBody } from '../runtime/spool.ts'
 import type { CatalogueView, GatewayEntry } from './catalogue-view.ts'
 import type { Answer, Grant, Reply, ServedRecorded } from './exchange-state.ts'
+import type { MessageContent } from '../exchange-log/content.ts'
 import type { ExchangeEntry } from '../exchange-log/record.ts'
 
 export interface Catalogue {
@@ -90,9 +91,11 @@ export interface ExchangeLog {
   /**
    * Resolves with the entry's position when it is durable.
    *
-   * @throws ExchangeError `log.unavailable`.
+   * @param message what the entry's manifest is about; of it the log keeps, encrypted, what the rule of the
+   * service says.
+   * @throws ExchangeError `log.unavailable`; of a request also `log.unstamped`; `storage.unavailable` when a stored body cannot be read.
    */
-  record(entry: ExchangeEntry): Promise<number>
+  record(entry: ExchangeEntry, message?: MessageContent): Promise<number>
 
   /**
    * Records the refusal of somebody who is not known. Of a flood of them some are counted only, so that

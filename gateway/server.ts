@@ -1,5 +1,6 @@
 /** Puts a gateway together: the file that knows every implementation. `main.ts` runs it. */
 import { startIntegrator } from '../exchange-log/integrator.ts'
+import { verifyLogKey } from '../exchange-log/log-key-check.ts'
 import { openLogStores } from '../exchange-log/open-log.ts'
 import { startThinning } from '../exchange-log/thinning.ts'
 import { readGatewayId } from '../protocol/identifiers.ts'
@@ -15,13 +16,13 @@ import { createBodies, type AllBodies } from './bodies.ts'
 import { namedIdentity } from './catalogue/named-identity.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
-import { createExchangeLog } from './exchange-log/log.ts'
 import { createSettingsRoutes, type SettingsDeps } from './http/admin-routes.ts'
 import { createLogRoutes } from './http/log-routes.ts'
 import { createMetricsRoutes } from './http/metrics-routes.ts'
 import { createStampRoutes } from './http/stamp-routes.ts'
 import { createTreeRoutes } from './http/tree-routes.ts'
 import { openKnowledge } from './knowledge.ts'
+import { openPrivateLog } from './log-privacy.ts'
 import { METRICS_PREFIX, registerMetrics } from './metrics.ts'
 import { openAdminPort, openPorts, openTransparencyPort } from './open-ports.ts'
 import { openOutgoing } from './outgoing.ts'
@@ -35,12 +36,9 @@ import { createServices } from './services/services.ts'
 import { createSigner } from './signer.ts'
 import { gatewayStatus } from './status.ts'
 import { createStepRunner } from './step-runner.ts'
-import {
-  openLogStamper,
-  type LogStamper,
-  type LogStamperOptions,
-} from './time-stamps/log-stamper.ts'
-import { createTimeStampClient } from './time-stamps/time-stamp-client.ts'
+import { refusingUnstamped } from './time-stamps/refusing-unstamped.ts'
+import { openTimeStamping } from './time-stamps/time-stamping.ts'
+import { keepMissing } from './trust/keep-missing.ts'
 
 export interface RunningGateway extends AsyncDisposable {
   /** Ports in use; 0 for one that is closed. */
@@ -68,20 +66,24 @@ export async function startGateway(
   const context = { anchor, scope, clock, logger }
 
   const keys = await openOwnKeys(config, context)
-  const { maxBytes } = config.exchangeLog
-  const stores = scope.use(await openLogStores({ stateDir, maxBytes }))
-  const { records, tree, stamps } = stores
+  const stores = scope.use(await openLogStores({ stateDir, ...config.exchangeLog }))
+  const { records, tree, stamps, validation } = stores
   const settings = scope.use(openSettings(`${stateDir}/settings.db`))
-  const knowledge = await openKnowledge(config, context)
+  const knowledge = await openKnowledge(config, { ...context, validation })
   const { catalogue, ocsp, clockCheck } = knowledge
   const logKeys = await openOwnLogKeys(config)
+  await verifyLogKey(tree, logKeys.log.verifier)
+  const { log, ...privacy } = await openPrivateLog(config, { ...context, ...knowledge, records })
   const growth = { records, tree, key: logKeys.log, clock, logger }
   const integrator = scope.use(startIntegrator(growth))
   scope.use(startThinning({ tree, stamps, clock, logger }))
-  const stamper = startStamper(config, {
-    ...{ ...context, catalogue, log: records, stamps },
-    checkpoint: () => tree.head(),
+  await keepMissing({
+    log: records,
+    validation,
+    snapshot: () => catalogue.newest,
+    trust: knowledge.trust,
   })
+  const { stamper } = openTimeStamping(config, { ...context, ...knowledge, stores })
 
   const metrics = createMetrics(METRICS_PREFIX)
   const renewal = (): RenewalState[] => own.upkeep.describe().renewal ?? []
@@ -99,9 +101,9 @@ export async function startGateway(
     catalogue,
     trust: knowledge.trust,
     bodies,
-    signer: createSigner(own.credentials),
+    signer: createSigner(own.credentials, (used) => knowledge.trust.noteSigner(used)),
     authentication: own.credentials,
-    log: createExchangeLog(records, { clock, logger }),
+    log: refusingUnstamped(log, stamper),
     begin: (incoming) => createStepRunner(incoming, logger),
     informationSystems: settings,
     peers: outgoing.peers,
@@ -121,7 +123,8 @@ export async function startGateway(
   const routes = [
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
     ...createLogRoutes(records),
-    ...createStampRoutes(stamps),
+    ...privacy.routes,
+    ...createStampRoutes(stamps, tree),
     ...createMetricsRoutes(metrics),
   ]
   const admin = await openAdminPort(config, { ...context, ...own, routes, token: adminToken })
@@ -137,25 +140,6 @@ export async function startGateway(
     routes,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
-}
-
-function startStamper(
-  { gatewayId, timeStamping: settings }: GatewayConfig,
-  deps: Pick<LogStamperOptions, 'log' | 'checkpoint' | 'stamps' | 'clock' | 'logger'> & {
-    readonly catalogue: SnapshotClient
-    readonly scope: AsyncDisposableStack
-  },
-): LogStamper {
-  const { catalogue, scope, log, checkpoint, stamps, clock, logger } = deps
-  const stamper = scope.use(
-    openLogStamper({
-      ...{ gatewayId, log, checkpoint, stamps, settings, clock, logger },
-      client: createTimeStampClient({ clock }),
-      approved: () => catalogue.newest?.timeStampingAuthorities,
-    }),
-  )
-  catalogue.subscribe(() => void stamper.stampNow())
-  return stamper
 }
 
 function createConfiguredBodies(config: GatewayConfig): AllBodies {

@@ -9,6 +9,7 @@ import type { CredentialUpkeep } from './renewal/upkeep.ts'
 import type { LogStamper } from './time-stamps/log-stamper.ts'
 import type { MeasuredClock } from './trust/clock-check.ts'
 import type { OcspCache } from './trust/ocsp-cache.ts'
+import type { ValidationKeeper } from './trust/validation-keeper.ts'
 
 /** What an operator asks first: does it work, since when not, and what will end next. */
 export function gatewayStatus(deps: {
@@ -17,14 +18,15 @@ export function gatewayStatus(deps: {
   readonly ocsp: OcspCache
   readonly stamper: LogStamper
   readonly integrator: Pick<Integrator, 'health'>
+  readonly keeper: ValidationKeeper
   readonly clockCheck: MeasuredClock
   readonly credentials: Credentials
   readonly owned: () => readonly OwnCertificate[]
   readonly upkeep: CredentialUpkeep
   readonly clock: Clock
 }): object {
-  const { config, catalogue, ocsp, stamper, integrator, clockCheck, credentials, upkeep, clock } =
-    deps
+  const { config, catalogue, ocsp, stamper, integrator, keeper, clockCheck } = deps
+  const { credentials, upkeep, clock } = deps
   const { newest, health } = catalogue
   const states = credentials.describe(clock())
   // What keeps others from taking one is told while no other one of its kind and owner is in use.
@@ -57,6 +59,7 @@ export function gatewayStatus(deps: {
     ocsp: ocsp.health(),
     tree: integrator.health(),
     timeStamping: stamper.health(),
+    validation: keeper.health(),
     memoryBytes: process.memoryUsage.rss(),
     uptimeSeconds: Math.round(process.uptime()),
   }

@@ -168,7 +168,7 @@ async function checkPair(key: SigningKey, uri: Pkcs11Uri): Promise<void> {
 const LOST =
   /^CKR_(SESSION_(HANDLE_INVALID|CLOSED)|(OBJECT|KEY)_HANDLE_INVALID|USER_NOT_LOGGED_IN|DEVICE_\w+|TOKEN_NOT_\w+|SLOT_ID_INVALID|GENERAL_ERROR|FUNCTION_FAILED|CRYPTOKI_NOT_INITIALIZED)$/
 
-const isLost = (error: unknown): boolean =>
+export const isLost = (error: unknown): boolean =>
   error instanceof AbsentKeyError || LOST.test(ckrOf(error) ?? '')
 
 /** Tries; when token or session is gone, tries with a new session, and then with the library begun anew. */

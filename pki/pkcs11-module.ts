@@ -12,7 +12,9 @@ export interface Attribute {
 
 export interface Mechanism {
   readonly mechanism: number
-  readonly parameter?: { type: number; hashAlg: number; mgf: number; saltLen: number }
+  readonly parameter?:
+    | { type: number; hashAlg: number; mgf: number; saltLen: number }
+    | { type: number; iv: Buffer; aad: Buffer; ivBits: number; tagBits: number }
 }
 
 /** What is used here of the package `pkcs11js`, which is installed only where a token is. */
@@ -32,6 +34,10 @@ export interface Pkcs11 {
   C_SignInit(session: Handle, mechanism: Mechanism, key: Handle): void
   /** Runs on a thread of libuv, which holds no reference to either buffer: the caller must. */
   C_SignAsync(session: Handle, data: Buffer, signature: Buffer): Promise<Buffer>
+  C_EncryptInit(session: Handle, mechanism: Mechanism, key: Handle): void
+  C_Encrypt(session: Handle, plain: Buffer, sealed: Buffer): Buffer
+  C_DecryptInit(session: Handle, mechanism: Mechanism, key: Handle): void
+  C_Decrypt(session: Handle, sealed: Buffer, plain: Buffer): Buffer
 }
 
 export interface TokenInfo {
@@ -42,7 +48,7 @@ export interface TokenInfo {
   readonly flags: number
 }
 
-/** Constants of PKCS#11 v2.40 (OASIS), and that of pkcs11js for the parameters of RSASSA-PSS. */
+/** Constants of PKCS#11 v2.40 (OASIS), and those of pkcs11js for the parameters of mechanisms. */
 export const CK = {
   CKF_OS_LOCKING_OK: 0x2,
   CKF_SERIAL_SESSION: 0x4,
@@ -58,12 +64,16 @@ export const CK = {
   CKA_EC_POINT: 0x181,
   CKO_PUBLIC_KEY: 2,
   CKO_PRIVATE_KEY: 3,
+  CKO_SECRET_KEY: 4,
   CKK_RSA: 0,
   CKK_EC: 3,
+  CKK_AES: 0x1f,
   CKM_RSA_PKCS: 0x1,
   CKM_RSA_PKCS_PSS: 0xd,
   CKM_ECDSA: 0x1041,
+  CKM_AES_GCM: 0x1087,
   CK_PARAMS_RSA_PSS: 5,
+  CK_PARAMS_AES_GCM_V240: 7,
 } as const
 
 /** The name `CKR_…` of what a library answered; undefined for any other error. */

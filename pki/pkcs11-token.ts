@@ -99,11 +99,7 @@ export function findKey(
   session: Handle,
   uri: Pkcs11Uri,
 ): { handle: Handle; publicKey: KeyObject } {
-  const handle = findOne(api, session, uri, [
-    { type: CK.CKA_CLASS, value: CK.CKO_PRIVATE_KEY },
-    ...(uri.object === undefined ? [] : [{ type: CK.CKA_LABEL, value: uri.object }]),
-    ...(uri.id === undefined ? [] : [{ type: CK.CKA_ID, value: uri.id }]),
-  ])
+  const handle = findOne(api, session, uri, namedBy(uri, CK.CKO_PRIVATE_KEY))
   const read = (object: Handle, type: number): Buffer =>
     api.C_GetAttributeValue(session, object, [{ type }])[0]?.value ?? Buffer.alloc(0)
   const keyType = read(handle, CK.CKA_KEY_TYPE)[0]
@@ -127,6 +123,26 @@ export function findKey(
   }
 }
 
+/** The AES key that a URI names. @throws as findKey does */
+export function findSecretKey(api: Pkcs11, session: Handle, uri: Pkcs11Uri): Handle {
+  const aes = { type: CK.CKA_KEY_TYPE, value: CK.CKK_AES }
+  return findOne(api, session, uri, [...namedBy(uri, CK.CKO_SECRET_KEY), aes])
+}
+
+function namedBy({ object, id }: Pkcs11Uri, objectClass: number): Attribute[] {
+  return [
+    { type: CK.CKA_CLASS, value: objectClass },
+    ...(object === undefined ? [] : [{ type: CK.CKA_LABEL, value: object }]),
+    ...(id === undefined ? [] : [{ type: CK.CKA_ID, value: id }]),
+  ]
+}
+
+const KINDS = new Map<Attribute['value'], string>([
+  [CK.CKO_PRIVATE_KEY, 'private key'],
+  [CK.CKO_PUBLIC_KEY, 'public key'],
+  [CK.CKO_SECRET_KEY, 'AES key'],
+])
+
 function findOne(
   api: Pkcs11,
   session: Handle,
@@ -136,7 +152,7 @@ function findOne(
   api.C_FindObjectsInit(session, template)
   const found = api.C_FindObjects(session, 2)
   api.C_FindObjectsFinal(session)
-  const kind = template[0]!.value === CK.CKO_PRIVATE_KEY ? 'private key' : 'public key'
+  const kind = KINDS.get(template[0]!.value)
   const [first] = found
   if (first === undefined) {
     throw new AbsentKeyError(`${nameOfKey(uri)}: the token has no such ${kind}`)

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { ConfigError } from '../runtime/config.ts'
 
-/** A private key in a token, named by a PKCS#11 URI (RFC 7512). */
+/** A private or secret key in a token, named by a PKCS#11 URI (RFC 7512). */
 export interface Pkcs11Uri {
   /** Absolute path of the PKCS#11 library. */
   readonly modulePath: string
@@ -29,12 +29,15 @@ const PATH_NAMES = new Set<string>([...TOKEN_ATTRIBUTES, 'object', 'id', 'type']
 const QUERY_NAMES = new Set<string>(['module-path', 'pin-source', 'pin-value'])
 
 /**
- * Reads a URI that names one private key. Stricter than RFC 7512 where a configuration gains by it: an attribute
+ * Reads a URI that names one key. Stricter than RFC 7512 where a configuration gains by it: an attribute
  * that is not understood is refused, since passing it over might choose another key; so is a PIN in it.
  *
  * @throws ConfigError that never repeats a value: one of them may be a PIN.
  */
-export function parsePkcs11Uri(uri: string): Pkcs11Uri {
+export function parsePkcs11Uri(
+  uri: string,
+  expected: 'private' | 'secret-key' = 'private',
+): Pkcs11Uri {
   const [, pathText, queryText] = /^pkcs11:([^?]*)(?:\?(.*))?$/is.exec(uri) ?? []
   if (pathText === undefined) throw fault('it does not begin with pkcs11:')
   const path = readAttributes(pathText, ';', PATH_NAMES, PATH_VALUE)
@@ -44,7 +47,7 @@ export function parsePkcs11Uri(uri: string): Pkcs11Uri {
   }
   const text = (name: string): string | undefined => decodeText(name, path.get(name))
   const type = text('type')
-  if (type !== undefined && type !== 'private') throw fault('type is private, or left out')
+  if (type !== undefined && type !== expected) throw fault(`type is ${expected}, or left out`)
   const object = text('object')
   const id = path.get('id')
   if (!object && !id) throw fault('it names no key; add object=LABEL or id=%01')

@@ -249,6 +249,27 @@ export const ERRORS = {
     remedy:
       'The call may have been carried out: look it up by its exchange id before repeating it.',
   },
+  'log.held': {
+    status: 409,
+    fault: 'server.$.log_held',
+    title: 'A legal hold keeps what was to be erased',
+    remedy: 'Ask who set the hold; erase when it was released: spean log hold list.',
+  },
+  'log.erasure-unfinished': {
+    status: 503,
+    fault: 'server.$.log_erasure_unfinished',
+    title: 'The erasure is recorded, but not finished',
+    remedy:
+      'Repeat the command once the log store can write and no backup reads it; the gateway tries again by itself, too.',
+  },
+  'log.unstamped': {
+    status: 503,
+    fault: 'server.$.logging_failed.unstamped',
+    title:
+      'Exchanges are refused: the exchange log has had no time-stamp for longer than its operator allows',
+    remedy:
+      'Nothing was handed on: repeat the call later. The operator of the named side: spean status shows which time-stamping authority does not answer, and why; the next token ends it.',
+  },
   'storage.unavailable': {
     status: 503,
     fault: 'server.$.io_error',

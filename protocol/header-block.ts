@@ -93,10 +93,14 @@ function connectionOptions(rawHeaders: readonly string[]): Set<string> | undefin
   return named
 }
 
-/** SHA-256 over `name:value\n` of every line, base64url (protocol/README.md §4.3). */
+/** `name:value\n` of every line, one byte for each character (protocol/README.md §4.3). */
+export function headerBlockBytes(block: HeaderBlock): Buffer {
+  return Buffer.from(block.map(([name, value]) => `${name}:${value}\n`).join(''), 'latin1')
+}
+
+/** SHA-256 over {@link headerBlockBytes}, base64url. */
 export function headerBlockDigest(block: HeaderBlock): string {
-  const text = block.map(([name, value]) => `${name}:${value}\n`).join('')
-  return createHash('sha256').update(text, 'latin1').digest('base64url')
+  return createHash('sha256').update(headerBlockBytes(block)).digest('base64url')
 }
 
 /** The block as `node:http` and undici take it: names and values in turn. */

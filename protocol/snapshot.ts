@@ -14,6 +14,8 @@ export interface SnapshotService {
   readonly endpoints: Endpoint[]
   /** SHA-256 of the description document, base64url; the catalogue serves it under this name. */
   readonly descriptionDigest?: string
+  /** What its messages are, for what gateways keep of them: public, internal, personal, sensitive; absent: unknown. */
+  readonly classification?: string
 }
 export interface SnapshotSubsystem {
   readonly code: string
@@ -186,8 +188,9 @@ const schema = object(
                   type: { type: 'string', enum: ['REST', 'OPENAPI'] },
                   endpoints: { type: 'array', items: object({ method: text, path: text }) },
                   descriptionDigest: { type: 'string', pattern: '^[A-Za-z0-9_-]{43}$' },
+                  classification: text,
                 },
-                ['descriptionDigest'],
+                ['descriptionDigest', 'classification'],
               ),
             },
           }),

@@ -115,8 +115,19 @@ CREATE TABLE time_stamping_certificate (
 ) STRICT;
 `
 
+/** What the messages of services are, for what gateways keep of them. */
+const CLASSIFICATIONS_OF_SERVICES = `
+-- NULL: unknown
+ALTER TABLE service ADD COLUMN classification TEXT
+  CHECK (classification IN ('public', 'internal', 'personal', 'sensitive'));
+`
+
 /**
  * The element with number N leads from version N to N + 1. A new database goes through all of them, so
  * that it is the same as one that was migrated; what was released is not changed any more.
  */
-export const MIGRATIONS: readonly string[] = [FIRST, AUTHORITIES_OF_COUNTRIES]
+export const MIGRATIONS: readonly string[] = [
+  FIRST,
+  AUTHORITIES_OF_COUNTRIES,
+  CLASSIFICATIONS_OF_SERVICES,
+]

@@ -30,7 +30,10 @@ interface ServiceBody {
   title: string
   /** OpenAPI 3.0 or 3.1. */
   description?: Record<string, unknown>
+  /** Left out, it is unknown. */
+  classification?: (typeof CLASSIFICATIONS)[number]
 }
+const CLASSIFICATIONS = ['public', 'internal', 'personal', 'sensitive'] as const
 
 const parseService = bodyParser<ServiceBody>({
   type: 'object',
@@ -39,6 +42,7 @@ const parseService = bodyParser<ServiceBody>({
   properties: {
     title: displayText,
     description: { type: 'object', required: [], nullable: true },
+    classification: { type: 'string', enum: CLASSIFICATIONS, nullable: true },
   },
 })
 
@@ -68,7 +72,8 @@ export function createServiceRoutes({ db, instance, changes }: CatalogueContext)
         const id = idOf(request)
         const code = readServiceCode(request.params)
         const subsystem = readPathId(instance, request.params, ['class', 'member', 'subsystem'])
-        const { title, description } = parseService(request.body)
+        const { title, description, classification = null } = parseService(request.body)
+        const service = { id, subsystem, code, title, classification }
         const described = description ? readDescription(description) : undefined
         return changes.put({
           action: 'put-service',
@@ -76,7 +81,7 @@ export function createServiceRoutes({ db, instance, changes }: CatalogueContext)
           read: () => findService(db, id),
           apply: () => {
             existingSubsystem(db, subsystem)
-            storeService(db, { id, subsystem, code, title }, described)
+            storeService(db, service, described)
           },
         })
       },
@@ -109,10 +114,13 @@ function readServiceCode(params: ApiRequest['params']): string {
 
 function storeService(
   db: Database,
-  service: { id: string; subsystem: string; code: string; title: string },
+  service: Omit<ServiceRow, 'type' | 'endpoints' | 'descriptionDigest'> & {
+    readonly subsystem: string
+    readonly code: string
+  },
   description: ServiceDescription | undefined,
 ): void {
-  const { id, subsystem, code, title } = service
+  const { id, subsystem, code, title, classification } = service
   if (description) {
     db.run(
       'INSERT INTO description VALUES (?, ?) ON CONFLICT DO NOTHING',
@@ -122,9 +130,11 @@ function storeService(
   }
   const endpoints: Endpoint[] = description?.endpoints ?? [{ method: '*', path: ANY_PATH }]
   db.run(
-    `INSERT INTO service VALUES (?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO service (id, subsystem, code, title, type, endpoints, descriptionDigest, classification)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET title = excluded.title, type = excluded.type,
-       endpoints = excluded.endpoints, descriptionDigest = excluded.descriptionDigest`,
+       endpoints = excluded.endpoints, descriptionDigest = excluded.descriptionDigest,
+       classification = excluded.classification`,
     id,
     subsystem,
     code,
@@ -132,6 +142,7 @@ function storeService(
     description ? 'OPENAPI' : 'REST',
     JSON.stringify(endpoints),
     description?.digest ?? null,
+    classification,
   )
 }
 
@@ -141,9 +152,10 @@ interface ServiceRow {
   readonly type: SnapshotService['type']
   readonly endpoints: string
   readonly descriptionDigest: string | null
+  readonly classification: string | null
 }
 
-const SELECT = 'SELECT id, title, type, endpoints, descriptionDigest FROM service'
+const SELECT = 'SELECT id, title, type, endpoints, descriptionDigest, classification FROM service'
 
 function findService(db: Database, id: string): ServiceView | undefined {
   const row = db.get<ServiceRow>(`${SELECT} WHERE id = ?`, id)
@@ -156,12 +168,11 @@ function existingService(db: Database, id: string): ServiceView {
   return service
 }
 
-function toView({ id, title, type, endpoints, descriptionDigest }: ServiceRow): ServiceView {
+function toView({ endpoints, descriptionDigest, classification, ...row }: ServiceRow): ServiceView {
   return {
-    id,
-    title,
-    type,
+    ...row,
     endpoints: JSON.parse(endpoints) as Endpoint[],
     ...(descriptionDigest === null ? {} : { descriptionDigest }),
+    ...(classification === null ? {} : { classification }),
   }
 }

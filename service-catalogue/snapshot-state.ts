@@ -24,6 +24,7 @@ interface ServiceRow {
   type: SnapshotService['type']
   endpoints: string
   descriptionDigest: string | null
+  classification: string | null
 }
 interface Der {
   owner: string
@@ -112,13 +113,14 @@ function readMembers(db: Database): SnapshotMember[] {
 
 function toService({ code, title, type, ...row }: ServiceRow): SnapshotService {
   const endpoints = JSON.parse(row.endpoints) as Endpoint[]
-  const { descriptionDigest } = row
+  const { descriptionDigest, classification } = row
   return {
     code,
     title,
     type,
     endpoints,
     ...(descriptionDigest === null ? {} : { descriptionDigest }),
+    ...(classification === null ? {} : { classification }),
   }
 }
 

@@ -34,7 +34,7 @@ export interface ChaosOptions {
 
 const PROVINCES = join(import.meta.dirname, '../../examples/sandbox/data/provinces.csv')
 /** Both are killed: the one that information systems call, and the one that serves. */
-const VICTIMS = ['mekongbank', 'ncdd']
+export const VICTIMS = ['mekongbank', 'ncdd']
 const PROGRESS_MS = 10_000
 /** For all that was recorded to be in the tree, once nobody calls any more. */
 const SETTLE_MS = 3000
@@ -55,12 +55,12 @@ export async function runChaos({
   store,
   report,
 }: ChaosOptions): Promise<string[]> {
-  const plan = await planIn(dir, store)
+  const plan = await planIn(join(dir, 'instance'), store)
   const gateways = plan.gateways.filter(({ name }) => VICTIMS.includes(name))
   const { answered, watches } = await killUnderLoad(plan, { gateways, kills, seed, report })
   const findings: string[] = []
   for (const gateway of gateways) {
-    const folder = join(sandboxFiles(dir).gateway(gateway.name).folder, 'state')
+    const folder = join(sandboxFiles(plan.dir).gateway(gateway.name).folder, 'state')
     await using stores = await store.open(gateway.name, folder)
     const verifier = verifierOf(plan, gateway, folder)
     const seen = watches.get(gateway.name)!.notes

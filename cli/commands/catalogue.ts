@@ -40,7 +40,7 @@ const SERVICE: Resource = {
   description: 'services in the catalogue, and where a gateway reaches its own',
   id: 'CLASS/MEMBER/SUBSYSTEM/SERVICE',
   parts: 4,
-  columns: ['id', 'type', 'title'],
+  columns: ['id', 'type', 'classification', 'title'],
 }
 const GATEWAY: Resource = {
   name: 'gateway',
@@ -72,17 +72,22 @@ export function addCatalogueCommands(program: Command): void {
   addServiceCommands(addResource(program, SERVICE))
 }
 
+interface ServiceOptions {
+  readonly openapi?: string
+  readonly classification?: string
+}
+
 function addServiceCommands(service: Command): void {
   service
     .command('add <id> <title>')
     .description(`registers ${SERVICE.id} in the catalogue, or changes it`)
     .option('--openapi <file-or-url>', 'its OpenAPI description, in JSON')
-    .action(
-      async (id: string, title: string, { openapi }: { openapi?: string }, command: Command) => {
-        const description = openapi === undefined ? undefined : await readDescription(openapi)
-        await put(command, SERVICE, id, { title, ...(description ? { description } : {}) })
-      },
-    )
+    .option('--classification <word>', 'public, internal, personal or sensitive: what its data is')
+    .action(async (id: string, title: string, options: ServiceOptions, command: Command) => {
+      const { openapi, ...more } = options
+      const description = openapi === undefined ? undefined : await readDescription(openapi)
+      await put(command, SERVICE, id, { title, ...more, ...(description ? { description } : {}) })
+    })
 }
 
 function addResource(program: Command, resource: Resource): Command {

@@ -3,6 +3,7 @@ import type { ApiClient } from '../../runtime/api-client.ts'
 import { fullId, profileOf, show } from '../context.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { printRecord, printTable } from '../output.ts'
+import { addSetupPostgresCommand } from './log-postgres.ts'
 import { addStampCommands } from './log-stamps.ts'
 
 interface Summary {
@@ -102,6 +103,7 @@ export function addLogCommands(program: Command): void {
       })
     })
   addStampCommands(log)
+  addSetupPostgresCommand(log)
 }
 
 function decodePart(part: string): Record<string, unknown> {

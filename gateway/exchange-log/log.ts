@@ -1,11 +1,17 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Logger } from '../../runtime/logger.ts'
+import { SpoolError } from '../../runtime/spool.ts'
 import type { ExchangeLog } from '../ports.ts'
+import type { Classification, KeepingRule } from '../../exchange-log/config.ts'
+import type { ContentSealer, MessageContent, UnboundContent } from '../../exchange-log/content.ts'
+import { keepingRule } from '../../exchange-log/keeping.ts'
 import {
   commitmentOf,
   newSalt,
   recordText,
   type ExchangeEntry,
+  type Keeping,
+  type LogEntry,
   type LogRecord,
 } from '../../exchange-log/record.ts'
 import {
@@ -19,26 +25,56 @@ import type { Clock } from '../../runtime/clock.ts'
 const STRANGERS_A_MINUTE = 600
 const MINUTE_MS = 60_000
 
+/** What is kept of the messages of a service, and how. */
+export interface LogPrivacy {
+  readonly sealer: ContentSealer
+  readonly rules: readonly KeepingRule[]
+  /** Of a service, as the catalogue has it. */
+  readonly classificationOf: (service: string) => Classification | undefined
+}
+
+/** What happens to the log itself is recorded by those who do it. */
+export interface GatewayLog extends ExchangeLog {
+  /**
+   * Records an event; resolves with its position when it is durable.
+   *
+   * @throws ExchangeError `log.unavailable`.
+   */
+  recordEvent(entry: LogEntry): Promise<number>
+}
+
 /** The log as steps see it: recorded, or refused with the protocol's code. */
 export function createExchangeLog(
-  store: ExchangeLogStore,
-  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
-): ExchangeLog {
+  store: Pick<ExchangeLogStore, 'append'>,
+  deps: { readonly clock: Clock; readonly logger: Logger; readonly privacy: LogPrivacy },
+): GatewayLog {
+  const { clock, logger, privacy } = deps
   let minute = 0
   let recorded = 0
   let counted = 0
 
-  const record = async (entry: ExchangeEntry): Promise<number> => {
+  const refused = (entry: LogEntry, cause: unknown): unknown => {
+    if (cause instanceof SpoolError) {
+      return new ExchangeError('storage.unavailable', 'a stored body cannot be read', { cause })
+    }
+    if (!(cause instanceof LogStoreError)) return cause
+    logger.error({ id: entry.exchangeId, err: cause }, 'the exchange log takes no entries')
+    return new ExchangeError('log.unavailable', 'the exchange log takes no entries', { cause })
+  }
+  const record = async (entry: LogEntry, message?: MessageContent): Promise<number> => {
     try {
-      return await store.append(sealed({ ...entry, recordedAt: clock() }))
+      const kept = message && keepOf(entry, privacy)
+      const content = message && kept && (await privacy.sealer.seal(message, kept))
+      return await store.append(
+        sealed({ ...entry, recordedAt: clock(), ...(kept ? { kept } : {}) }, content),
+      )
     } catch (cause) {
-      if (!(cause instanceof LogStoreError)) throw cause
-      logger.error({ id: entry.exchangeId, err: cause }, 'the exchange log takes no entries')
-      throw new ExchangeError('log.unavailable', 'the exchange log takes no entries', { cause })
+      throw refused(entry, cause)
     }
   }
   return {
     record,
+    recordEvent: (entry) => record(entry),
     recordStranger: async (entry) => {
       const now = Math.floor(entry.at.getTime() / MINUTE_MS)
       if (now !== minute) {
@@ -58,9 +94,15 @@ export function createExchangeLog(
   }
 }
 
-function sealed(record: LogRecord): SealedRecord {
+function keepOf({ service }: LogEntry, { rules, classificationOf }: LogPrivacy): Keeping {
+  const classification = service === undefined ? undefined : classificationOf(service)
+  return keepingRule(rules, service, classification)?.keep ?? 'full'
+}
+
+function sealed(record: LogRecord, content: UnboundContent | undefined): SealedRecord {
   const salt = newSalt()
-  return { record, salt, commitment: commitmentOf(salt, recordText(record)) }
+  const commitment = commitmentOf(salt, recordText(record))
+  return { record, salt, commitment, ...(content ? { content: content.bind(commitment) } : {}) }
 }
 
 /** Stands for the refusals that were only counted. */

@@ -1,9 +1,9 @@
 import type { RequestManifest } from '../../protocol/manifest.ts'
-import type { Recorded } from '../exchange-state.ts'
-import type { Side } from '../../exchange-log/record.ts'
+import type { Recorded, Served } from '../exchange-state.ts'
+import type { ExchangeEntry, Side } from '../../exchange-log/record.ts'
 import type { ClientGateway, ProviderGateway } from '../ports.ts'
 
-interface Recordable {
+interface Recordable extends Pick<Served, 'headers' | 'body'> {
   readonly exchangeId: string
   readonly receivedAt: Date
   readonly request: RequestManifest
@@ -14,15 +14,17 @@ interface Recordable {
 /**
  * Records a signed request before it is sent (client) or handed on (provider).
  *
- * @throws ExchangeError `log.unavailable`; then nothing was recorded, and nothing may be handed on.
+ * @throws ExchangeError `log.unavailable`, `log.unstamped`, `storage.unavailable`; then nothing was recorded, and nothing may be
+ * handed on.
  */
 export async function recordRequest<S extends Recordable>(
   state: S,
   side: Side,
   { log }: Pick<ClientGateway | ProviderGateway, 'log'>,
 ): Promise<S & Recorded> {
-  const { exchangeId, request, requestJws, peer } = state
-  const position = await log.record({
+  const { exchangeId, request, requestJws, peer, headers, body } = state
+  const { userId, issue, representedParty, purpose } = request
+  const entry: ExchangeEntry = {
     exchangeId,
     side,
     kind: 'request',
@@ -33,7 +35,13 @@ export async function recordRequest<S extends Recordable>(
     target: request.target,
     messageId: request.messageId,
     manifest: requestJws,
+    bodyBytes: request.bodySize,
+    ...(userId === undefined ? {} : { userId }),
+    ...(issue === undefined ? {} : { issue }),
+    ...(representedParty === undefined ? {} : { representedParty }),
+    ...(purpose === undefined ? {} : { purpose }),
     ...(peer ? { peer: peer.id } : {}),
-  })
+  }
+  const position = await log.record(entry, { headers, body })
   return { ...state, position }
 }

@@ -35,8 +35,9 @@ export async function recordResponse(
     peer: peer.id,
     manifest: responseJws,
     status: response.status,
+    bodyBytes: response.bodySize,
   }
-  const responsePosition = await log.record(entry).catch((cause: unknown) => {
+  const responsePosition = await log.record(entry, answer).catch((cause: unknown) => {
     throw new ExchangeError('log.unavailable-after-call', 'the exchange log takes no entries', {
       cause,
     })

@@ -1,13 +1,13 @@
-/** Appends to the log in the file of its first argument, and prints each entry that was taken. */
-import { openSqliteLogStore } from '../../exchange-log/store-sqlite.ts'
-import { requestEntry } from './exchange-log-entries.ts'
+/** Appends to the log of its first argument until it is killed, and prints each entry that was taken. */
+import { append, requestEntry } from './exchange-log-entries.ts'
+import { openLogAt } from './open-log-at.ts'
 
-const store = await openSqliteLogStore(process.argv[2]!, { maxBytes: 1_000_000_000 })
+const store = await openLogAt(process.argv[2]!)
 let next = 0
 
 async function appendForever(): Promise<never> {
   for (;;) {
-    const exchangeId = `x-${(next += 1)}`
+    const exchangeId = `${process.pid}-${(next += 1)}`
     const position = await append(store, requestEntry(exchangeId))
     process.stdout.write(`${position} ${exchangeId}\n`)
   }

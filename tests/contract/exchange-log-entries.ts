@@ -5,6 +5,7 @@ import {
   recordText,
   type ExchangeEntry,
   type LogRecord,
+  type StoredRecord,
 } from '../../exchange-log/record.ts'
 import type { ExchangeLogStore, LogQuery, SealedRecord } from '../../exchange-log/store.ts'
 
@@ -50,9 +51,19 @@ export function refusalEntry(
 
 /** The record of an entry, without content. */
 export function sealed(entry: Omit<LogRecord, 'recordedAt'>): SealedRecord {
-  const record = { ...entry, recordedAt: entry.at }
+  return sealRecord({ ...entry, recordedAt: entry.at })
+}
+
+export function sealRecord(record: LogRecord): SealedRecord {
   const salt = newSalt()
   return { record, salt, commitment: commitmentOf(salt, recordText(record)) }
+}
+
+/** What was committed to. */
+export function toPlain(stored: StoredRecord): LogRecord {
+  const added: (keyof StoredRecord)[] = ['position', 'salt', 'commitment']
+  const entries = Object.entries(stored).filter(([name]) => !(added as string[]).includes(name))
+  return Object.fromEntries(entries) as unknown as LogRecord
 }
 
 export function append(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { LogEntry } from '../../exchange-log/record.ts'
+import { commitmentOf, recordText, type LogRecord } from '../../exchange-log/record.ts'
 import type { ExchangeLogStore } from '../../exchange-log/store.ts'
 import {
   append,
@@ -9,11 +9,15 @@ import {
   refusalEntry,
   requestEntry,
   responseEntry,
+  sealRecord,
+  toPlain,
 } from './exchange-log-entries.ts'
 
-/** An empty log, which may be opened more than once; it goes when the test has ended. */
+/** A log that was empty at first, and may be opened more than once; it goes when the test has ended. */
 export interface LogLocation {
   open(): Promise<ExchangeLogStore>
+  /** What `open-log-at.ts` opens it by in another process. */
+  readonly where: string
 }
 
 /** What every ExchangeLogStore owes its callers. Run once for each implementation. */
@@ -31,35 +35,48 @@ export function describeExchangeLogStore(name: string, newLog: () => Promise<Log
 
     it('keeps every field as it was given, and leaves absent ones absent', async () => {
       await using store = await open()
-      const full: Required<LogEntry> = {
+      const full: Required<LogRecord> = {
         exchangeId: 'x-full',
         side: 'provider',
         kind: 'refusal',
         begunAt: 1,
         at: new Date('2026-05-05T05:05:05.555Z'),
+        recordedAt: new Date('2026-06-01T00:00:00.001Z'),
         client: 'KH/GOV/ក្រសួងមហាផ្ទៃ/អត្តសញ្ញាណ',
         service: 'KH/GOV/ក្រសួងមហាផ្ទៃ/អត្តសញ្ញាណ/ស្វែងរក',
         method: 'POST',
         target: `/r1/KH/GOV/x/y/z?q='"%_\\`,
-        messageId: 'លេខ ១ 𠀀\u0000\n',
+        messageId: 'លេខ ១ 𠀀\u0000\n\\0\\',
+        userId: 'KH:{"1",NULL}',
+        issue: '',
+        representedParty: 'COM/អ្នកតំណាង',
+        purpose: 'ស៊ើបអង្កេត',
         peer: 'KH/GOV/ក្រសួងមហាផ្ទៃ/MOI-1',
         manifest: 'e30.e30.AA',
+        kept: 'digest',
+        bodyBytes: 9_007_199_254_740_991,
         status: 403,
         code: 'access.denied',
         origin: 'provider-gateway',
         detail: 'គ្មានសិទ្ធិ',
+        actor: 'សវនករ',
       }
-      await append(store, requestEntry('x-full'))
-      await append(store, full)
-      const bare: LogEntry = {
+      const bare: LogRecord = {
         exchangeId: 'x-bare',
-        side: 'client',
-        kind: 'request',
+        kind: 'query',
         at: minute(1),
+        recordedAt: minute(2),
       }
-      await append(store, bare)
-      expect((await store.entries('x-full'))[1]).toStrictEqual({ ...full, position: 2 })
-      expect(await store.entries('x-bare')).toStrictEqual([{ ...bare, position: 3 }])
+      const [first, second] = [sealRecord(full), sealRecord(bare)]
+      await append(store, requestEntry('x-full'))
+      await store.append(first)
+      await store.append(second)
+      const { salt, commitment } = first
+      const kept = (await store.entries('x-full'))[1]!
+      expect(kept).toStrictEqual({ ...full, position: 2, salt, commitment })
+      expect(commitmentOf(kept.salt, recordText(toPlain(kept)))).toEqual(commitment)
+      const others = { salt: second.salt, commitment: second.commitment }
+      expect(await store.entries('x-bare')).toStrictEqual([{ ...bare, position: 3, ...others }])
     })
 
     it('takes 500 entries at once, each at a position of its own, and has them when opened again', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { runChaos } from '../../bench/chaos/run.ts'
+import { runChaos, VICTIMS } from '../../bench/chaos/run.ts'
 import { openStore, STORES } from '../../bench/chaos/store.ts'
 
 const KILLS = 20
@@ -13,7 +13,7 @@ it.each(STORES)(
   async (kind) => {
     const dir = mkdtempSync(join(tmpdir(), 'chaos-'))
     try {
-      await using store = await openStore(kind, dir)
+      await using store = await openStore(kind, { gateways: VICTIMS, dir })
       const seed = Math.floor(Math.random() * 2 ** 32)
       const lines: string[] = []
       const report = (line: string): void => void lines.push(line)

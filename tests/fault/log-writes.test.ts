@@ -1,7 +1,10 @@
 /** Each write of the exchange log fails once: not persisted, or persisted and the answer lost. */
 import { describe, expect, it } from 'vitest'
 import { verifyLog } from '../../bench/chaos/verify.ts'
+import { openEncryptionKey } from '../../exchange-log/encryption-key.ts'
 import { startIntegrator } from '../../exchange-log/integrator.ts'
+import { createRecordKeys } from '../../exchange-log/record-keys.ts'
+import { createContentSealer } from '../../exchange-log/sealing.ts'
 import { openSqliteLogStore } from '../../exchange-log/store-sqlite.ts'
 import { LogStoreError, type ExchangeLogStore } from '../../exchange-log/store.ts'
 import { openSqliteTreeStore } from '../../exchange-log/tree-store-sqlite.ts'
@@ -56,7 +59,11 @@ describe('a write of the log that fails', () => {
         const options = { records, tree, key, clock: systemClock, logger: silent, intervalMs: 20 }
         const integrator = scope.use(startIntegrator(options))
         const store = name === side ? failing(records, nth, loss) : records
-        const log = createExchangeLog(store, { clock: systemClock, logger: silent })
+        const content = await openEncryptionKey(`${folder.dir}/${name}.key`, { mayMake: true })
+        const keys = await createRecordKeys({ key: content, clock: systemClock, logger: silent })
+        const sealer = createContentSealer(keys, store)
+        const privacy = { sealer, rules: [], classificationOf: () => undefined }
+        const log = createExchangeLog(store, { clock: systemClock, logger: silent, privacy })
         return { name, records, tree, key, integrator, log }
       }),
     )

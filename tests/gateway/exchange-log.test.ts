@@ -1,13 +1,19 @@
 import { describe, expect, it } from 'vitest'
-import { createExchangeLog } from '../../gateway/exchange-log/log.ts'
+import { createExchangeLog, type LogPrivacy } from '../../gateway/exchange-log/log.ts'
 import type { ExchangeEntry, LogRecord } from '../../exchange-log/record.ts'
 import { LogStoreError, type ExchangeLogStore } from '../../exchange-log/store.ts'
 import { refusalEntry, requestEntry } from '../contract/exchange-log-entries.ts'
 import { NOW } from '../pki/support.ts'
 import { silent } from './support.ts'
 
+/** Refusals have no content: nothing is sealed. */
+const privacy: LogPrivacy = {
+  sealer: { seal: () => Promise.reject(new TypeError('nothing is to be sealed')) },
+  rules: [],
+  classificationOf: () => undefined,
+}
 const logOver = (append: ExchangeLogStore['append']) =>
-  createExchangeLog({ append } as ExchangeLogStore, { clock: () => NOW, logger: silent })
+  createExchangeLog({ append }, { clock: () => NOW, logger: silent, privacy })
 
 describe('the exchange log as steps see it', () => {
   it('gives the position of the entry', async () => {

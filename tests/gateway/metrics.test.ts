@@ -36,6 +36,7 @@ const KNOWN = {
   stamper: {
     health: () => ({
       oldestUnstampedAt: before(75),
+      refusedFrom: before(-45),
       lastStampAt: before(80),
       authorities: [{ name: 'one' }, { name: 'two', fault: {} }],
     }),
@@ -48,6 +49,7 @@ const KNOWN = {
       fault: 'TreeStoreError',
     }),
   },
+  keeper: { health: () => ({ waiting: 3 }) },
   clock: () => NOW,
 } as unknown as Deps
 
@@ -95,9 +97,11 @@ describe('the metrics of a gateway', () => {
         'log_tree_oldest_waiting_seconds 290',
         'log_tree_failing 1',
         'time_stamp_oldest_unstamped_seconds 75',
+        `time_stamp_refused_from_seconds ${unix(NOW) + 45}`,
         `time_stamp_last_seconds ${unix(NOW) - 80}`,
         'time_stamp_authority_failing{name="one"} 0',
         'time_stamp_authority_failing{name="two"} 1',
+        'validation_waiting 3',
       ]
         .map((line) => METRICS_PREFIX + line)
         .toSorted(),
@@ -113,11 +117,13 @@ describe('the metrics of a gateway', () => {
       clockCheck: { state: undefined },
       stamper: { health: () => ({ authorities: [] }) },
       integrator: { health: () => ({ fault: 'TreeStoreError' }) },
+      keeper: { health: () => ({ waiting: 0 }) },
       clock: () => NOW,
     } as unknown as Deps)
     expect(lines.filter((line) => !line.startsWith('#'))).toEqual([
       'spean_gateway_log_tree_failing 1',
       'spean_gateway_time_stamp_oldest_unstamped_seconds 0',
+      'spean_gateway_validation_waiting 0',
     ])
   })
 })

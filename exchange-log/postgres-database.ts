@@ -1,0 +1,177 @@
+import { Pool, types, type CustomTypesConfig } from 'pg'
+import { ConfigError } from '../runtime/config.ts'
+import { POSTGRES_SCHEMA_VERSION } from './postgres-tables.ts'
+
+/**
+ * What waits for what: appends have a connection to themselves, so that no search, erasure or removal holds up an
+ * exchange.
+ */
+export type PostgresLane = keyof typeof LANES
+
+export type PostgresRow = Record<string, unknown>
+
+/** The database of a log. It may be away and come back: calls fail meanwhile, and succeed afterwards. */
+export interface PostgresDatabase extends AsyncDisposable {
+  /** Runs one statement, which is a transaction. @throws PostgresError */
+  query<T extends object = PostgresRow>(
+    lane: PostgresLane,
+    sql: string,
+    values?: readonly unknown[],
+  ): Promise<T[]>
+}
+
+/** Runs one statement, with the errors of a store. */
+export type Ask = <T extends object = PostgresRow>(
+  lane: PostgresLane,
+  sql: string,
+  ...values: readonly unknown[]
+) => Promise<T[]>
+
+/** @param toError the error of a store for one of the database. */
+export function askWith(
+  database: PostgresDatabase,
+  toError: (message: string, options: { cause: unknown }) => Error,
+): Ask {
+  return async <T extends object>(
+    lane: PostgresLane,
+    sql: string,
+    ...values: readonly unknown[]
+  ): Promise<T[]> => {
+    try {
+      return await database.query<T>(lane, sql, values)
+    } catch (cause) {
+      if (!(cause instanceof PostgresError)) throw cause
+      throw toError(cause.message, { cause })
+    }
+  }
+}
+
+/** The database is away, or refused a statement. The message is for the operator. */
+export class PostgresError extends Error {
+  override readonly name = 'PostgresError'
+}
+
+const LANES = {
+  append: { max: 1, timeoutMs: 15_000 },
+  write: { max: 3, timeoutMs: 15_000 },
+  maintain: { max: 1, timeoutMs: 3_600_000 },
+  read: { max: 4, timeoutMs: 60_000 },
+} as const
+
+const CONNECT_MS = 10_000
+/** How much longer than the server this side waits before it takes a connection for dead. */
+const GRACE_MS = 5_000
+const KEEP_ALIVE_MS = 10_000
+const IDLE_MS = 60_000
+
+// Durability and order are promises of the stores: do not trust the defaults of a server or a role.
+const OPTIONS =
+  '-c synchronous_commit=on -c default_transaction_isolation=read\\ committed -c TimeZone=UTC -c jit=off'
+
+/** `int8`; positions are integers of JavaScript. */
+const INT8 = 20
+const getTypeParser = ((oid: number, format: 'text') =>
+  oid === INT8
+    ? Number
+    : (types.getTypeParser(oid, format) as unknown)) as CustomTypesConfig['getTypeParser']
+
+/** @param url see {@link readPostgresUrl}. */
+export function createPostgresDatabase(url: string): PostgresDatabase {
+  const pools = new Map<PostgresLane, Pool>()
+  for (const [lane, { max, timeoutMs }] of Object.entries(LANES)) {
+    const pool = new Pool({
+      connectionString: url,
+      application_name: `spean-log-${lane}`,
+      options: OPTIONS,
+      types: { getTypeParser },
+      max,
+      statement_timeout: timeoutMs,
+      query_timeout: timeoutMs + GRACE_MS,
+      connectionTimeoutMillis: CONNECT_MS,
+      idleTimeoutMillis: IDLE_MS,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    })
+    // A connection that broke while nobody used it: the next statement makes another one, and tells if it cannot.
+    pool.on('error', () => undefined)
+    pools.set(lane as PostgresLane, pool)
+  }
+  return {
+    query: async <T extends object>(
+      lane: PostgresLane,
+      sql: string,
+      values: readonly unknown[] = [],
+    ) => {
+      try {
+        return (await pools.get(lane)!.query<T>(sql, [...values])).rows
+      } catch (cause) {
+        // What pg throws of itself, and what the system does, are plain errors; anything else is a bug.
+        if (cause instanceof TypeError || cause instanceof RangeError) throw cause
+        throw new PostgresError(`PostgreSQL: ${(cause as Error).message}`, { cause })
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([...pools.values()].map((pool) => pool.end()))
+    },
+  }
+}
+
+/**
+ * Opens the database of a log, and makes sure of what the stores promise by it.
+ *
+ * @throws ConfigError when it cannot be reached, is not set up, would lose what it confirmed, or when the role in
+ * the URL could change records.
+ */
+export async function openPostgresDatabase(url: string): Promise<PostgresDatabase> {
+  await using opening = new AsyncDisposableStack()
+  const database = opening.use(createPostgresDatabase(url))
+  const problem = await findProblem(database).catch((error: unknown) => {
+    if (!(error instanceof PostgresError)) throw error
+    return error.message
+  })
+  if (problem !== undefined) {
+    throw new ConfigError(`the exchange log cannot be opened in PostgreSQL: ${problem}`)
+  }
+  opening.move()
+  return database
+}
+
+interface Facts {
+  readonly version: string
+  readonly role: string
+  readonly commit: string
+  readonly fsync: string
+  readonly isSetUp: boolean
+}
+
+async function findProblem(database: PostgresDatabase): Promise<string | undefined> {
+  const [facts] = await database.query<Facts>(
+    'append',
+    `SELECT current_setting('server_version') AS version, current_user AS role,
+       current_setting('synchronous_commit') AS commit, current_setting('fsync') AS fsync,
+       EXISTS (SELECT FROM pg_namespace WHERE nspname = 'spean' AND has_schema_privilege(oid, 'USAGE')) AS "isSetUp"`,
+  )
+  const { role, commit, fsync, isSetUp } = facts!
+  const setUp = `run: spean log setup-postgres --owner-url-file FILE --role ${role}`
+  if (!isSetUp) return `it is not set up for the role ${role}; ${setUp}`
+  const [made] = await database.query<{ version: number }>(
+    'append',
+    'SELECT version FROM spean.version',
+  )
+  if (made?.version !== POSTGRES_SCHEMA_VERSION) {
+    return `its tables are of version ${made?.version}, this program's of ${POSTGRES_SCHEMA_VERSION}; ${setUp}`
+  }
+  if (fsync !== 'on') return 'fsync is off there: a power cut would take records away'
+  if (commit !== 'on' && commit !== 'remote_apply') {
+    return `the URL sets synchronous_commit to ${commit}: a power cut would take records away`
+  }
+  const [may] = await database.query<{ change: boolean }>(
+    'append',
+    `SELECT bool_or(has_table_privilege(oid, 'INSERT, UPDATE, DELETE, TRUNCATE')) AS change
+       FROM pg_class WHERE relnamespace = 'spean'::regnamespace AND relname = 'record'`,
+  )
+  if (may?.change !== false) {
+    return `the role ${role} may change records; name a role of its own, which owns nothing, and ${setUp}`
+  }
+  return undefined
+}
