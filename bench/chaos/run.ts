@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { sandboxFiles } from '../../examples/sandbox/config-files.ts'
@@ -16,6 +15,7 @@ import { ConfigError } from '../../runtime/config.ts'
 import { readGatewayId } from '../../protocol/identifiers.ts'
 import { NOTE_TYPE, noteVerifier, type NoteVerifier } from '../../protocol/signed-note.ts'
 import { createRandom } from '../../tests/fuzz/random.ts'
+import { portOffset, PROVINCES } from '../../tests/support/sandbox.ts'
 import { startLoad, type Load } from './load.ts'
 import type { ChaosStore } from './store.ts'
 import { verifyLog } from './verify.ts'
@@ -32,7 +32,6 @@ export interface ChaosOptions {
   readonly report: (line: string) => void
 }
 
-const PROVINCES = join(import.meta.dirname, '../../examples/sandbox/data/provinces.csv')
 /** Both are killed: the one that information systems call, and the one that serves. */
 export const VICTIMS = ['mekongbank', 'ncdd']
 const PROGRESS_MS = 10_000
@@ -150,25 +149,9 @@ async function answeredMore(load: Load, count: number): Promise<void> {
 }
 
 async function planIn(dir: string, store: ChaosStore): Promise<SandboxPlan> {
-  for (let offset = 12_000; ; offset += 100) {
-    const plan = sandboxPlan({ dir, offset, data: PROVINCES })
-    const ports = plan.gateways.flatMap(({ peerPort, adminPort, transparencyPort }) => [
-      ...[peerPort, adminPort, transparencyPort],
-    ])
-    const { publicPort, adminPort, estPort } = plan.authority
-    const all = [...ports, publicPort, adminPort, estPort, plan.cataloguePort]
-    if (!(await Promise.all(all.map(isFree))).every(Boolean)) continue
-    const gateways = plan.gateways.map((one) => ({ ...one, ...store.configOf(one.name) }))
-    return { ...plan, gateways }
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  const server = createServer()
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(false))
-    server.listen(port, HOST, () => server.close(() => resolve(true)))
-  })
+  const plan = sandboxPlan({ dir, offset: await portOffset(), data: PROVINCES })
+  const gateways = plan.gateways.map((one) => ({ ...one, ...store.configOf(one.name) }))
+  return { ...plan, gateways }
 }
 
 function callsOf({ instance, gateways }: SandboxPlan): { urls: string[]; client: string } {
