@@ -29,18 +29,8 @@ export function gatewayStatus(deps: {
   readonly warnings: () => string[]
   readonly clock: Clock
 }): object {
-  const {
-    config,
-    catalogue,
-    ocsp,
-    stamper,
-    integrator,
-    keeper,
-    clockCheck,
-    credentials,
-    upkeep,
-    clock,
-  } = deps
+  const { config, catalogue, ocsp, stamper, integrator, keeper, clockCheck } = deps
+  const { credentials, upkeep, clock } = deps
   const { newest, health } = catalogue
   const states = credentials.describe(clock())
   // What keeps others from taking one is told while no other one of its kind and owner is in use.
