@@ -83,13 +83,13 @@ export function addWitnessCommands(program: Command): void {
 }
 
 function addPolicyCommands(policy: Command): void {
-  const printPolicy = ({ logPolicy }: Policy): void => process.stdout.write(logPolicy ?? '')
+  const printPolicy = ({ logPolicy }: Policy): void => void process.stdout.write(logPolicy ?? '')
   policy
     .command('show')
     .description('the policy as it stands in the snapshot (C2SP tlog-policy)')
     .action(async (_options: object, own: Command) => {
       const ask = (api: ApiClient) => api.call<Policy>('GET', '/admin/witness-policy')
-      await show(own, profileOf(own).catalogue(), ask, (answer) => void printPolicy(answer))
+      await show(own, profileOf(own).catalogue(), ask, printPolicy)
     })
   policy
     .command('set [names...]')
@@ -101,7 +101,7 @@ function addPolicyCommands(policy: Command): void {
         const setting = await settingOf(names, options, api, profileOf(own).instance)
         return await api.call<Policy>('PUT', '/admin/witness-policy', setting)
       }
-      await show(own, profileOf(own).catalogue(), ask, (answer) => void printPolicy(answer))
+      await show(own, profileOf(own).catalogue(), ask, printPolicy)
     })
 }
 
