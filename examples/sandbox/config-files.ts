@@ -69,7 +69,7 @@ export function writeConfigFiles(plan: SandboxPlan): void {
 }
 
 function gatewayConfig({ instance, authority }: SandboxPlan, gateway: GatewayPlan): object {
-  const { memberClass, member, httpPort, httpsPort } = gateway
+  const { memberClass, member, httpPort, httpsPort, postgresUrlFile } = gateway
   return {
     gatewayId: `${instance}/${memberClass}/${member}/${gateway.gateway}`,
     stateDir: 'state',
@@ -87,6 +87,7 @@ function gatewayConfig({ instance, authority }: SandboxPlan, gateway: GatewayPla
     peers: { host: HOST, port: gateway.peerPort },
     admin: { host: HOST, port: gateway.adminPort },
     transparency: { host: HOST, port: gateway.transparencyPort },
+    ...(postgresUrlFile === undefined ? {} : { exchangeLog: { postgresUrlFile } }),
   }
 }
 

@@ -18,6 +18,8 @@ export interface GatewayPlan {
   readonly httpPort: number
   readonly httpsPort: number
   readonly register?: RegisterPlan
+  /** Where its log is in a PostgreSQL database; else it is in SQLite. */
+  readonly postgresUrlFile?: string
 }
 export interface RegisterPlan {
   readonly service: string
