@@ -104,11 +104,13 @@ describe("Go's x/mod/sumdb", () => {
     expect(opened?.fault).toBeUndefined()
     expect(own.startsWith(`${opened?.text}\n`)).toBe(true)
     const bytes = Buffer.from(own)
-    const changed = Array.from(bytes, (_, i) => {
+    const every = Array.from(bytes, (_, i) => {
       const copy = Buffer.from(bytes)
       copy[i]! ^= 1 << (i % 3)
       return { ...note, note: copy.toString() }
     })
+    // The last character of the Base64 has two bits that are no part of the signature; Go reads them leniently.
+    const changed = every.filter((_, i) => i !== bytes.length - '=\n'.length - 1)
     expect(await faults(changed)).toEqual(changed.map(() => true))
   })
 
