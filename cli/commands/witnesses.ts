@@ -89,7 +89,7 @@ function addPolicyCommands(policy: Command): void {
     .description('the policy as it stands in the snapshot (C2SP tlog-policy)')
     .action(async (_options: object, own: Command) => {
       const ask = (api: ApiClient) => api.call<Policy>('GET', '/admin/witness-policy')
-      await show(own, profileOf(own).catalogue(), ask, (answer) => void printPolicy(answer))
+      await show(own, profileOf(own).catalogue(), ask, printPolicy)
     })
   policy
     .command('set [names...]')
@@ -101,7 +101,7 @@ function addPolicyCommands(policy: Command): void {
         const setting = await settingOf(names, options, api, profileOf(own).instance)
         return await api.call<Policy>('PUT', '/admin/witness-policy', setting)
       }
-      await show(own, profileOf(own).catalogue(), ask, (answer) => void printPolicy(answer))
+      await show(own, profileOf(own).catalogue(), ask, printPolicy)
     })
 }
 

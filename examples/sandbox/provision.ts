@@ -151,6 +151,22 @@ export async function provisionServices(plan: SandboxPlan): Promise<void> {
   })
 }
 
+/** Two of the catalogue and the gateways cosign each checkpoint of a log. */
+export async function provisionWitnesses(plan: SandboxPlan): Promise<void> {
+  const files = sandboxFiles(plan.dir)
+  await using catalogue = adminOf(plan, plan.cataloguePort, files.catalogue.token)
+  const until = performance.now() + SETTLE_MS
+  for (;;) {
+    const { witnesses } = await catalogue.call<{ witnesses: unknown[] }>('GET', '/admin/witnesses')
+    if (witnesses.length > plan.gateways.length) break
+    if (performance.now() > until) {
+      throw new ConfigError('the gateways do not register themselves as witnesses; see their logs')
+    }
+    await delay(LOOK_MS)
+  }
+  await catalogue.call('PUT', '/admin/witness-policy', { threshold: 2 })
+}
+
 const LOOK_MS = 20
 const SETTLE_MS = 15_000
 

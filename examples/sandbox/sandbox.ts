@@ -9,6 +9,7 @@ import {
   provisionCatalogue,
   provisionCertificates,
   provisionServices,
+  provisionWitnesses,
   settled,
 } from './provision.ts'
 import { clearLeftovers, noteRunning, noteStopped } from './running.ts'
@@ -84,6 +85,7 @@ export async function startSandbox(
     ),
   )
   await provisionServices(plan)
+  await provisionWitnesses(plan)
   signal?.throwIfAborted()
   await settled(plan)
   const call = await firstCall(plan)

@@ -10,6 +10,7 @@ import type { WitnessHealth } from '../../witness/witness.ts'
 import { createWitnessAdminRoutes, createWitnessRoutes } from '../../witness/witness-routes.ts'
 import type { SnapshotClient } from '../catalogue/snapshot-client.ts'
 import type { GatewayConfig } from '../config.ts'
+import { createLogKeyRoutes } from '../http/log-key-routes.ts'
 import type { PublicRoute } from '../http/transparency-server.ts'
 import type { OwnLogKeys } from '../own-log-keys.ts'
 import type { Registrar } from '../renewal/registrar.ts'
@@ -85,15 +86,7 @@ export async function openWitnessing(config: GatewayConfig, deps: Deps): Promise
     publicRoutes: createWitnessRoutes(own.witness),
     adminRoutes: [
       ...createWitnessAdminRoutes(own.witness, own.state),
-      {
-        method: 'GET',
-        path: '/admin/log-keys',
-        access: 'admin',
-        handle: () => {
-          const { log: ofLog, witness } = registration!.describe()
-          return { body: { log: ofLog, ...(witness === undefined ? {} : { witness }) } }
-        },
-      },
+      ...createLogKeyRoutes(() => registration!.describe()),
     ],
     startRegistration: (register) => {
       registration = scope.use(startKeyRegistration({ config, keys, catalogue, register, logger }))

@@ -3,9 +3,11 @@ import { createAuthorityRoutes } from '../../pki/authority/routes.ts'
 import { createCatalogueRoutes } from '../../service-catalogue/routes.ts'
 import { createSettingsRoutes } from '../../gateway/http/admin-routes.ts'
 import { createMetricsRoutes } from '../../gateway/http/metrics-routes.ts'
+import { createLogKeyRoutes } from '../../gateway/http/log-key-routes.ts'
 import { createLogRoutes } from '../../gateway/http/log-routes.ts'
 import { createStampRoutes } from '../../gateway/http/stamp-routes.ts'
 import type { Route } from '../../runtime/admin-api.ts'
+import { createWitnessAdminRoutes, createWitnessRoutes } from '../../witness/witness-routes.ts'
 import { startFederation, type Federation } from '../support/federation.ts'
 import { send } from '../support/http.ts'
 
@@ -22,8 +24,14 @@ const tables = {
     ...createLogRoutes({} as never),
     ...createStampRoutes({} as never, {} as never),
     ...createMetricsRoutes({} as never),
+    ...createWitnessAdminRoutes({} as never, {} as never),
+    ...createLogKeyRoutes({} as never),
   ],
-  catalogue: createCatalogueRoutes({} as never),
+  catalogue: [
+    ...createCatalogueRoutes({} as never),
+    ...createWitnessRoutes({} as never),
+    ...createWitnessAdminRoutes({} as never, {} as never),
+  ],
   authority: createAuthorityRoutes({
     authority: { root: {}, issuers: { authentication: {}, signing: {} } } as never,
   }).adminRoutes,
@@ -38,6 +46,8 @@ const PUBLIC = new Set([
   'catalogue GET /snapshot',
   'catalogue GET /descriptions/:digest',
   'catalogue POST /registrations', // signed by who sends it
+  'catalogue POST /witness/add-checkpoint', // signed by the log
+  'catalogue GET /witness/:originHash/checkpoint',
   'authority GET /status',
 ])
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cosign, parseCheckpoint } from '../../protocol/checkpoint.ts'
 import { consistencyProof, inclusionProof, leafHash, tilePath } from '../../protocol/merkle-tree.ts'
 import {
+  formatNote,
   formatSignatureLine,
   formatVkey,
   NOTE_TYPE,
@@ -95,16 +96,21 @@ afterAll(async () => {
 
 describe("Go's x/mod/sumdb", () => {
   it('opens the checkpoint of a running gateway, and none with one changed bit', async () => {
-    const note = { kind: 'note', note: now, vkeys: [vkey] }
+    // Without cosignatures: what is said by others is passed over, and no change of it is a fault.
+    const { note: signed } = parseCheckpoint(now)
+    const own = formatNote(signed.text, signed.signatures.slice(0, 1))
+    const note = { kind: 'note', note: own, vkeys: [vkey] }
     const [opened] = await ask(['check'], [note])
     expect(opened?.fault).toBeUndefined()
-    expect(now.startsWith(`${opened?.text}\n`)).toBe(true)
-    const bytes = Buffer.from(now)
-    const changed = Array.from(bytes, (_, i) => {
+    expect(own.startsWith(`${opened?.text}\n`)).toBe(true)
+    const bytes = Buffer.from(own)
+    const every = Array.from(bytes, (_, i) => {
       const copy = Buffer.from(bytes)
       copy[i]! ^= 1 << (i % 3)
       return { ...note, note: copy.toString() }
     })
+    // The last character of the Base64 has two bits that are no part of the signature; Go reads them leniently.
+    const changed = every.filter((_, i) => i !== bytes.length - '=\n'.length - 1)
     expect(await faults(changed)).toEqual(changed.map(() => true))
   })
 
