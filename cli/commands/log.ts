@@ -3,7 +3,7 @@ import type { ApiClient } from '../../runtime/api-client.ts'
 import { fullId, profileOf, show } from '../context.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { printRecord, printTable } from '../output.ts'
-import { addSetupPostgresCommand } from './log-postgres.ts'
+import { addSetupPostgresCommand } from './log-database.ts'
 import { addStampCommands } from './log-stamps.ts'
 
 interface Summary {
