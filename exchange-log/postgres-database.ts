@@ -3,8 +3,8 @@ import { ConfigError } from '../runtime/config.ts'
 import { POSTGRES_SCHEMA_VERSION } from './postgres-tables.ts'
 
 /**
- * What waits for what: appends have a connection to themselves, so that no search, erasure or removal holds up an
- * exchange.
+ * What waits for what: appends have a connection to themselves, so that nothing else holds up an exchange; and no
+ * search, erasure or removal holds up the tree and the time-stamps, which are `work`.
  */
 export type PostgresLane = keyof typeof LANES
 
@@ -53,9 +53,9 @@ export class PostgresError extends Error {
 
 const LANES = {
   append: { max: 1, timeoutMs: 15_000 },
-  write: { max: 3, timeoutMs: 15_000 },
+  work: { max: 3, timeoutMs: 15_000 },
   maintain: { max: 1, timeoutMs: 3_600_000 },
-  read: { max: 4, timeoutMs: 60_000 },
+  search: { max: 4, timeoutMs: 60_000 },
 } as const
 
 const CONNECT_MS = 10_000

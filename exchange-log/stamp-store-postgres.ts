@@ -11,13 +11,13 @@ export function createPostgresStampStore(database: PostgresDatabase): StampStore
       new StampStoreError(`the time-stamps cannot be kept or read (${message})`, options),
   )
   const find = (rest: string, ...values: number[]): Promise<LogStamp[]> =>
-    ask<LogStamp>('read', `${SELECT} ${rest}`, ...values)
+    ask<LogStamp>('work', `${SELECT} ${rest}`, ...values)
   return {
     add: async ({ size, token, genTime, serial, authority, at }) => {
       const sql = 'SELECT spean."addStamp"($1, $2, $3, $4, $5, $6) AS "isKept"'
       const times = [genTime.toISOString(), at.toISOString()] as const
       const values = [size, token, times[0], serial, authority, times[1]]
-      return (await ask<{ isKept: boolean }>('write', sql, ...values))[0]!.isKept
+      return (await ask<{ isKept: boolean }>('work', sql, ...values))[0]!.isKept
     },
     last: async () => (await find('ORDER BY size DESC LIMIT 1'))[0],
     covering: async (position) =>

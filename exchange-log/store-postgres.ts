@@ -48,7 +48,7 @@ export async function openPostgresLogStore(
   const select = <T extends object = PostgresRow>(
     sql: string,
     ...values: unknown[]
-  ): Promise<T[]> => ask<T>('read', sql, ...values)
+  ): Promise<T[]> => ask<T>('search', sql, ...values)
   const search = ({ sql, parameters }: Statement): Promise<PostgresRow[]> =>
     select(sql, ...parameters)
   const prepare = (): Promise<unknown> => query('maintain', 'SELECT spean.prepare()')
@@ -81,7 +81,7 @@ export async function openPostgresLogStore(
       return commits.add({ values: toValues(sealed), ...(content && { content }) })
     },
     stage: async (staged, part, bytes) => {
-      await ask('write', 'SELECT spean.stage($1, $2, $3)', -staged, part, bytes)
+      await ask('work', 'SELECT spean.stage($1, $2, $3)', -staged, part, bytes)
     },
     list: async (wanted) => (await search(listStatement(wanted))).map(toSummary),
     events: async (kinds, after, limit) =>
@@ -97,7 +97,7 @@ export async function openPostgresLogStore(
     },
     commitments: async (position, limit) => {
       const sql = `SELECT commitment FROM spean.record WHERE position > $1 ORDER BY position LIMIT $2`
-      const rows = await select<{ commitment: Buffer }>(sql, position, limit)
+      const rows = await ask<{ commitment: Buffer }>('work', sql, position, limit)
       return rows.map(({ commitment }) => commitment)
     },
     wrappedKey: async (position) => {

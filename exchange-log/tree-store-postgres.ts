@@ -17,14 +17,14 @@ export function createPostgresTreeStore(database: PostgresDatabase): TreeStore {
       new TreeStoreError(`the tree cannot be read or written (${message})`, options),
   )
   const find = async (rest: string, ...values: number[]): Promise<StoredCheckpoint[]> =>
-    (await ask<Row>('read', `${SELECT} ${rest}`, ...values)).map(toCheckpoint)
+    (await ask<Row>('work', `${SELECT} ${rest}`, ...values)).map(toCheckpoint)
   const one = async (rest: string, ...values: number[]): Promise<StoredCheckpoint | undefined> =>
     (await find(`${rest} LIMIT 1`, ...values))[0]
   return {
     head: () => one('ORDER BY size DESC'),
     advance: async (from, tiles, { size, rootHash, note, at, witnessedAt }) => {
       const [row] = await ask<{ isDone: boolean }>(
-        'write',
+        'work',
         'SELECT spean.advance($1, $2, $3, $4, $5, $6, $7, $8, $9) AS "isDone"',
         from,
         tiles.map(({ level }) => level),
@@ -40,7 +40,7 @@ export function createPostgresTreeStore(database: PostgresDatabase): TreeStore {
     },
     tile: async (level, index) => {
       const sql = 'SELECT hashes FROM spean.tile WHERE level = $1 AND number = $2'
-      return (await ask<{ hashes: Buffer }>('read', sql, level, index))[0]?.hashes
+      return (await ask<{ hashes: Buffer }>('work', sql, level, index))[0]?.hashes
     },
     checkpoint: (size) => one('WHERE size = $1', size),
     covering: (size, { witnessed = false } = {}) =>
@@ -52,11 +52,11 @@ export function createPostgresTreeStore(database: PostgresDatabase): TreeStore {
     checkpoints: (size, limit) => find('WHERE size > $1 ORDER BY size LIMIT $2', size, limit),
     addCosignatures: async (size, lines, witnessedAt) => {
       const sql = 'SELECT spean.cosign($1, $2, $3)'
-      await ask('write', sql, size, lines, witnessedAt?.toISOString())
+      await ask('work', sql, size, lines, witnessedAt?.toISOString())
     },
     thin: async (before, keep, from?: Date) => {
       const times = [from?.toISOString() ?? '-infinity', before.toISOString()]
-      await ask('write', 'SELECT spean.thin($1, $2, $3)', ...times, [...keep])
+      await ask('work', 'SELECT spean.thin($1, $2, $3)', ...times, [...keep])
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }

@@ -25,26 +25,26 @@ export function createPostgresValidationStore(database: PostgresDatabase): Valid
       const columns = (['thumbprint', 'subject', 'der'] as const).map((name) =>
         rows.map((row) => row[name]),
       )
-      await ask('write', sql, ...columns)
+      await ask('work', sql, ...columns)
     },
     certificatesNamed: async (name) => {
       const sql = 'SELECT der FROM spean.certificate WHERE subject = $1'
-      return (await ask<{ der: Buffer }>('read', sql, name)).map(({ der }) => der)
+      return (await ask<{ der: Buffer }>('work', sql, name)).map(({ der }) => der)
     },
     certificate: async (thumbprint) => {
       const sql = 'SELECT der FROM spean.certificate WHERE thumbprint = $1'
-      return (await ask<{ der: Buffer }>('read', sql, writeText(thumbprint)))[0]?.der
+      return (await ask<{ der: Buffer }>('work', sql, writeText(thumbprint)))[0]?.der
     },
     keepOcspAnswer: async ({ thumbprint, producedAt, der }) => {
       const sql = `INSERT INTO spean."ocspAnswer" (thumbprint, "producedAt", der)
         VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
-      await ask('write', sql, thumbprint, producedAt.toISOString(), der)
+      await ask('work', sql, thumbprint, producedAt.toISOString(), der)
     },
     ocspAnswer: async (thumbprint, at) => {
       const find = async (condition: string): Promise<KeptOcspAnswer | undefined> => {
         const sql = `SELECT thumbprint, "producedAt", der FROM spean."ocspAnswer"
           WHERE thumbprint = $1 AND "producedAt" ${condition} LIMIT 1`
-        return (await ask<KeptOcspAnswer>('read', sql, writeText(thumbprint), at.toISOString()))[0]
+        return (await ask<KeptOcspAnswer>('work', sql, writeText(thumbprint), at.toISOString()))[0]
       }
       const before = await find('<= $2 ORDER BY "producedAt" DESC')
       return before ?? find('> $2 ORDER BY "producedAt"')
@@ -52,11 +52,11 @@ export function createPostgresValidationStore(database: PostgresDatabase): Valid
     keepSignatureStamp: async ({ digest, token, genTime }) => {
       const sql = `INSERT INTO spean."signatureStamp" (digest, token, "genTime")
         VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
-      await ask('write', sql, digest, token, genTime.toISOString())
+      await ask('work', sql, digest, token, genTime.toISOString())
     },
     signatureStamp: async (digest) => {
       const sql = 'SELECT token, "genTime" FROM spean."signatureStamp" WHERE digest = $1'
-      const [row] = await ask<{ token: Buffer; genTime: Date }>('read', sql, writeText(digest))
+      const [row] = await ask<{ token: Buffer; genTime: Date }>('work', sql, writeText(digest))
       return row && { digest, ...row }
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -15,7 +15,7 @@ import {
 
 /** A log that was empty at first, and may be opened more than once; it goes when the test has ended. */
 export interface LogLocation {
-  open(): Promise<ExchangeLogStore>
+  readonly open: () => Promise<ExchangeLogStore>
   /** What `open-log-at.ts` opens it by in another process. */
   readonly where: string
 }

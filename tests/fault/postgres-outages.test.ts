@@ -57,7 +57,7 @@ async function withCutLine(
   await using line = await openCutLine(server.socket)
   await using store = await openLogAt(`postgres://${ROLE}@127.0.0.1:${line.port}/${database}`)
   await append(store, requestEntry('first')) // connected
-  await work(store, line.cutAt)
+  await work(store, (what) => line.cutAt(what))
 }
 
 it('an append that never arrived is rejected, is not there, and the next one takes its position', () =>
