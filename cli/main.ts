@@ -9,6 +9,7 @@ import { addCaCommands } from './commands/ca.ts'
 import { addCatalogueCommands } from './commands/catalogue.ts'
 import { addCertCommands } from './commands/cert.ts'
 import { addEnrollCommand } from './commands/enroll.ts'
+import { addEvidenceCommands } from './commands/evidence.ts'
 import { addGatewayCommands } from './commands/gateway.ts'
 import { addLogCommands } from './commands/log.ts'
 import { addStatusCommand } from './commands/status.ts'
@@ -27,6 +28,7 @@ addStatusCommand(program)
 addEnrollCommand(program)
 addLogCommands(program)
 addAuditorCommands(program)
+addEvidenceCommands(program)
 addCatalogueCommands(program)
 addGatewayCommands(program)
 addAdapterCommands(program)

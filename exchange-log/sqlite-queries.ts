@@ -14,54 +14,117 @@ export interface Statement {
 const LAST = `coalesce((SELECT max(position) FROM record WHERE begunAt = f.position), f.position)`
 const OUTCOME = `CASE l.kind WHEN 'refusal' THEN 'refused' WHEN 'response'
   THEN iif(l.status < 400, 'ok', 'error') ELSE 'unanswered' END`
-const ENDED = `record AS f JOIN record AS l ON l.position = ${LAST}`
+const ENDED = `JOIN record AS l ON l.position = ${LAST}`
+
+/** Conditions of a statement, and the values of its parameters in their order. */
+class Conditions {
+  readonly all: string[] = []
+  readonly parameters: SQLInputValue[] = []
+
+  add(condition: string, ...values: SQLInputValue[]): void {
+    this.all.push(condition)
+    this.parameters.push(...values)
+  }
+}
+
+const BEGINS = 'begunAt IS NULL AND side IS NOT NULL'
+/** Searches in a shorter time go over all exchanges of that time, longer ones over all of whom they name. */
+const SHORT_MS = 86_400_000
 
 /** The statement for a query, and its parameters. */
 export function listStatement(query: LogQuery): Statement {
-  const conditions = ['f.begunAt IS NULL', 'f.side IS NOT NULL']
-  const parameters: SQLInputValue[] = []
-  const where = (condition: string, ...values: SQLInputValue[]): void => {
-    conditions.push(condition)
-    parameters.push(...values)
+  const where = new Conditions()
+  where.add('f.begunAt IS NULL AND f.side IS NOT NULL')
+  if (query.from) where.add('f.at >= ?', query.from.getTime())
+  if (query.to) where.add('f.at < ?', query.to.getTime())
+  if (query.before !== undefined) where.add('f.position < ?', query.before)
+  if (query.id !== undefined) {
+    where.add(
+      `f.position IN (SELECT position FROM record WHERE exchangeId = ?
+        UNION ALL SELECT position FROM record WHERE messageId = ? AND ${BEGINS})`,
+      ...[query.id, query.id],
+    )
   }
-  if (query.from) where('f.at >= ?', query.from.getTime())
-  if (query.to) where('f.at < ?', query.to.getTime())
-  if (query.before !== undefined) where('f.position < ?', query.before)
-  if (query.id !== undefined) where('(f.exchangeId = ? OR f.messageId = ?)', query.id, query.id)
   for (const column of ['userId', 'issue', 'purpose'] as const) {
-    if (query[column] !== undefined) where(`f.${column} = ?`, query[column])
+    if (query[column] !== undefined) where.add(`f.${column} = ?`, query[column])
   }
-  if (query.within) {
-    const one = ['client', 'service']
-      .map((column) => `f.${column} = ? OR (f.${column} >= ? AND f.${column} < ?)`)
-      .join(' OR ')
-    // What begins with `ID/` stands before `ID0`: the next character.
-    const values = query.within.flatMap((id) => [id, `${id}/`, `${id}0`, id, `${id}/`, `${id}0`])
-    where(`(${query.within.map(() => one).join(' OR ') || 'FALSE'})`, ...values)
-  }
-  for (const column of ['client', 'service'] as const) {
-    const value = query[column]
-    if (value === undefined) continue
-    if (!value.endsWith('*')) where(`f.${column} = ?`, value)
-    else {
-      const prefix = value.slice(0, -1)
-      where(`f.${column} >= ? AND f.${column} < ?`, prefix, `${prefix}${LAST_CHARACTER}`)
-    }
-  }
-  const picked = [...conditions]
-  if (query.outcome !== undefined) where(`${OUTCOME} = ?`, query.outcome)
-  if (query.code !== undefined) where('l.code = ?', query.code)
+  addParties(where, query)
+  addRefusals(where, query)
+  const picked = where.all.length
+  if (query.outcome !== undefined) where.add(`${OUTCOME} = ?`, query.outcome)
+  if (query.code !== undefined) where.add('l.code = ?', query.code)
   // Ends are looked up for what is shown only, unless it is they that are asked for.
-  const from = picked.length === conditions.length ? 'record AS f' : ENDED
+  const ends = picked === where.all.length ? '' : ENDED
   const sql = `
     SELECT f.position, f.exchangeId, f.side, f.at, f.client, f.service, f.method, f.target,
       f.messageId, f.userId, f.issue, f.purpose, l.peer, l.status, l.code, l.origin, l.position AS lastPosition, l.at AS lastAt,
       ${OUTCOME} AS outcome
-    FROM ${ENDED} WHERE f.position IN (
-      SELECT f.position FROM ${from} WHERE ${conditions.join(' AND ')}
+    FROM record AS f ${ENDED} WHERE f.position IN (
+      SELECT f.position FROM record AS f ${hintOf(query)} ${ends} WHERE ${where.all.join(' AND ')}
       ORDER BY f.position DESC LIMIT ?
     ) ORDER BY f.position DESC`
-  return { sql, parameters: [...parameters, query.limit] }
+  return { sql, parameters: [...where.parameters, query.limit] }
+}
+
+/** Without statistics SQLite goes over all exchanges, newest first, where a time is the better way. */
+function hintOf(query: LogQuery): string {
+  const { id, userId, issue, client = '*', service = '*' } = query
+  const isNamed = id !== undefined || userId !== undefined || issue !== undefined
+  const isWhole = !client.endsWith('*') || !service.endsWith('*')
+  return isShort(query) && !isNamed && !isWhole ? 'INDEXED BY recordByTime' : ''
+}
+
+const isShort = ({ from, to }: LogQuery): boolean =>
+  from !== undefined && to !== undefined && to.getTime() - from.getTime() <= SHORT_MS
+
+/** Whose exchanges: named whole, by a prefix, or by what they are below of. */
+function addParties(where: Conditions, query: LogQuery): void {
+  for (const column of ['client', 'service'] as const) {
+    const value = query[column]
+    if (value === undefined) continue
+    if (!value.endsWith('*')) where.add(`f.${column} = ?`, value)
+    else {
+      const prefix = value.slice(0, -1)
+      addAny(where, query, { [column]: [[prefix, `${prefix}${LAST_CHARACTER}`]] })
+    }
+  }
+  if (!query.within) return
+  // What begins with `ID/` stands before `ID0`: the next character. No identifier has a control character.
+  const ranges = query.within.flatMap((id): Range[] => [
+    [id, `${id}\u0001`],
+    [`${id}/`, `${id}0`],
+  ])
+  addAny(where, query, { client: ranges, service: ranges })
+}
+
+/** Texts from the first on, and before the second. */
+type Range = readonly [from: string, below: string]
+
+/** As JSON: a statement has a limited number of terms, and an auditor may have thousands of members. */
+function addAny(
+  where: Conditions,
+  query: LogQuery,
+  ranges: { readonly [column in 'client' | 'service']?: readonly Range[] },
+): void {
+  const columns = Object.keys(ranges)
+  const inRange = (column: string): string =>
+    `${column} >= json_extract(value, '$[0]') AND ${column} < json_extract(value, '$[1]')`
+  const selects = columns.map((column) =>
+    isShort(query)
+      ? `EXISTS (SELECT 1 FROM json_each(?) WHERE ${inRange(`f.${column}`)})`
+      : `SELECT position FROM json_each(?) CROSS JOIN record WHERE ${inRange(column)} AND ${BEGINS}`,
+  )
+  const values = Object.values(ranges).map((each) => JSON.stringify(each))
+  if (isShort(query)) where.add(`(${selects.join(' OR ')})`, ...values)
+  else where.add(`f.position IN (${selects.join(' UNION ALL ')})`, ...values)
+}
+
+/** Refusals are few among all records: a search for them begins with them. */
+function addRefusals(where: Conditions, query: LogQuery): void {
+  if (isShort(query) || (query.outcome !== 'refused' && query.code === undefined)) return
+  const refusals = `SELECT coalesce(begunAt, position) FROM record WHERE kind = 'refusal'`
+  if (query.code === undefined) where.add(`f.position IN (${refusals})`)
+  else where.add(`f.position IN (${refusals} AND code = ?)`, query.code)
 }
 
 /** No identifier has it: it is no character (Unicode §23.7), and the last one in the order of UTF-8. */

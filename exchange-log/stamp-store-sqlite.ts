@@ -56,7 +56,9 @@ function prepare(db: Database, version: number, file: string): void {
   if (version === VERSION) return
   const old = db.get("SELECT 1 FROM sqlite_schema WHERE name = 'stamp'") !== undefined
   if (old || version !== 0) {
-    throw new ConfigError(`${file}: the time-stamps were made by another version; move them away`)
+    throw new ConfigError(
+      `${file}: its time-stamps are of another version, about lists of records instead of checkpoints; move the file away, keep it with the log of its time, and the log is stamped anew from its first record on`,
+    )
   }
   db.exec(SCHEMA)
   setVersion(db, VERSION)

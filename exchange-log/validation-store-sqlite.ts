@@ -1,13 +1,18 @@
-import { createHash } from 'node:crypto'
 import { openSqliteDatabase } from '../runtime/sqlite-database.ts'
 import {
+  certificateRow,
   ValidationStoreError,
   type KeptOcspAnswer,
   type ValidationStore,
 } from './validation-store.ts'
 
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS certificate (thumbprint TEXT PRIMARY KEY, der BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS certificate (
+    thumbprint TEXT PRIMARY KEY,
+    subject    BLOB NOT NULL,
+    der        BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS certificateSubject ON certificate (subject);
   CREATE TABLE IF NOT EXISTS ocspAnswer (
     thumbprint TEXT NOT NULL,
     producedAt INTEGER NOT NULL,
@@ -31,23 +36,24 @@ export function openSqliteValidationStore(file: string): ValidationStore {
   const db = openSqliteDatabase(file, (database) => database.exec(SCHEMA))
   return {
     keepCertificates: (ders) =>
-      asStoreError(() =>
+      asStoreError(() => {
+        const rows = ders.map(certificateRow)
         db.transaction(() => {
-          for (const der of ders) {
-            const thumbprint = createHash('sha256').update(der).digest('base64url')
-            db.run(
-              'INSERT OR IGNORE INTO certificate (thumbprint, der) VALUES (?, ?)',
-              thumbprint,
-              der,
-            )
-          }
-        }),
-      ),
+          const sql =
+            'INSERT OR IGNORE INTO certificate (thumbprint, subject, der) VALUES (?, ?, ?)'
+          for (const { thumbprint, subject, der } of rows) db.run(sql, thumbprint, subject, der)
+        })
+      }),
     certificate: (thumbprint) =>
       asStoreError(() => {
         const sql = 'SELECT der FROM certificate WHERE thumbprint = ?'
         const row = db.get<{ der: Uint8Array }>(sql, thumbprint)
         return row && Buffer.from(row.der)
+      }),
+    certificatesNamed: (name) =>
+      asStoreError(() => {
+        const sql = 'SELECT der FROM certificate WHERE subject = ?'
+        return db.all<{ der: Uint8Array }>(sql, name).map(({ der }) => Buffer.from(der))
       }),
     keepOcspAnswer: ({ thumbprint, producedAt, der }) =>
       asStoreError(() => {

@@ -1,3 +1,5 @@
+import { parseCertificate } from '../pki/certificate.ts'
+
 export interface KeptOcspAnswer {
   /** x5t#S256 of the certificate that it is about (RFC 7515 §4.1.8), base64url. */
   readonly thumbprint: string
@@ -19,16 +21,33 @@ export interface KeptSignatureStamp {
  * given when the catalogue has forgotten them. Adding what is there changes nothing. Several processes may use it.
  */
 export interface ValidationStore extends AsyncDisposable {
-  /** Durable when it resolves. @param der of X.509 certificates. @throws ValidationStoreError */
+  /** Durable when it resolves, all or nothing. @param ders of X.509 certificates. @throws ValidationStoreError */
   keepCertificates(ders: readonly Buffer[]): Promise<void>
   /** @param thumbprint x5t#S256, base64url. */
   certificate(thumbprint: string): Promise<Buffer | undefined>
+  /** Certificates with this subject: the candidates for an issuer. @param name DER (RFC 5280 §4.1.2.6). */
+  certificatesNamed(name: Buffer): Promise<Buffer[]>
   /** Durable when it resolves. @throws ValidationStoreError */
   keepOcspAnswer(answer: KeptOcspAnswer): Promise<void>
   /** The newest answer that was produced at `at` or before it; else the first after it. */
   ocspAnswer(thumbprint: string, at: Date): Promise<KeptOcspAnswer | undefined>
+  /** Durable when it resolves; the first stamp of a digest stays. @throws ValidationStoreError */
   keepSignatureStamp(stamp: KeptSignatureStamp): Promise<void>
   signatureStamp(digest: string): Promise<KeptSignatureStamp | undefined>
+}
+
+/** A certificate as stores keep it, to be found by its name. */
+export interface CertificateRow {
+  readonly thumbprint: string
+  /** DER of the subject. */
+  readonly subject: Buffer
+  readonly der: Buffer
+}
+
+/** @throws CertificateError for what is none. */
+export function certificateRow(bytes: Buffer): CertificateRow {
+  const { thumbprint, subjectDer, der } = parseCertificate(bytes)
+  return { thumbprint, subject: subjectDer, der }
 }
 
 /** It cannot be kept or found. The message is for the operator. */

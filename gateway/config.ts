@@ -60,6 +60,8 @@ export interface GatewayConfig {
     intervalSeconds: number
     /** Age of the oldest record without a time-stamp that is too much; a third of it is a warning. */
     limitMinutes: number
+    /** Refuses exchanges at that limit, with `log.unstamped`, until there is a time-stamp. */
+    refuseAtLimit: boolean
     /** Names of approved authorities in the order of trying; empty: all, in the catalogue's order. */
     authorities: string[]
   }
@@ -162,10 +164,11 @@ export const gatewayConfigSchema: JSONSchemaType<GatewayConfig> = {
       type: 'object',
       additionalProperties: false,
       required: [],
-      default: { intervalSeconds: 60, limitMinutes: 240, authorities: [] },
+      default: { intervalSeconds: 60, limitMinutes: 240, refuseAtLimit: false, authorities: [] },
       properties: {
         intervalSeconds: { type: 'integer', minimum: 1, maximum: 3600, default: 60 },
         limitMinutes: { type: 'integer', minimum: 1, maximum: 525_600, default: 240 },
+        refuseAtLimit: { type: 'boolean', default: false },
         authorities: { type: 'array', items: { type: 'string', minLength: 1 }, default: [] },
       },
     },

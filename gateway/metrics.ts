@@ -8,6 +8,7 @@ import type { RenewalState } from './renewal/renewal.ts'
 import type { LogStamper } from './time-stamps/log-stamper.ts'
 import type { MeasuredClock } from './trust/clock-check.ts'
 import type { OcspCache, OcspHealth } from './trust/ocsp-cache.ts'
+import type { ValidationKeeper } from './trust/validation-keeper.ts'
 
 export const METRICS_PREFIX = 'spean_gateway_'
 
@@ -77,6 +78,11 @@ export const GATEWAY_METRICS = {
     labels: [],
     help: 'How long ago the oldest record was made that no time-stamp covers; 0 when all are covered',
   },
+  time_stamp_refused_from_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'When exchanges are refused for want of a time-stamp, where that was chosen and a record waits, Unix seconds',
+  },
   time_stamp_last_seconds: {
     type: 'gauge',
     labels: [],
@@ -86,6 +92,11 @@ export const GATEWAY_METRICS = {
     type: 'gauge',
     labels: ['name'],
     help: '1 while a time-stamping authority is left alone because it failed',
+  },
+  validation_waiting: {
+    type: 'gauge',
+    labels: [],
+    help: 'Certificates and OCSP answers, by which signatures were judged, that are not kept yet',
   },
 } as const satisfies Record<string, MetricEntry>
 
@@ -113,10 +124,11 @@ export function registerMetrics(
     readonly catalogue: Pick<SnapshotClient, 'newest' | 'health'>
     readonly clockCheck: Pick<MeasuredClock, 'state'>
     readonly stamper: Pick<LogStamper, 'health'>
+    readonly keeper: Pick<ValidationKeeper, 'health'>
     readonly clock: Clock
   },
 ): (slot: CredentialSlot, code: string) => void {
-  const { store, renewal, ocsp, catalogue, clockCheck, stamper, clock } = deps
+  const { store, renewal, ocsp, catalogue, clockCheck, stamper, keeper, clock } = deps
   const gauge = <N extends NameOf<'gauge'>>(name: N, read: () => readonly Sample<N>[]): void => {
     const { help, labels } = GATEWAY_METRICS[name]
     metrics.gauge<Table[N]['labels'][number]>(name, help, labels, read)
@@ -174,6 +186,10 @@ export function registerMetrics(
     const { oldestUnstampedAt } = stamper.health()
     return single(oldestUnstampedAt ? age(oldestUnstampedAt) : 0)
   })
+  gauge('time_stamp_refused_from_seconds', () => {
+    const { refusedFrom } = stamper.health()
+    return single(refusedFrom && unixSeconds(refusedFrom))
+  })
   gauge('time_stamp_last_seconds', () => {
     const { lastStampAt } = stamper.health()
     return single(lastStampAt && unixSeconds(lastStampAt))
@@ -183,6 +199,8 @@ export function registerMetrics(
       .health()
       .authorities.map(({ name, fault }) => ({ labels: { name }, value: fault ? 1 : 0 })),
   )
+
+  gauge('validation_waiting', () => single(keeper.health().waiting))
 
   const { help, labels } = GATEWAY_METRICS.certificate_renewal_failures_total
   const failed = metrics.counter('certificate_renewal_failures_total', help, labels)

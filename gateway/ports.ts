@@ -93,7 +93,7 @@ export interface ExchangeLog {
    *
    * @param message what the entry's manifest is about; of it the log keeps, encrypted, what the rule of the
    * service says.
-   * @throws ExchangeError `log.unavailable`; `storage.unavailable` when a stored body cannot be read.
+   * @throws ExchangeError `log.unavailable`; of a request also `log.unstamped`; `storage.unavailable` when a stored body cannot be read.
    */
   record(entry: ExchangeEntry, message?: MessageContent): Promise<number>
 

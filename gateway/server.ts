@@ -15,7 +15,9 @@ import { createBodies, type AllBodies } from './bodies.ts'
 import { namedIdentity } from './catalogue/named-identity.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
+import { openEvidence } from './evidence/open-evidence.ts'
 import { createSettingsRoutes, type SettingsDeps } from './http/admin-routes.ts'
+import { createEvidenceRoutes } from './http/evidence-routes.ts'
 import { createLogRoutes } from './http/log-routes.ts'
 import { createMetricsRoutes } from './http/metrics-routes.ts'
 import { createStampRoutes } from './http/stamp-routes.ts'
@@ -34,12 +36,9 @@ import { createServices } from './services/services.ts'
 import { createSigner } from './signer.ts'
 import { gatewayStatus } from './status.ts'
 import { createStepRunner } from './step-runner.ts'
-import {
-  openLogStamper,
-  type LogStamper,
-  type LogStamperOptions,
-} from './time-stamps/log-stamper.ts'
-import { createTimeStampClient } from './time-stamps/time-stamp-client.ts'
+import { refusingUnstamped } from './time-stamps/refusing-unstamped.ts'
+import { openTimeStamping } from './time-stamps/time-stamping.ts'
+import { keepMissing } from './trust/keep-missing.ts'
 
 export interface RunningGateway extends AsyncDisposable {
   /** Ports in use; 0 for one that is closed. */
@@ -63,17 +62,20 @@ export async function startGateway(
   const keys = await openOwnKeys(config, context)
   const { maxBytes } = config.exchangeLog
   const stores = scope.use(await openLogStores({ stateDir, maxBytes }))
-  const { records, tree, stamps } = stores
+  const { records, tree, stamps, validation } = stores
   const settings = scope.use(openSettings(`${stateDir}/settings.db`))
-  const knowledge = await openKnowledge(config, context)
+  const knowledge = await openKnowledge(config, { ...context, validation })
   const { catalogue, ocsp, clockCheck } = knowledge
   const logKeys = await openOwnLogKeys(config)
   const { log, ...privacy } = await openPrivateLog(config, { ...context, ...knowledge, records })
-  scope.use(startIntegrator({ records, tree, key: logKeys.log, clock, logger }))
-  const stamper = startStamper(config, {
-    ...{ ...context, catalogue, log: records, stamps },
-    checkpoint: () => tree.head(),
+  const integrator = scope.use(startIntegrator({ records, tree, key: logKeys.log, clock, logger }))
+  await keepMissing({
+    log: records,
+    validation,
+    snapshot: () => catalogue.newest,
+    trust: knowledge.trust,
   })
+  const { stamper, ...stamping } = openTimeStamping(config, { ...context, ...knowledge, stores })
 
   const metrics = createMetrics(METRICS_PREFIX)
   const renewal = (): RenewalState[] => own.upkeep.describe().renewal ?? []
@@ -91,9 +93,9 @@ export async function startGateway(
     catalogue,
     trust: knowledge.trust,
     bodies,
-    signer: createSigner(own.credentials),
+    signer: createSigner(own.credentials, (used) => knowledge.trust.noteSigner(used)),
     authentication: own.credentials,
-    log,
+    log: refusingUnstamped(log, stamper),
     begin: (incoming) => createStepRunner(incoming, logger),
     informationSystems: settings,
     peers: outgoing.peers,
@@ -115,9 +117,16 @@ export async function startGateway(
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
     ...createLogRoutes(records),
     ...privacy.routes,
-    ...createStampRoutes(stamps),
+    ...createStampRoutes(stamps, tree),
     ...createMetricsRoutes(metrics),
     ...auditing.routes,
+    ...createEvidenceRoutes(
+      openEvidence({
+        ...{ ...context, ...privacy, ...stamping, stores, integrator, stamper, ocsp },
+        key: logKeys.log,
+      }),
+      logger,
+    ).map((route) => auditing.forAuditors(route)),
   ]
   routes.push(auditing.describe(routes))
   const admin = await openAdminPort(config, {
@@ -132,25 +141,6 @@ export async function startGateway(
     routes,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
-}
-
-function startStamper(
-  { gatewayId, timeStamping: settings }: GatewayConfig,
-  deps: Pick<LogStamperOptions, 'log' | 'checkpoint' | 'stamps' | 'clock' | 'logger'> & {
-    readonly catalogue: SnapshotClient
-    readonly scope: AsyncDisposableStack
-  },
-): LogStamper {
-  const { catalogue, scope, log, checkpoint, stamps, clock, logger } = deps
-  const stamper = scope.use(
-    openLogStamper({
-      ...{ gatewayId, log, checkpoint, stamps, settings, clock, logger },
-      client: createTimeStampClient({ clock }),
-      approved: () => catalogue.newest?.timeStampingAuthorities,
-    }),
-  )
-  catalogue.subscribe(() => void stamper.stampNow())
-  return stamper
 }
 
 function createConfiguredBodies(config: GatewayConfig): AllBodies {

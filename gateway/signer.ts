@@ -1,6 +1,7 @@
 import { ExchangeError } from '../protocol/errors.ts'
 import { algorithmOf, joinJws, jwsSigningInput, type SignatureAlgorithm } from '../protocol/jws.ts'
 import { manifestText } from '../protocol/manifest.ts'
+import type { Certificate } from '../pki/certificate.ts'
 import type { SignatureScheme } from '../pki/signing-key.ts'
 import type { CatalogueView } from './catalogue-view.ts'
 import type { Credential } from './credentials/credential.ts'
@@ -14,8 +15,15 @@ const SCHEMES: Readonly<Record<SignatureAlgorithm, SignatureScheme>> = {
   EdDSA: { hash: null },
 }
 
-/** Signs with the credentials that are in force (protocol/README.md §5.2). */
-export function createSigner(credentials: Pick<Credentials, 'signing' | 'newestSigning'>): Signer {
+/**
+ * Signs with the credentials that are in force (protocol/README.md §5.2).
+ *
+ * @param onSigned told of the certificate of each signature.
+ */
+export function createSigner(
+  credentials: Pick<Credentials, 'signing' | 'newestSigning'>,
+  onSigned?: (certificate: Certificate) => void,
+): Signer {
   const anyOf = (member: string): Credential => {
     const newest = credentials.newestSigning(member)
     if (newest !== undefined) return newest
@@ -46,7 +54,9 @@ export function createSigner(credentials: Pick<Credentials, 'signing' | 'newestS
         'x5t#S256': certificate.thumbprint,
       }
       const input = jwsSigningInput(header, manifestText(manifest))
-      return joinJws(input, await key.sign(Buffer.from(input, 'ascii'), SCHEMES[header.alg]))
+      const signature = await key.sign(Buffer.from(input, 'ascii'), SCHEMES[header.alg])
+      onSigned?.(certificate)
+      return joinJws(input, signature)
     },
   }
 }

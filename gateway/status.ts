@@ -8,6 +8,7 @@ import type { CredentialUpkeep } from './renewal/upkeep.ts'
 import type { LogStamper } from './time-stamps/log-stamper.ts'
 import type { MeasuredClock } from './trust/clock-check.ts'
 import type { OcspCache } from './trust/ocsp-cache.ts'
+import type { ValidationKeeper } from './trust/validation-keeper.ts'
 
 /** What an operator asks first: does it work, since when not, and what will end next. */
 export function gatewayStatus(deps: {
@@ -15,13 +16,14 @@ export function gatewayStatus(deps: {
   readonly catalogue: SnapshotClient
   readonly ocsp: OcspCache
   readonly stamper: LogStamper
+  readonly keeper: ValidationKeeper
   readonly clockCheck: MeasuredClock
   readonly credentials: Credentials
   readonly owned: () => readonly OwnCertificate[]
   readonly upkeep: CredentialUpkeep
   readonly clock: Clock
 }): object {
-  const { config, catalogue, ocsp, stamper, clockCheck, credentials, upkeep, clock } = deps
+  const { config, catalogue, ocsp, stamper, keeper, clockCheck, credentials, upkeep, clock } = deps
   const { newest, health } = catalogue
   const states = credentials.describe(clock())
   // What keeps others from taking one is told while no other one of its kind and owner is in use.
@@ -53,6 +55,7 @@ export function gatewayStatus(deps: {
     ...upkeep.describe(),
     ocsp: ocsp.health(),
     timeStamping: stamper.health(),
+    validation: keeper.health(),
     memoryBytes: process.memoryUsage.rss(),
     uptimeSeconds: Math.round(process.uptime()),
   }

@@ -107,6 +107,11 @@ export function readOcspStatements(der: Uint8Array): OcspStatement[] {
   }))
 }
 
+/** When an answer was signed, by its own word (RFC 6960 §4.2.2.1). @throws DerError, CertificateError as above. */
+export function readOcspProducedAt(der: Uint8Array): Date {
+  return readResponseData(readBasicResponse(parseDer(der)).toBeSigned).producedAt
+}
+
 function readBasicResponse(response: DerNode) {
   const fields = fieldsOf(response)
   const status = readSmallInteger(fields.next(), TAG.enumerated)
@@ -144,13 +149,13 @@ function readResponseData(node: DerNode) {
     refuse('the version of the answer is not 1')
   }
   const responder = readResponderId(fields.next())
-  readGeneralizedTime(fields.next()) // producedAt
+  const producedAt = readGeneralizedTime(fields.next())
   const responses = itemsOf(fields.next()).map(readSingleResponse)
   const extensions = readTaggedExtensions(fields.optional(contextTag(1, 'constructed')))
   fields.end()
   refuseCritical(extensions)
   const nonce = extensions.get(OID.ocspNonce)
-  return { responder, responses, nonce: nonce && readNonce(nonce.value) }
+  return { responder, producedAt, responses, nonce: nonce && readNonce(nonce.value) }
 }
 
 function readResponderId(node: DerNode): ResponderId {

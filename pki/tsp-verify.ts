@@ -27,6 +27,8 @@ export interface TimeStamp {
   readonly accuracyMs: number | undefined
   /** The certificate that the token is signed with. */
   readonly tsa: Certificate
+  /** From that certificate to an anchor. */
+  readonly path: readonly Certificate[]
   /** The token alone, DER: what is kept. */
   readonly token: Buffer
 }
@@ -60,10 +62,11 @@ export function verifyTimeStamp(der: Uint8Array, expected: TimeStampExpectation)
     if (signedData.contentType !== OID.tstInfo) invalid('it holds no TSTInfo')
     const info = parseTstInfo(signedData.content)
     checkAnswer(info, expected)
-    const tsa = verifySigner(signedData, expected)
+    const path = verifySigner(signedData, expected)
+    const tsa = path[0]!
     checkSigner(info, tsa)
     const { genTime, serial, policy, accuracyMs } = info
-    return { genTime, serial, policy, accuracyMs, tsa, token }
+    return { genTime, serial, policy, accuracyMs, tsa, path, token }
   } catch (cause) {
     if (!(cause instanceof DerError) && !(cause instanceof CertificateError)) throw cause
     return invalid(cause.message, cause)
@@ -107,8 +110,8 @@ function checkAnswer(info: TstInfo, expected: TimeStampExpectation): void {
   }
 }
 
-/** RFC 5652 §5.4, §5.6, and RFC 5816 §2.2.1: who signed, and that it is signed. */
-function verifySigner(signedData: ParsedSignedData, expected: TimeStampExpectation): Certificate {
+/** RFC 5652 §5.4, §5.6, and RFC 5816 §2.2.1: who signed, and that it is signed. @returns the signer's path. */
+function verifySigner(signedData: ParsedSignedData, expected: TimeStampExpectation): Certificate[] {
   const { anchors, at } = expected
   const { content, digest, certificates } = signedData
   if (readContentType(signedData) !== OID.tstInfo) invalid('its content type is not signed')
@@ -126,8 +129,7 @@ function verifySigner(signedData: ParsedSignedData, expected: TimeStampExpectati
   checkNamed(signedData, signer)
   const fault = signedData.faultUnder(signer)
   if (fault !== undefined) invalid(fault)
-  verifyTrust(signer, { anchors, intermediates: certificates, at })
-  return signer
+  return verifyTrust(signer, { anchors, intermediates: certificates, at })
 }
 
 /**
@@ -149,7 +151,7 @@ function checkNamed({ attributes }: ParsedSignedData, signer: Certificate): void
 function verifyTrust(
   signer: Certificate,
   path: { anchors: readonly Certificate[]; intermediates: readonly Certificate[]; at: Date },
-): void {
+): Certificate[] {
   const { subject, notBefore, notAfter } = signer
   const untrusted = (why: string, cause?: unknown): never => {
     const which = `it is signed with the certificate of ${subject}, which ends on ${notAfter.toISOString()}`
@@ -160,13 +162,13 @@ function verifyTrust(
     const fault = purposeFault(signer, 'time-stamping')
     if (fault !== undefined) untrusted(fault)
     if (path.at < notBefore || path.at > notAfter) untrusted(`it is ${path.at.toISOString()}`)
-    return
+    return [signer]
   }
   try {
-    verifyPath(signer, { ...path, purpose: 'time-stamping' })
+    return verifyPath(signer, { ...path, purpose: 'time-stamping' })
   } catch (cause) {
     if (!(cause instanceof ExchangeError)) throw cause
-    untrusted(cause.message, cause)
+    return untrusted(cause.message, cause)
   }
 }
 

@@ -249,6 +249,14 @@ export const ERRORS = {
     remedy:
       'The call may have been carried out: look it up by its exchange id before repeating it.',
   },
+  'log.unstamped': {
+    status: 503,
+    fault: 'server.$.logging_failed.unstamped',
+    title:
+      'Exchanges are refused: the exchange log has had no time-stamp for longer than its operator allows',
+    remedy:
+      'Nothing was handed on: repeat the call later. The operator of the named side: spean status shows which time-stamping authority does not answer, and why; the next token ends it.',
+  },
   'log.held': {
     status: 409,
     fault: 'server.$.log_held',
@@ -267,6 +275,20 @@ export const ERRORS = {
     fault: 'server.$.io_error',
     title: 'Gateway has no room for the body',
     remedy: 'Free the disk that holds the spool folder of the named side, then repeat the call.',
+  },
+  'evidence.incomplete': {
+    status: 503,
+    fault: 'server.$.evidence_incomplete',
+    title: 'Evidence lacks what proves it',
+    remedy:
+      'Ask again when what is named is there; or take what there is: incomplete=allow, spean evidence get --allow-incomplete.',
+  },
+  'evidence.altered': {
+    status: 409,
+    fault: 'server.$.evidence_altered',
+    title: 'Record of the exchange was altered after it was recorded',
+    remedy:
+      'Have the log of the named gateway checked, spean log verify, and restore it from a backup.',
   },
   'gateway.stopping': {
     status: 503,

@@ -1,5 +1,4 @@
-import type { Writable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import type { Readable } from 'node:stream'
 import { Agent, request, type Dispatcher } from 'undici'
 import { ExchangeError, isErrorCode } from '../protocol/errors.ts'
 import { readAtMost } from './http-body.ts'
@@ -12,13 +11,8 @@ export interface ApiClient extends AsyncDisposable {
    *   with the program's own code when it refuses.
    */
   call<T>(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T>
-
-  /**
-   * Writes the body of an answer into a stream as it comes, and ends the stream.
-   *
-   * @throws as `call` does, ApiError also when the answer broke off: then the stream has a part of it.
-   */
-  download(path: string, into: Writable): Promise<void>
+  /** Gets what is no JSON. The stream fails when it breaks off. @throws as {@link call} does. */
+  download(path: string): Promise<Readable>
 }
 
 /** A program could not be asked. */
@@ -27,6 +21,8 @@ export class ApiError extends Error {
 }
 
 const ANSWER_MS = 20_000
+/** What is downloaded is made first. */
+const DOWNLOAD_MS = 60_000
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 export function createApiClient(api: {
@@ -40,49 +36,42 @@ export function createApiClient(api: {
 }): ApiClient {
   const { answerMs = ANSWER_MS } = api
   const agent = new Agent({ connect: { ...(api.ca ? { ca: api.ca } : {}), timeout: 5000 } })
-  const ask = async (
+  const ask = (
     method: string,
     path: string,
-    accept: string,
     body?: unknown,
+    wait = answerMs,
   ): Promise<Dispatcher.ResponseData> =>
     request(new URL(path, api.url), {
       dispatcher: agent,
       method: method as 'GET',
       headers: {
-        accept,
+        accept: 'application/json, application/problem+json, */*;q=0.1',
         ...(api.token ? { authorization: `Bearer ${api.token}` } : {}),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       body: body === undefined ? null : JSON.stringify(body),
-      headersTimeout: answerMs,
+      headersTimeout: wait,
       bodyTimeout: answerMs,
     }).catch((cause: unknown) => {
       const { code, message } = cause as NodeJS.ErrnoException
       throw new ApiError(`${api.url} cannot be reached (${code ?? message})`, { cause })
     })
-  const brokeOff = (cause: unknown): never => {
-    throw new ApiError(`the answer of ${api.url} broke off`, { cause })
-  }
   const read = async (path: string, answer: Dispatcher.ResponseData): Promise<unknown> => {
-    const bytes = await readAtMost(answer.body, MAX_ANSWER_BYTES).catch(brokeOff)
+    const bytes = await readAtMost(answer.body, MAX_ANSWER_BYTES).catch((cause: unknown) => {
+      throw new ApiError(`the answer of ${api.url} broke off`, { cause })
+    })
     const value = parse(bytes.toString('utf8'))
     if (answer.statusCode < 400) return value
     throw refusal(value) ?? new ApiError(`${api.url}${path} answered ${answer.statusCode}`)
   }
   return {
-    call: async <T>(method: string, path: string, body?: unknown): Promise<T> => {
-      const accept = 'application/json, application/problem+json'
-      return (await read(path, await ask(method, path, accept, body))) as T
-    },
-    download: async (path, into) => {
-      const answer = await ask('GET', path, '*/*')
+    call: async <T>(method: string, path: string, body?: unknown): Promise<T> =>
+      (await read(path, await ask(method, path, body))) as T,
+    download: async (path) => {
+      const answer = await ask('GET', path, undefined, DOWNLOAD_MS)
       if (answer.statusCode >= 400) await read(path, answer)
-      await pipeline(answer.body, into).catch((cause: unknown) => {
-        // What the file's own stream says of the disk is not the program's fault.
-        if (into.errored && into.errored !== answer.body.errored) throw cause
-        brokeOff(cause)
-      })
+      return answer.body
     },
     [Symbol.asyncDispose]: () => agent.close(),
   }

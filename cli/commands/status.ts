@@ -29,9 +29,12 @@ interface Status {
   timeStamping?: {
     state: string
     oldestUnstampedAt?: string
+    refusedFrom?: string
     fault?: { code: string; detail: string; remedy: string }
     authorities: { name: string; fault?: { code: string; detail: string } }[]
   }
+  /** Of what signatures were judged by, for evidence. */
+  validation?: { waiting: number; fault?: string }
   /** How far a gateway's clock is off, when that is known. */
   clock?: { offsetMs: number; against: string }
   /** Of the authority, in sentences. */
@@ -130,6 +133,7 @@ export function attention(status: Status): string[] {
     ...revokedNotes(ocsp, own),
     ...(unknown.length > 0 ? [`state not known: ${named(unknown)}`] : []),
     ...timeStampNotes(status),
+    ...(status.validation?.fault ? [validationNote(status.validation)] : []),
     ...unheard(ocsp),
     ...(clock && Math.abs(clock.offsetMs) >= CLOCK_MS ? [clockNote(clock)] : []),
     ...warnings,
@@ -164,14 +168,19 @@ function named(states: readonly OcspState[]): string {
 /** Records wait for a time-stamp, or an authority that could give one failed while another did. */
 function timeStampNotes({ timeStamping }: Status): string[] {
   if (timeStamping === undefined) return []
-  const { state, oldestUnstampedAt, fault, authorities } = timeStamping
+  const { state, oldestUnstampedAt, refusedFrom, fault, authorities } = timeStamping
   const failed = authorities.flatMap((authority) => authority.fault?.detail ?? [])
   if (state !== 'ok') {
     const why = fault === undefined ? '' : ` (${fault.code}: ${fault.detail}. ${fault.remedy})`
-    return [`records without time-stamp since ${oldestUnstampedAt}${why}`]
+    const is = state === 'over' ? 'are refused since' : 'will be refused from'
+    const refused = refusedFrom === undefined ? '' : `; exchanges ${is} ${refusedFrom}`
+    return [`records without time-stamp since ${oldestUnstampedAt}${refused}${why}`]
   }
   return fault === undefined ? failed : [`${fault.detail}. ${fault.remedy}`]
 }
+
+const validationNote = ({ waiting, fault }: NonNullable<Status['validation']>): string =>
+  `${waiting} certificates and OCSP answers wait to be kept for evidence: ${fault}`
 
 /** The certificate whose state is used longest ago without a new one; the others are counted. */
 function unheard(ocsp: readonly OcspState[]): string[] {

@@ -21,6 +21,7 @@ const HEADINGS: Record<GroupOf<ErrorCode>, string> = {
   access: 'Access',
   catalogue: 'The catalogue',
   log: 'The exchange log',
+  evidence: 'Evidence',
   storage: 'Room for bodies',
   gateway: 'The gateway',
   admin: 'Administration',

@@ -1,9 +1,14 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { ApiRequest, Route } from '../../runtime/admin-api.ts'
 import type { LogStamp, StampStore } from '../../exchange-log/stamp-store.ts'
+import type { StoredCheckpoint, TreeStore } from '../../exchange-log/tree-store.ts'
+import { checkpointText, parseCheckpoint } from '../../protocol/checkpoint.ts'
 
-/** Reading the time-stamps of a gateway's exchange log. */
-export function createStampRoutes(stamps: StampStore): Route[] {
+/** Reading the time-stamps of a gateway's exchange log, and what they are about. */
+export function createStampRoutes(
+  stamps: Pick<StampStore, 'last' | 'covering' | 'list'>,
+  tree: Pick<TreeStore, 'checkpoint'>,
+): Route[] {
   return [
     {
       method: 'GET',
@@ -23,13 +28,30 @@ export function createStampRoutes(stamps: StampStore): Route[] {
       access: 'admin',
       handle: async (request) => {
         const stamp = await findStamp(stamps, request)
-        return { body: { ...summaryOf(stamp), token: stamp.token.toString('base64') } }
+        const { note, cosignatures } = await findCheckpoint(tree, stamp)
+        const checkpoint = [note.trimEnd(), ...cosignatures, ''].join('\n')
+        const stamped = checkpointText(parseCheckpoint(note))
+        const token = stamp.token.toString('base64')
+        return { body: { ...summaryOf(stamp), token, stamped, checkpoint } }
       },
     },
   ]
 }
 
-async function findStamp(stamps: StampStore, { params }: ApiRequest): Promise<LogStamp> {
+async function findCheckpoint(
+  tree: Pick<TreeStore, 'checkpoint'>,
+  { size }: LogStamp,
+): Promise<StoredCheckpoint> {
+  const checkpoint = await tree.checkpoint(size)
+  if (checkpoint !== undefined) return checkpoint
+  const detail = `the checkpoint of ${size} records, which the time-stamp is about, is not kept`
+  throw new ExchangeError('admin.not-found', detail)
+}
+
+async function findStamp(
+  stamps: Pick<StampStore, 'last' | 'covering'>,
+  { params }: ApiRequest,
+): Promise<LogStamp> {
   const { position = '' } = params
   const newest = await stamps.last()
   if (position === 'last' && newest !== undefined) return newest

@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto'
 import { ExchangeError } from '../../protocol/errors.ts'
-import type { TimeStamp } from '../../pki/tsp-verify.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
-import type { TimeStampingAuthorityEntry } from '../catalogue-view.ts'
 import { checkpointText, parseCheckpoint } from '../../protocol/checkpoint.ts'
 import { StampStoreError, type LogStamp, type StampStore } from '../../exchange-log/stamp-store.ts'
 import { LogStoreError, type ExchangeLogStore } from '../../exchange-log/store.ts'
 import { TreeStoreError, type StoredCheckpoint } from '../../exchange-log/tree-store.ts'
-import { createAuthorityList, toFault, type TimeStampFault } from './authority-list.ts'
-import type { TimeStampClient } from './time-stamp-client.ts'
+import { toFault, type TimeStampFault } from './authority-list.ts'
+import type { StampSource } from './stamp-source.ts'
 
 export interface TimeStampHealth {
   /** When the oldest record was made that no token covers, as of the last look at the log. */
@@ -25,7 +23,11 @@ export interface TimeStampHealth {
   /** Why records are not covered; undefined when they are. */
   readonly fault: TimeStampFault | undefined
   readonly limitMinutes: number
-  /** `warning` from a third of the limit on, `over` from the limit on; traffic is not touched. */
+  /** Whether exchanges are refused while the state is `over`. */
+  readonly refuseAtLimit: boolean
+  /** When they will be, or since when they are, should there be no token; undefined: nothing is refused. */
+  readonly refusedFrom: Date | undefined
+  /** `warning` from a third of the limit on, `over` from the limit on. */
   readonly state: 'ok' | 'warning' | 'over'
 }
 
@@ -33,6 +35,12 @@ export interface TimeStampHealth {
 export interface LogStamper extends AsyncDisposable {
   /** Looks at the log now; resolves when what was there is covered, or cannot be for now. */
   stampNow(): Promise<void>
+  /**
+   * Costs nothing.
+   *
+   * @throws ExchangeError `log.unstamped` naming age and limit, when the operator chose that exchanges are refused then.
+   */
+  verifyStamped(): void
   health(): TimeStampHealth
 }
 
@@ -42,64 +50,34 @@ export interface LogStamperOptions {
   /** The checkpoint to stamp next: the newest one that is worth it; undefined while there is none. */
   readonly checkpoint: () => Promise<StoredCheckpoint | undefined>
   readonly stamps: StampStore
-  /** Closed with the stamper, so that a stop waits for no authority. */
-  readonly client: TimeStampClient
-  /** Of the newest snapshot; undefined while there is none. */
-  readonly approved: () => readonly TimeStampingAuthorityEntry[] | undefined
+  readonly source: StampSource
+  /** What the source asks with: closed with the stamper, so that a stop waits for no authority. */
+  readonly client: AsyncDisposable
   readonly settings: {
     readonly intervalSeconds: number
     readonly limitMinutes: number
-    readonly authorities: readonly string[]
+    readonly refuseAtLimit: boolean
   }
   readonly clock: Clock
   readonly logger: Logger
-  /** How long an authority is left alone after its first failure. */
-  readonly backOffMs?: number
 }
 
-const BACK_OFF_MS = 5000
 const MINUTE_MS = 60_000
+/** No checkpoint is stamped when a record is older that is not in it: verifiers rely on that (protocol/README.md §12.5). */
+const BEHIND_MS = 4 * MINUTE_MS
 
 export function openLogStamper(options: LogStamperOptions): LogStamper {
-  const { gatewayId, log, checkpoint, stamps, client, settings, clock, logger } = options
-  const authorities = createAuthorityList({
-    gatewayId,
-    approved: options.approved,
-    names: settings.authorities,
-    clock,
-    backOffMs: options.backOffMs ?? BACK_OFF_MS,
-  })
+  const { gatewayId, log, checkpoint, stamps, source, client, settings, clock, logger } = options
   let last: LogStamp | undefined
-  let oldestUnstampedAt: Date | undefined
+  let oldest: { position: number; at: Date; seenMs: number } | undefined
   let fault: TimeStampFault | undefined
   let known: TimeStampHealth['state'] = 'ok'
+  let wasBehind = false
   let closed = false
-
-  /** A token of the first authority that gives one; undefined when all are left alone for now. */
-  const obtain = async (
-    digest: Buffer,
-  ): Promise<{ authority: TimeStampingAuthorityEntry; stamp: TimeStamp } | undefined> => {
-    const errors: ExchangeError[] = []
-    for (const authority of authorities.due()) {
-      try {
-        const stamp = await client.stamp(authority, digest)
-        authorities.succeeded(authority)
-        return { authority, stamp }
-      } catch (error) {
-        if (!(error instanceof ExchangeError)) throw error
-        authorities.failed(authority, error)
-        errors.push(error)
-      }
-    }
-    const [first] = errors
-    if (first === undefined) return undefined
-    const details = errors.map(({ message }) => message).join('; ')
-    throw new ExchangeError(first.code, `gateway ${gatewayId}: ${details}`, { cause: first })
-  }
 
   const stampCheckpoint = async ({ note, size }: StoredCheckpoint): Promise<boolean> => {
     const text = checkpointText(parseCheckpoint(note))
-    const got = await obtain(createHash('sha256').update(text).digest())
+    const got = await source.obtain(createHash('sha256').update(text).digest())
     if (got === undefined) return false
     const { genTime, serial, token } = got.stamp
     const stamp = { size, token, genTime, serial, authority: got.authority.name, at: clock() }
@@ -108,30 +86,64 @@ export function openLogStamper(options: LogStamperOptions): LogStamper {
     return true
   }
 
+  const findOldest = async (): Promise<void> => {
+    const [first] = await log.after(last?.size ?? 0, 1)
+    if (first?.position === oldest?.position) return
+    oldest = first && {
+      position: first.position,
+      at: first.recordedAt,
+      seenMs: performance.now(),
+    }
+  }
+  /** Whether the tree is so far behind the log that a token would say too much about what is not in it. */
+  const isBehind = async ({ size }: StoredCheckpoint): Promise<boolean> => {
+    const [beyond] = await log.after(size, 1)
+    const isNow =
+      beyond !== undefined && clock().getTime() - beyond.recordedAt.getTime() > BEHIND_MS
+    if (isNow && wasBehind) {
+      const since = beyond.recordedAt.toISOString()
+      const detail = `gateway ${gatewayId}: records since ${since} are not in the tree of the log yet, which comes first`
+      throw new ExchangeError('log.unavailable', detail)
+    }
+    wasBehind = isNow // at a start the tree may need a moment
+    return isNow
+  }
   const look = async (): Promise<void> => {
     last = await stamps.last()
-    const [oldest] = await log.after(last?.size ?? 0, 1)
-    oldestUnstampedAt = oldest?.recordedAt
+    await findOldest()
     const next = await checkpoint()
     if (next !== undefined && next.size > (last?.size ?? 0)) {
+      if (await isBehind(next)) return
       if (!(await stampCheckpoint(next))) return
-      const [left] = await log.after(next.size, 1)
-      oldestUnstampedAt = left?.recordedAt
+      await findOldest()
     }
     fault = undefined
   }
 
+  const limitMs = settings.limitMinutes * MINUTE_MS
+  /** A clock that is set back makes nothing younger. */
+  const unstampedMs = (): number =>
+    oldest === undefined
+      ? 0
+      : Math.max(clock().getTime() - oldest.at.getTime(), performance.now() - oldest.seenMs)
+  const refusedFrom = (): Date | undefined =>
+    oldest && settings.refuseAtLimit ? new Date(oldest.at.getTime() + limitMs) : undefined
   const state = (): TimeStampHealth['state'] => {
-    if (oldestUnstampedAt === undefined) return 'ok'
-    const ageMs = clock().getTime() - oldestUnstampedAt.getTime()
-    const limitMs = settings.limitMinutes * MINUTE_MS
+    const ageMs = unstampedMs()
     return ageMs >= limitMs ? 'over' : ageMs >= limitMs / 3 ? 'warning' : 'ok'
   }
   const tellState = (): void => {
     const now = state()
     if (now === known) return
     known = now
-    const line = { oldestUnstampedAt, limitMinutes: settings.limitMinutes, ...fault }
+    const { limitMinutes } = settings
+    const from = refusedFrom()
+    const line = {
+      oldestUnstampedAt: oldest?.at,
+      limitMinutes,
+      ...(from === undefined ? {} : { refusedFrom: from }),
+      ...fault,
+    }
     if (now === 'ok') logger.info(line, 'the exchange log is time-stamped again')
     else logger[now === 'over' ? 'error' : 'warn'](line, 'records wait for a time-stamp')
   }
@@ -159,7 +171,7 @@ export function openLogStamper(options: LogStamperOptions): LogStamper {
       running = undefined
       if (closed) return
       const intervalMs = settings.intervalSeconds * 1000
-      const retryMs = fault === undefined ? intervalMs : (authorities.nextDueMs() ?? intervalMs)
+      const retryMs = fault === undefined ? intervalMs : (source.nextDueMs() ?? intervalMs)
       timer = setTimeout(() => void run(), Math.min(intervalMs, retryMs))
     })
     return running
@@ -171,13 +183,23 @@ export function openLogStamper(options: LogStamperOptions): LogStamper {
       await running
       await run()
     },
+    verifyStamped: () => {
+      if (!settings.refuseAtLimit || oldest === undefined || state() !== 'over') return
+      const why = fault === undefined ? '' : `: ${fault.detail}`
+      throw new ExchangeError(
+        'log.unstamped',
+        `gateway ${gatewayId} has records without a time-stamp since ${oldest.at.toISOString()}, for ${Math.floor(unstampedMs() / MINUTE_MS)} minutes, and ${settings.limitMinutes} is the limit${why}`,
+      )
+    },
     health: () => ({
-      oldestUnstampedAt,
+      oldestUnstampedAt: oldest?.at,
       lastStampAt: last?.genTime,
       lastTsa: last?.authority,
-      authorities: authorities.health(),
+      authorities: source.health(),
       fault,
       limitMinutes: settings.limitMinutes,
+      refuseAtLimit: settings.refuseAtLimit,
+      refusedFrom: refusedFrom(),
       state: state(),
     }),
     [Symbol.asyncDispose]: async () => {

@@ -58,10 +58,11 @@ export interface OcspCache extends AsyncDisposable {
    * Checks that a certificate is not revoked. Waits for the responder only when there is no answer that is
    * young enough, and the responder is not known to be away.
    *
+   * @returns the answer that says so.
    * @throws ExchangeError `certificate.revoked`; `certificate.status-stale` when the last answer is older
    *   than an outage may last; `certificate.status-unknown` when there never was one.
    */
-  check(question: OcspQuestion, at: Date): Promise<void>
+  check(question: OcspQuestion, at: Date): Promise<Answer>
   /** Keeps the states of these certificates, this gateway's own, fresh ahead of all need. */
   follow(own: readonly OcspQuestion[]): void
   /**
@@ -93,6 +94,8 @@ const TOLERANCE_MS = 5 * 60_000
 interface Options extends StatePolicy {
   /** Folder in which answers survive a restart. */
   readonly dir: string
+  /** Told of each answer that is newer than the one before. */
+  readonly onAnswer?: (certificate: Certificate, answer: Answer) => void
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -128,6 +131,7 @@ export function openOcspCache(options: Options): OcspCache {
     if (isOutdone(answer.state, entry.answer?.state)) return
     entry.answer = answer
     files.keep(entry.certificate.thumbprint, answer.der)
+    options.onAnswer?.(entry.certificate, answer)
   }
   const recover = (entry: Followed): void => {
     // As loud as what was told of it.
@@ -219,12 +223,14 @@ export function openOcspCache(options: Options): OcspCache {
       const waits = !isUsable(entry, at) || entry.fault === undefined
       if (waits && !isFinal(entry) && ageOf(entry, at) >= refreshMs && !isResting(entry, at))
         await fetchNow(entry)
-      const known = entry.answer?.state
-      if (known === undefined) throw unknownError(question, options, entry.fault)
+      const { answer } = entry
+      if (answer === undefined) throw unknownError(question, options, entry.fault)
+      const known = answer.state
       if (known.status === 'revoked') throw revokedError(question.certificate, known)
       if (!isUsable(entry, at)) {
         throw staleError(question, known, options, { at, fault: entry.fault })
       }
+      return answer
     },
     follow: (own) => {
       const current = new Set(own.map(({ certificate }) => certificate.thumbprint))

@@ -7,8 +7,11 @@ import type { Trust } from '../ports.ts'
 import { createKnownPaths } from './known-paths.ts'
 import type { OcspQuestion } from './known-state.ts'
 import type { OcspCache } from './ocsp-cache.ts'
+import type { ValidationKeeper } from './validation-keeper.ts'
 
 export interface SnapshotTrust extends Trust {
+  /** A signature is recorded that this gateway need not judge, its own for one: what others judge it by is kept. */
+  noteSigner(certificate: Certificate): void
   /** Keeps the states of this gateway's own certificates fresh, to be handed to its peers. */
   follow(own: readonly Certificate[]): void
   /**
@@ -24,15 +27,13 @@ export interface SnapshotTrust extends Trust {
 export function createTrust(deps: {
   readonly snapshot: () => IndexedSnapshot | undefined
   readonly ocsp: OcspCache
+  /** Keeps what signatures are judged by. */
+  readonly keeper: Pick<ValidationKeeper, 'used'>
   readonly clock: Clock
 }): SnapshotTrust {
-  const { ocsp, clock } = deps
+  const { ocsp, keeper, clock } = deps
   const paths = createKnownPaths()
-  const questionOf = (
-    certificate: Certificate,
-    purpose: CertificateKind,
-    at: Date,
-  ): OcspQuestion | undefined => {
+  const judge = (certificate: Certificate, purpose: CertificateKind, at: Date): Judged => {
     const snapshot = deps.snapshot()
     if (snapshot === undefined) {
       throw new ExchangeError('catalogue.unavailable', 'no snapshot names the approved authorities')
@@ -42,13 +43,14 @@ export function createTrust(deps: {
     const authority = snapshot.authorities.find((approved) => approved.anchor === anchor)
     const issuer = path[1]
     // A path has two certificates at least, and ends at an approved authority.
-    return issuer && { certificate, issuer, nonce: authority?.ocspNonce ?? 'required' }
+    const nonce = authority?.ocspNonce ?? 'required'
+    return { path, question: issuer && { certificate, issuer, nonce } }
   }
   /** Undefined for what is expired or has no path: it needs no revocation state. */
-  const questionIfGood = (certificate: Certificate): OcspQuestion | undefined => {
+  const judgeIfGood = (certificate: Certificate): Judged | undefined => {
     const purpose = certificate.extendedKeyUsage === undefined ? 'signing' : 'authentication'
     try {
-      return questionOf(certificate, purpose, clock())
+      return judge(certificate, purpose, clock())
     } catch (error) {
       if (error instanceof ExchangeError) return undefined
       throw error
@@ -56,16 +58,27 @@ export function createTrust(deps: {
   }
   return {
     verify: async (certificate, purpose, at) => {
-      const question = questionOf(certificate, purpose, at)
-      if (question) await ocsp.check(question, at)
+      const { path, question } = judge(certificate, purpose, at)
+      const answer = question && (await ocsp.check(question, at))
+      if (purpose === 'signing') keeper.used(path, answer)
+    },
+    noteSigner: (certificate) => {
+      const path = judgeIfGood(certificate)?.path ?? [certificate]
+      keeper.used(path, ocsp.answer(certificate.thumbprint))
     },
     follow: (own) => {
-      const questions = own.map(questionIfGood)
+      const questions = own.map((certificate) => judgeIfGood(certificate)?.question)
       ocsp.follow(questions.filter((question) => question !== undefined))
     },
     take: (certificate, der, source) => {
-      const question = questionIfGood(certificate)
+      const question = judgeIfGood(certificate)?.question
       return question && ocsp.take(der, question, source)
     },
   }
+}
+
+interface Judged {
+  /** Leaf first, anchor last. */
+  readonly path: readonly Certificate[]
+  readonly question: OcspQuestion | undefined
 }

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { LogStamp, StampStore } from '../../exchange-log/stamp-store.ts'
 
-export const stamp = (first: number, last: number): LogStamp => ({
-  first,
-  last,
-  token: Buffer.from(`token of ${first}`),
+export const stamp = (size: number): LogStamp => ({
+  size,
+  token: Buffer.from(`token of ${size}`),
   genTime: new Date('2026-03-01T08:00:00.120Z'),
-  serial: first.toString(16),
+  serial: size.toString(16),
   authority: 'ជាតិ',
   at: new Date('2026-03-01T08:00:01.250Z'),
 })
@@ -14,61 +13,74 @@ export const stamp = (first: number, last: number): LogStamp => ({
 /** What every StampStore must do. `open` opens the same data every time. */
 export function describeStampStore(
   name: string,
-  create: () => { readonly open: () => StampStore },
+  create: () => Promise<{ readonly open: () => Promise<StampStore> }>,
 ): void {
-  const refused = expect.objectContaining({ name: 'StampStoreError' }) as unknown
+  const opened = async (): Promise<StampStore> => (await create()).open()
+  const addAll = async (store: StampStore, ...sizes: number[]): Promise<boolean[]> => {
+    const added: boolean[] = []
+    for (const size of sizes) added.push(await store.add(stamp(size)))
+    return added
+  }
 
   describe(`${name} as a StampStore`, () => {
-    it('is empty at first', () => {
-      using store = create().open()
-      expect(store.last()).toBeUndefined()
-      expect(store.covering(1)).toBeUndefined()
-      expect(store.list({ limit: 9 })).toEqual([])
+    it('is empty at first', async () => {
+      await using store = await opened()
+      expect(await store.last()).toBeUndefined()
+      expect(await store.covering(1)).toBeUndefined()
+      expect(await store.list({ limit: 9 })).toEqual([])
     })
 
-    it('gives back what it was given, after it was closed and opened too', () => {
-      const { open } = create()
-      const given = [stamp(1, 3), stamp(4, 4), stamp(5, 12_000)]
+    it('gives back what it was given, after it was closed and opened too', async () => {
+      const { open } = await create()
+      const given = [stamp(3), stamp(4), stamp(12_000)]
       {
-        using store = open()
-        for (const one of given) store.add(one)
-        expect(store.last()).toEqual(given[2])
+        await using store = await open()
+        expect(await addAll(store, 3, 4, 12_000)).toEqual([true, true, true])
+        expect(await store.last()).toEqual(given[2])
       }
-      using again = open()
-      expect(again.list({ limit: 9 })).toEqual(given.toReversed())
-      expect(again.last()).toEqual(given[2])
+      await using again = await open()
+      expect(await again.list({ limit: 9 })).toEqual(given.toReversed())
+      expect(await again.last()).toEqual(given[2])
     })
 
-    it('finds the one that covers a position, at both of its ends', () => {
-      using store = create().open()
-      for (const one of [stamp(1, 3), stamp(4, 4), stamp(5, 9)]) store.add(one)
-      const firsts = [0, 1, 3, 4, 5, 9, 10].map((position) => store.covering(position)?.first)
-      expect(firsts).toEqual([undefined, 1, 1, 4, 5, 5, undefined])
-    })
-
-    it('leaves no position out and covers none twice', () => {
-      using store = create().open()
-      expect(() => store.add(stamp(2, 3))).toThrow(refused)
-      store.add(stamp(1, 3))
-      for (const [first, last] of [
-        [1, 3],
-        [3, 5],
-        [5, 6],
-        [4, 3],
-      ] as const) {
-        expect(() => store.add(stamp(first, last))).toThrow(refused)
+    it('finds the first one that covers a position', async () => {
+      await using store = await opened()
+      await addAll(store, 3, 4, 9)
+      const sizes: (number | undefined)[] = []
+      for (const position of [1, 3, 4, 5, 9, 10]) {
+        sizes.push((await store.covering(position))?.size)
       }
-      expect(store.list({ limit: 9 })).toEqual([stamp(1, 3)])
+      expect(sizes).toEqual([3, 3, 4, 9, 9, undefined])
     })
 
-    it('gives pages, newest first', () => {
-      using store = create().open()
-      for (let i = 1; i <= 5; i += 1) store.add(stamp(i, i))
-      const firsts = (query: { before?: number; limit: number }): number[] =>
-        store.list(query).map(({ first }) => first)
-      expect(firsts({ limit: 2 })).toEqual([5, 4])
-      expect(firsts({ limit: 2, before: 4 })).toEqual([3, 2])
-      expect(firsts({ limit: 2, before: 2 })).toEqual([1])
+    it('takes nothing that covers no more than it has, and changes nothing', async () => {
+      await using store = await opened()
+      await addAll(store, 3)
+      const other = { ...stamp(3), token: Buffer.from('another'), authority: 'another' }
+      expect(await store.add(other)).toBe(false)
+      expect(await addAll(store, 2)).toEqual([false])
+      expect(await store.list({ limit: 9 })).toEqual([stamp(3)])
+    })
+
+    it('lets one of two processes win that stamp the same size', async () => {
+      const { open } = await create()
+      await using one = await open()
+      await using two = await open()
+      const added = await Promise.all([one.add(stamp(5)), two.add(stamp(5))])
+      expect(added.toSorted()).toEqual([false, true])
+      await Promise.all([one.add(stamp(8)), two.add(stamp(6))])
+      expect((await one.last())?.size).toBe(8)
+      expect(await two.list({ limit: 9 })).toEqual(await one.list({ limit: 9 }))
+    })
+
+    it('gives pages, newest first', async () => {
+      await using store = await opened()
+      await addAll(store, 1, 2, 3, 4, 5)
+      const sizes = async (query: { before?: number; limit: number }): Promise<number[]> =>
+        (await store.list(query)).map(({ size }) => size)
+      expect(await sizes({ limit: 2 })).toEqual([5, 4])
+      expect(await sizes({ limit: 2, before: 4 })).toEqual([3, 2])
+      expect(await sizes({ limit: 2, before: 2 })).toEqual([1])
     })
   })
 }

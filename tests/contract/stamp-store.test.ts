@@ -6,25 +6,23 @@ import { openSqliteStampStore } from '../../exchange-log/stamp-store-sqlite.ts'
 import { temporaryFolder } from '../pki/support.ts'
 import { describeStampStore, stamp } from './stamp-store.contract.ts'
 
-describeStampStore('SQLite', () => {
+describeStampStore('SQLite', async () => {
   const file = join(temporaryFolder(), 'state', 'time-stamps.db')
-  return { open: () => openSqliteStampStore(file) }
+  return { open: async () => openSqliteStampStore(file) }
 })
 
 describe('the SQLite store of time-stamps', () => {
-  it('throws while another connection holds the write lock, and takes stamps afterwards', () => {
+  it('refuses while another connection holds the write lock, and takes stamps afterwards', async () => {
     const file = join(temporaryFolder(), 'time-stamps.db')
-    using store = openSqliteStampStore(file)
+    await using store = openSqliteStampStore(file)
     const other = new DatabaseSync(file)
     other.exec('BEGIN IMMEDIATE')
-    expect(() => store.add(stamp(1, 1))).toThrow(
-      expect.objectContaining({ name: 'StampStoreError' }),
-    )
-    expect(store.last()).toBeUndefined()
+    await expect(store.add(stamp(1))).rejects.toMatchObject({ name: 'StampStoreError' })
+    expect(await store.last()).toBeUndefined()
     other.exec('ROLLBACK')
     other.close()
-    store.add(stamp(1, 1))
-    expect(store.last()).toEqual(stamp(1, 1))
+    expect(await store.add(stamp(1))).toBe(true)
+    expect(await store.last()).toEqual(stamp(1))
   })
 
   it('cannot be opened on what is no database', () => {
@@ -33,5 +31,20 @@ describe('the SQLite store of time-stamps', () => {
     expect(() => openSqliteStampStore(file)).toThrow(
       expect.objectContaining({ name: 'ConfigError' }),
     )
+  })
+
+  it('leaves time-stamps of an earlier version alone, and says what to do with the file', () => {
+    const file = join(temporaryFolder(), 'time-stamps.db')
+    const earlier = new DatabaseSync(file)
+    earlier.exec('CREATE TABLE stamp (first INTEGER PRIMARY KEY, last INTEGER, token BLOB)')
+    earlier.exec("INSERT INTO stamp VALUES (1, 3, 'token')")
+    earlier.close()
+    const attempt = () => openSqliteStampStore(file)
+    expect(attempt).toThrow(expect.objectContaining({ name: 'ConfigError' }))
+    expect(attempt).toThrow(`${file}: its time-stamps are of another version`)
+    expect(attempt).toThrow('move the file away')
+    const after = new DatabaseSync(file)
+    expect(after.prepare('SELECT count(*) AS n FROM stamp').get()).toEqual({ n: 1 })
+    after.close()
   })
 })

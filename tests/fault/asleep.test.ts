@@ -15,7 +15,12 @@ afterEach(() => f[Symbol.asyncDispose]())
 
 const PATH = `/r1/${REGISTRY}/echo/x`
 const LIFETIME = '4d'
-const timeStamping = { intervalSeconds: 1, limitMinutes: 240, authorities: [] }
+const timeStamping = {
+  intervalSeconds: 1,
+  limitMinutes: 240,
+  refuseAtLimit: false,
+  authorities: [],
+}
 
 interface Status {
   readonly certificates: readonly { kind: string; thumbprint: string; active: boolean }[]

@@ -20,7 +20,7 @@ const tables = {
   gateway: [
     ...createSettingsRoutes({} as never),
     ...createLogRoutes({} as never),
-    ...createStampRoutes({} as never),
+    ...createStampRoutes({} as never, {} as never),
     ...createMetricsRoutes({} as never),
   ],
   catalogue: createCatalogueRoutes({} as never),

@@ -4,6 +4,12 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { chainOf } from '../../exchange-log/validation-chain.ts'
+import { openSqliteValidationStore } from '../../exchange-log/validation-store-sqlite.ts'
+import { parseCertificate } from '../../pki/certificate.ts'
+import { verifyOcspResponse } from '../../pki/ocsp-verify.ts'
+import { parseCheckpoint } from '../../protocol/checkpoint.ts'
+import { parseJws } from '../../protocol/jws.ts'
 import { openssl } from '../pki/support.ts'
 import { REGISTRY, startFederation, type Federation } from '../support/federation.ts'
 import { writePrivateFile } from '../../runtime/private-file.ts'
@@ -14,7 +20,12 @@ import {
 
 const run = promisify(execFile)
 const ROOT = join(import.meta.dirname, '..', '..')
-const timeStamping = { intervalSeconds: 1, limitMinutes: 240, authorities: [] }
+const timeStamping = {
+  intervalSeconds: 1,
+  limitMinutes: 240,
+  refuseAtLimit: false,
+  authorities: [],
+}
 
 let federation: Federation
 let server: TimeStampingServer
@@ -76,17 +87,17 @@ it('one that is approved stamps everything, and openssl proves it', async () => 
   await federation.settled()
   await expect.poll(async () => (await status()).lastTsa, { timeout: 5000 }).toBe('national')
   const before = JSON.parse(await spean('log', 'stamps', '--json')) as {
-    stamps: { last: number }[]
+    stamps: { size: number }[]
   }
   expect((await federation.call(`/r1/${REGISTRY}/echo/x`)).status).toBe(200)
-  const last = async (): Promise<number> => {
+  const newest = async (): Promise<number> => {
     const path = '/admin/time-stamps?limit=1'
     const answer = await federation.provider.admin.call<typeof before>('GET', path)
-    return answer.stamps[0]?.last ?? 0
+    return answer.stamps[0]?.size ?? 0
   }
-  await expect.poll(last, { timeout: 5000 }).toBeGreaterThan(before.stamps[0]!.last)
+  await expect.poll(newest, { timeout: 5000 }).toBeGreaterThan(before.stamps[0]!.size)
   const list = await spean('log', 'stamps')
-  expect(list).toMatch(/^FIRST +LAST +TIME +AUTHORITY +SERIAL\n/)
+  expect(list).toMatch(/^UP TO +TIME +AUTHORITY +SERIAL\n/)
   expect(list).toContain('national')
 
   copyFileSync(join(server.tsa.folder, 'root.pem'), join(federation.dir, 'tsa-root.pem'))
@@ -99,10 +110,39 @@ it('one that is approved stamps everything, and openssl proves it', async () => 
     const show = ['-in', at('stamp.tst'), '-token_in', '-token_out', '-text']
     expect((await openssl('ts', '-reply', ...show)).output).toMatch(/\nTime stamp: .* GMT\n/)
     const data = readFileSync(at('stamp.tst.data'), 'utf8')
-    expect(data).toMatch(/^spean-log-stamp 1\ngateway KH-TEST\/GOV\/REG\/REG-1\nrecords \d+ \d+\n/)
+    expect(data).toMatch(/^spean\/KH-TEST\/GOV\/REG\/REG-1\/log\n\d+\n[\w+/]{43}=\n$/)
+    const checkpoint = readFileSync(at('stamp.tst.checkpoint'), 'utf8')
+    expect(parseCheckpoint(checkpoint).note.text).toBe(data)
     writeFileSync(at('stamp.tst.data'), data.replace('GOV', 'G0V'))
     const refused = await openssl([...verify, '-token_in', '-CAfile', at('tsa-root.pem')])
     expect(refused.exitCode).toBe(1)
+  }
+})
+
+it('what signatures were judged by is kept at both gateways, chains up to the root', async () => {
+  const answer = await federation.call(`/r1/${REGISTRY}/echo/x`)
+  expect(answer.status).toBe(200)
+  const id = String(answer.headers['x-road-request-id'])
+  for (const gateway of [federation.client, federation.provider]) {
+    const path = join(gateway.config.stateDir, 'log-validation.db')
+    await using validation = openSqliteValidationStore(path)
+    const records = await gateway.entries(id)
+    const manifests = records.flatMap(({ manifest }) => manifest ?? [])
+    const signers = new Set(manifests.map((jws) => parseJws(jws).header['x5t#S256']))
+    expect(signers.size).toBe(2) // its own and the other's
+    for (const thumbprint of signers) {
+      const kept = () => validation.ocspAnswer(thumbprint, new Date())
+      await expect.poll(kept, { timeout: 5000 }).toBeDefined()
+      const chain = await chainOf(validation, thumbprint, new Date())
+      const [leaf, issuing, root] = chain.map(parseCertificate)
+      expect(chain).toHaveLength(3)
+      expect(root!.subjectDer).toEqual(root!.issuerDer)
+      const ocsp = (await kept())!
+      const expected = { certificate: leaf!, issuer: issuing!, at: ocsp.producedAt }
+      expect(verifyOcspResponse(ocsp.der, expected)).toMatchObject({ status: 'good' })
+    }
+    const tsa = await chainOf(validation, server.tsa.certificate.thumbprint, new Date())
+    expect(tsa).toEqual([server.tsa.certificate.der, server.tsa.root.der])
   }
 })
 

@@ -36,10 +36,12 @@ const KNOWN = {
   stamper: {
     health: () => ({
       oldestUnstampedAt: before(75),
+      refusedFrom: before(-45),
       lastStampAt: before(80),
       authorities: [{ name: 'one' }, { name: 'two', fault: {} }],
     }),
   },
+  keeper: { health: () => ({ waiting: 3 }) },
   clock: () => NOW,
 } as unknown as Deps
 
@@ -83,9 +85,11 @@ describe('the metrics of a gateway', () => {
         'catalogue_heard_age_seconds 5',
         'clock_offset_seconds -1.5',
         'time_stamp_oldest_unstamped_seconds 75',
+        `time_stamp_refused_from_seconds ${unix(NOW) + 45}`,
         `time_stamp_last_seconds ${unix(NOW) - 80}`,
         'time_stamp_authority_failing{name="one"} 0',
         'time_stamp_authority_failing{name="two"} 1',
+        'validation_waiting 3',
       ]
         .map((line) => METRICS_PREFIX + line)
         .toSorted(),
@@ -100,10 +104,12 @@ describe('the metrics of a gateway', () => {
       catalogue: { newest: undefined, health: { heardAt: undefined, fault: 'no answer' } },
       clockCheck: { state: undefined },
       stamper: { health: () => ({ authorities: [] }) },
+      keeper: { health: () => ({ waiting: 0 }) },
       clock: () => NOW,
     } as unknown as Deps)
     expect(lines.filter((line) => !line.startsWith('#'))).toEqual([
       'spean_gateway_time_stamp_oldest_unstamped_seconds 0',
+      'spean_gateway_validation_waiting 0',
     ])
   })
 })

@@ -22,8 +22,9 @@ beforeEach(async () => {
 
 const open = (refreshSeconds = 300): OcspCache =>
   openOcspCache({ ...policy, dir, refreshSeconds, clock: clock.now, logger: silent })
-const check = (cache: OcspCache, certificate: Certificate): Promise<void> =>
-  cache.check(asked(certificate), clock.now())
+const check = async (cache: OcspCache, certificate: Certificate): Promise<void> => {
+  await cache.check(asked(certificate), clock.now())
+}
 const policy = { gateway: 'KH-TEST/GOV/REG/REG-1', outageMinutes: 240 }
 const asked = (certificate: Certificate): OcspQuestion => ({
   certificate,

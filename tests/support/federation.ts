@@ -273,7 +273,7 @@ async function openGateway(context: Context, options: GatewayOptions): Promise<T
     ocspRefreshSeconds: 1,
     ocspOutageMinutes: 240,
     catalogueWaitSeconds: 30,
-    timeStamping: { intervalSeconds: 60, limitMinutes: 240, authorities: [] },
+    timeStamping: { intervalSeconds: 60, limitMinutes: 240, refuseAtLimit: false, authorities: [] },
     ...overrides,
   }
   const start = (): Promise<RunningGateway> =>

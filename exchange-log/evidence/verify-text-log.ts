@@ -1,0 +1,85 @@
+/** The blocks of VERIFY.md about records, tree, witnesses and time. */
+import type { LogStamp } from '../stamp-store.ts'
+import type { EvidenceChain, EvidenceRecord } from './evidence.ts'
+import { FILE, MESSAGES } from './layout.ts'
+import { genTimeOf } from './verify-text-manifests.ts'
+
+export function checkpointBlock(
+  records: readonly EvidenceRecord[],
+  { isComplete }: { readonly isComplete: boolean },
+): string {
+  const positions = records.map(({ part, record }) => `'${part}': ${record.position}`).join(', ')
+  const signed = records
+    .filter(({ part, record }) => record.manifest && MESSAGES.some((message) => message === part))
+    .map(({ part }) => `'${part}'`)
+  return `The records, and the tree that they stand in
+
+A record and its salt hash to a leaf of the tree (RFC 6962); the proof leads from it to the root in the checkpoint, which the log and its
+witnesses signed. \`policy\` says whose keys those are, and how many witnesses it takes.
+
+\`\`\`sh
+python3 -I - <<'END' || fail 'the records do not fit the checkpoint'
+import os, sys; sys.path.insert(0, os.environ['W'])
+from common import *
+note = read('${FILE.checkpoint}').decode()
+text, _, signatures = note.rpartition('\\n\\n')
+text += '\\n'
+write('checkpoint.text', text.encode())
+origin, size, root = text.split('\\n')[:3]
+def signed_by(vkey, kind):
+    name, key_id, key = vkey.split('+', 2)
+    key = base64.b64decode(key)
+    need(key[0] == kind and sha256(name.encode() + b'\\n' + key)[:4].hex() == key_id, name + ': the key has another id')
+    for _, by, value in (line.split(' ') for line in signatures.splitlines()):
+        value = base64.b64decode(value)
+        if by != name or value[:4].hex() != key_id: continue
+        message, signature = text, value[4:]
+        if kind == 4: message, signature = f'cosignature/v1\\ntime {int.from_bytes(value[4:12], "big")}\\n{text}', value[12:]
+        write('key', pem('PUBLIC KEY', bytes.fromhex('302a300506032b6570032100') + key[1:]))
+        write('message', message.encode())
+        write('signature', signature)
+        openssl('pkeyutl', '-verify', '-pubin', '-inkey', W + '/key', '-rawin', '-in', W + '/message', '-sigfile', W + '/signature')
+        print('checkpoint of', size, 'records signed by', name)
+        return True
+    return False
+log, enough, quorum = False, {'none'}, ''
+for word, *words in (line.split() for line in read('${FILE.policy}').decode().splitlines() if line.strip() and not line.startswith('#')):
+    if word == 'log' and words[0].split('+')[0] == origin: log = signed_by(words[0], 1) or log
+    if word == 'witness' and signed_by(words[1], 4): enough.add(words[0])
+    if word == 'group' and sum(member in enough for member in words[2:]) >= ({'any': 1, 'all': len(words) - 2}.get(words[1]) or int(words[1])): enough.add(words[0])
+    if word == 'quorum': quorum = words[0]
+need(log, 'the checkpoint is not signed by the log')
+${isComplete ? "need(quorum in enough, 'too few witnesses cosigned the checkpoint')" : "if quorum not in enough: print('TOO FEW witnesses cosigned the checkpoint')"}
+for part, position in {${positions}}.items():
+    record, (proof, _, same) = read(part + '/record.json'), read(part + '/proof.tlog-proof').decode().partition('\\n\\n')
+    need(same == note, part + ': the proof is about another checkpoint')
+    node = sha256(b'\\0' + sha256(read(part + '/salt') + record))
+    _, index, *hashes = proof.split('\\n')
+    need(index == f'index {position - 1}', part + ': the proof is about another position')
+    fn, sn = position - 1, int(size) - 1
+    for sibling in map(base64.b64decode, hashes):
+        need(sn > 0, part + ': the proof is too long')
+        if fn % 2 or fn == sn:
+            node = sha256(b'\\1' + sibling + node)
+            while fn and not fn % 2: fn, sn = fn // 2, sn // 2
+        else: node = sha256(b'\\1' + node + sibling)
+        fn, sn = fn // 2, sn // 2
+    need(sn == 0 and node == base64.b64decode(root), part + ': the record is not in the tree')
+    if part in [${signed.join(', ')}]: need(json.loads(record)['manifest'] == read(part + '/manifest.jws').decode(), part + ': the record is about another manifest')
+    print(part, 'is record', position, 'recorded', json.loads(record)['recordedAt'])
+END
+\`\`\`
+`
+}
+
+export function stampBlock({ token }: LogStamp, { name }: EvidenceChain): string {
+  return `When
+
+The time-stamp (RFC 3161) says that the checkpoint, and so the records, existed at that time.
+
+\`\`\`sh
+openssl ts -verify -data "\${W:?}/checkpoint.text" -in ${FILE.timeStamp} -token_in -attime ${genTimeOf(token)} -CAfile "$W/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" || fail 'the time-stamp does not verify'
+openssl ts -reply -in ${FILE.timeStamp} -token_in -token_out -text | grep '^Time stamp:' || fail 'the time-stamp says no time'
+\`\`\`
+`
+}
