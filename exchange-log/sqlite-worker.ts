@@ -49,7 +49,7 @@ const BATCH = 256
 const BATCH_BYTES = 8_388_608
 /** How often it is tried to empty the write-ahead log while a reader needs it, and when its caller is told. */
 const EMPTY_EVERY_MS = 100
-const EMPTY_WITHIN_MS = 20_000
+const EMPTY_WITHIN_MS = 10_000
 /** Statements that stay prepared. */
 const PREPARED = 100
 

@@ -59,7 +59,11 @@ export async function openPrivateLog(
   const sealer = createContentSealer(keys, records)
   const privacy = { sealer, rules, classificationOf }
   const log = createExchangeLog(records, { clock, logger, privacy })
-  const erasure = createErasure({ store: records, record: log.recordEvent, clock })
+  const erasure = createErasure({
+    store: records,
+    record: (event) => log.recordEvent(event),
+    clock,
+  })
   const verifyClock = (): void => clockCheck.verify()
   const retention = scope.use(
     startRetention({

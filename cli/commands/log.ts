@@ -3,6 +3,7 @@ import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
 import { profileOf, show } from '../context.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { printRecord } from '../output.ts'
+import { addErasureCommands } from './log-erasure.ts'
 import { addExportCommand } from './log-export.ts'
 import { GATEWAY_OPTION } from './log-filters.ts'
 import { addListCommand } from './log-list.ts'
@@ -54,6 +55,7 @@ export function addLogCommands(program: Command): void {
         }
       })
     })
+  addErasureCommands(log)
   addStampCommands(log)
 }
 

@@ -128,7 +128,7 @@ describe('erasing an exchange', () => {
           events: (...page) => open.records.events(...page),
           erase: () => Promise.reject(new LogStoreError('the disk is full')),
         },
-        record: open.log.recordEvent,
+        record: (event) => open.log.recordEvent(event),
         clock: () => NOW,
       })
       const code = 'log.erasure-unfinished'

@@ -48,7 +48,7 @@ export async function openLog(
     keys,
     log,
     content: createContentReader(keys, records),
-    erasure: createErasure({ store: records, record: log.recordEvent, clock }),
+    erasure: createErasure({ store: records, record: (event) => log.recordEvent(event), clock }),
     [Symbol.asyncDispose]: () => stores[Symbol.asyncDispose](),
   }
 }
