@@ -76,6 +76,13 @@ BEGIN
   RETURN before + 1;
 END $$;
 
+CREATE OR REPLACE FUNCTION spean.unstage(in_owner bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  DELETE FROM spean.content c WHERE c.owner = in_owner AND c.owner < 0
+    AND NOT EXISTS (SELECT FROM spean.record r WHERE r.staged = c.owner);
+END $$;
+
 CREATE OR REPLACE FUNCTION spean.stage(in_owner bigint, in_part integer, in_bytes bytea) RETURNS void
 LANGUAGE plpgsql ${DEFINER} AS $$
 BEGIN
@@ -210,6 +217,7 @@ const CALLABLE = [
   'prepare',
   'append',
   'stage',
+  'unstage',
   'erase',
   '"removeUpTo"',
   'advance',

@@ -83,6 +83,9 @@ export async function openPostgresLogStore(
     stage: async (staged, part, bytes) => {
       await ask('work', 'SELECT spean.stage($1, $2, $3)', -staged, part, bytes)
     },
+    unstage: async (staged) => {
+      await ask('work', 'SELECT spean.unstage($1)', -staged)
+    },
     list: async (wanted) => (await search(listStatement(wanted))).map(toSummary),
     events: async (kinds, after, limit) =>
       (await search(eventsStatement(kinds, after, limit))).map(toRecord),

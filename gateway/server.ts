@@ -143,9 +143,10 @@ export async function startGateway(
       openEvidence({
         ...{ ...context, ...privacy, ...stamping, stores, integrator, stamper, ocsp },
         key: logKeys.log,
+        policy: () => catalogue.newest?.logPolicy?.text,
       }),
       logger,
-    ),
+    ).map((route) => auditing.forAuditors(route)),
     ...createMetricsRoutes(metrics),
     ...witnessing.adminRoutes,
     ...auditing.routes,

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { Agent, request, type Dispatcher } from 'undici'
 import { ExchangeError, isErrorCode } from '../protocol/errors.ts'
 import { readAtMost } from './http-body.ts'
@@ -11,7 +11,7 @@ export interface ApiClient extends AsyncDisposable {
    *   with the program's own code when it refuses.
    */
   call<T>(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T>
-  /** Gets what is no JSON. The stream fails with ApiError when it breaks off. @throws as {@link call} does. */
+  /** Gets what is no JSON. The stream fails when it breaks off. @throws as {@link call} does. */
   download(path: string): Promise<Readable>
 }
 
@@ -57,18 +57,10 @@ export function createApiClient(api: {
       const { code, message } = cause as NodeJS.ErrnoException
       throw new ApiError(`${api.url} cannot be reached (${code ?? message})`, { cause })
     })
-  const brokeOff = (cause: unknown): never => {
-    throw new ApiError(`the answer of ${api.url} broke off`, { cause })
-  }
-  async function* told(body: Readable): AsyncGenerator<Buffer> {
-    try {
-      yield* body as AsyncIterable<Buffer>
-    } catch (cause) {
-      brokeOff(cause)
-    }
-  }
   const read = async (path: string, answer: Dispatcher.ResponseData): Promise<unknown> => {
-    const bytes = await readAtMost(answer.body, MAX_ANSWER_BYTES).catch(brokeOff)
+    const bytes = await readAtMost(answer.body, MAX_ANSWER_BYTES).catch((cause: unknown) => {
+      throw new ApiError(`the answer of ${api.url} broke off`, { cause })
+    })
     const value = parse(bytes.toString('utf8'))
     if (answer.statusCode < 400) return value
     throw refusal(value) ?? new ApiError(`${api.url}${path} answered ${answer.statusCode}`)
@@ -79,7 +71,7 @@ export function createApiClient(api: {
     download: async (path) => {
       const answer = await ask('GET', path, undefined, DOWNLOAD_MS)
       if (answer.statusCode >= 400) await read(path, answer)
-      return Readable.from(told(answer.body), { objectMode: false })
+      return answer.body
     },
     [Symbol.asyncDispose]: () => agent.close(),
   }

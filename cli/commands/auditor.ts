@@ -27,6 +27,7 @@ export function addAuditorCommands(program: Command): void {
   addList(auditor)
   addAdd(auditor)
   addRemove(auditor)
+  addQueries(auditor)
 }
 
 function addList(auditor: Command): void {
@@ -98,5 +99,31 @@ function addRemove(auditor: Command): void {
         (api) => api.call('DELETE', apiPath('/admin/auditors', name)),
         () => console.log(`removed ${name}`),
       )
+    })
+}
+
+interface Query extends Record<string, unknown> {
+  readonly position: number
+  readonly parameters?: Readonly<Record<string, unknown>>
+}
+
+function addQueries(auditor: Command): void {
+  auditor
+    .command('queries')
+    .description('what was asked of the log, by whom and how much was given; oldest first')
+    .option('--limit <n>', 'at most this many', '50')
+    .option('--after <position>', 'those after the last line of the page before')
+    .option(...GATEWAY_OPTION)
+    .action(async (options: Record<string, string>, own: Command) => {
+      const { gateway, ...page } = options
+      const path = `/admin/audit-queries?${new URLSearchParams(page).toString()}`
+      const ask = (api: ApiClient) => api.call<{ queries: Query[]; next?: number }>('GET', path)
+      await show(own, profileOf(own).gateway(gateway), ask, ({ queries, next }) => {
+        printTable(
+          ['POSITION', 'TIME', 'WHO', 'QUERY', 'RESULTS', 'ASKED'],
+          queries.map((q) => [q.position, q.at, q.actor, q.query, q.results, q.parameters]),
+        )
+        if (next !== undefined) console.log(`more: --after ${next}`)
+      })
     })
 }

@@ -3,6 +3,7 @@ import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Option, type Command } from 'commander'
 import { EXPORT_FORMATS, type ExportFormat } from '../../exchange-log/exchange-table.ts'
+import { ApiError } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { profileOf } from '../context.ts'
 import { addFilters, GATEWAY_OPTION, queryOf } from './log-filters.ts'
@@ -27,14 +28,23 @@ export function addExportCommand(log: Command): void {
     .option('-o, --out <file>', 'where to; else standard output')
     .action(async ({ gateway, format, out }: ExportOptions, own: Command) => {
       await using api = profileOf(own).gateway(gateway)
-      const path = `/audit/export?${queryOf(own, { format }).toString()}`
+      const body = await api.download(`/audit/export?${queryOf(own, { format }).toString()}`)
       using progress = startProgress()
       const count = countLines(progress)
-      await (out === undefined
-        ? pipeline(await api.download(path), count, process.stdout, { end: false })
-        : writeWhole(out, async (file) => pipeline(await api.download(path), count, file)))
+      await (
+        out === undefined
+          ? pipeline(body, count, process.stdout, { end: false })
+          : writeWhole(out, (file) => pipeline(body, count, file))
+      ).catch((cause: unknown) => {
+        if (!isOfBody(cause)) throw cause
+        throw new ApiError('the export broke off before its end', { cause })
+      })
     })
 }
+
+/** What the file system says has the call that failed; the connection's faults are undici's. */
+const isOfBody = (error: unknown): boolean =>
+  !(error instanceof ConfigError) && (error as NodeJS.ErrnoException).code !== 'EPIPE'
 
 /** A file of that name is a whole export, or there is none. */
 async function writeWhole(

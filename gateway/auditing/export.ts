@@ -9,14 +9,19 @@ import type { ReadInTurn } from './query-log.ts'
 
 const PAGE = 1000
 
-/** All exchanges of a query, newest first, a page at a time; only one is held in memory. */
+/**
+ * All exchanges of a query, newest first, a page at a time; only one is held in memory.
+ *
+ * @param gone ends it early: who asked is not there any more.
+ */
 export async function* allPages(
   store: Pick<ExchangeLogStore, 'list'>,
   query: Omit<LogQuery, 'limit'>,
   read: ReadInTurn,
+  gone?: AbortSignal,
 ): AsyncGenerator<ExchangeSummary[]> {
   let { before } = query
-  for (;;) {
+  while (gone?.aborted !== true) {
     const from = before === undefined ? {} : { before }
     const page = await read(() => store.list({ ...query, ...from, limit: PAGE }))
     if (page.length > 0) yield page

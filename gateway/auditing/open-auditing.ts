@@ -28,7 +28,7 @@ const VERSION = '0.1.0'
 export function openAuditing(
   { stateDir }: { readonly stateDir: string },
   deps: {
-    readonly store: Pick<ExchangeLogStore, 'list' | 'entries'>
+    readonly store: Pick<ExchangeLogStore, 'list' | 'entries' | 'events'>
     readonly tree: TreeStore
     readonly origin: string
     readonly log: Pick<GatewayLog, 'recordEvent'>
@@ -43,7 +43,7 @@ export function openAuditing(
   return {
     auditorOf: (token) => auditors.auditorOf(token),
     routes: [
-      ...createAuditorRoutes(auditors, clock),
+      ...createAuditorRoutes(auditors, store, clock),
       ...createAuditRoutes({ store, tree, origin, record, read }),
     ],
     describe: (routes) => {

@@ -14,8 +14,9 @@ export interface Query {
   readonly parameters?: Values
   /** How many exchanges, or records of the one exchange, the answer has; 0 also for what is out of scope. */
   readonly results?: number
-  /** Of the end of an export: position of the record of its beginning, and whether all of it was sent. */
+  /** Of the end of an export: position of the record of its beginning. */
   readonly begunAt?: number
+  /** Of the end of an export; false also for a sample whose asker had gone before it was drawn. */
   readonly complete?: boolean
 }
 

@@ -12,12 +12,14 @@ import { LogStoreError } from '../../exchange-log/store.ts'
 import { StampStoreError } from '../../exchange-log/stamp-store.ts'
 import { TreeStoreError } from '../../exchange-log/tree-store.ts'
 import { ValidationStoreError } from '../../exchange-log/validation-store.ts'
-import type { Side } from '../../exchange-log/record.ts'
+import type { Side, StoredRecord } from '../../exchange-log/record.ts'
 
 export interface EvidenceRequest {
   readonly exchangeId: string
   readonly side: Side | undefined
   readonly allowIncomplete: boolean
+  /** Of the records with that id those that whoever asks may see. */
+  readonly visible: (records: readonly StoredRecord[]) => StoredRecord[]
 }
 
 export interface EvidenceService {
@@ -44,18 +46,27 @@ const LOOK_MS = 200
 export function createEvidenceService(deps: EvidenceServiceDeps): EvidenceService {
   const { logger, integrateNow, stampNow, waitMs = WAIT_MS } = deps
 
-  const complete = async ({ exchangeId, side }: EvidenceRequest): Promise<void> => {
+  /** The log as whoever asks sees it: of an id that several parties used, only their own run is chosen. */
+  const sourcesOf = ({ visible }: EvidenceRequest): EvidenceSources => ({
+    ...deps,
+    records: { entries: async (id) => visible(await deps.records.entries(id)) },
+  })
+
+  const complete = async (
+    { exchangeId, side }: EvidenceRequest,
+    sources: EvidenceSources,
+  ): Promise<void> => {
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), waitMs)
     const over = new Promise<void>((done) =>
       deadline.signal.addEventListener('abort', () => done()),
     )
     try {
-      let pending = await pendingProofs(exchangeId, side, deps)
+      let pending = await pendingProofs(exchangeId, side, sources)
       while (pending !== undefined && pending.length > 0 && !deadline.signal.aborted) {
         // A stamp and cosignatures are for a checkpoint: that comes first.
         await Promise.race([over, integrateNow().then(stampNow)])
-        pending = await pendingProofs(exchangeId, side, deps)
+        pending = await pendingProofs(exchangeId, side, sources)
         if (pending !== undefined && pending.length > 0) await Promise.race([over, delay(LOOK_MS)])
       }
     } finally {
@@ -67,8 +78,9 @@ export function createEvidenceService(deps: EvidenceServiceDeps): EvidenceServic
     obtain: async (request) => {
       const { exchangeId, side, allowIncomplete } = request
       const found = await asRefusal(exchangeId, logger, async () => {
-        await complete(request)
-        return gatherEvidence(exchangeId, side, deps)
+        const sources = sourcesOf(request)
+        await complete(request, sources)
+        return gatherEvidence(exchangeId, side, sources)
       })
       if (found === undefined) {
         throw new ExchangeError('admin.not-found', `the log has no exchange ${exchangeId}`)

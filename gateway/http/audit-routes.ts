@@ -155,10 +155,14 @@ async function sample(deps: AuditDeps, principal: Principal, request: ApiRequest
     before: tree.size + 1,
   }
   const asked = { seed: String(parameters.seed), size: Number(parameters.size) }
-  const { eligible, drawn } = await drawSample(allPages(store, query, read), asked)
+  const { eligible, drawn } = await drawSample(allPages(store, query, read, request.signal), asked)
+  const isGone = request.signal.aborted
   const results = drawn.length
   const drawnFrom = { ...parameters, treeSize: tree.size }
-  const recorded = await record(principal, { query: 'sample', parameters: drawnFrom, results })
+  const recorded = await record(principal, {
+    ...{ query: 'sample', parameters: drawnFrom },
+    ...(isGone ? { results: 0, complete: false } : { results }),
+  })
   const exchanges = drawn.map(({ ticket, exchange }): ExchangeSummary & { ticket: string } => ({
     ...exchange,
     ticket,

@@ -3,7 +3,8 @@ import { formatId, readClientId, readServiceId } from '../../protocol/identifier
 import { ADMINISTRATOR, bodyParser, type Route } from '../../runtime/admin-api.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Auditor, Auditors } from '../auditing/auditors.ts'
-import { readInstant } from './log-query.ts'
+import type { ExchangeLogStore } from '../../exchange-log/store.ts'
+import { PAGE, parseParameters, readInstant, type Parameters } from './log-query.ts'
 
 interface Asked {
   name: string
@@ -36,9 +37,34 @@ const parseAuditor = bodyParser<Asked>({
   },
 })
 
-/** Who may audit is the administrator's to say. */
-export function createAuditorRoutes(auditors: Auditors, clock: Clock): Route[] {
+const QUERIES = {
+  after: { ...PAGE.before, description: 'Where the page before ended: its `next`.' },
+  limit: PAGE.limit,
+} as const satisfies Parameters
+
+/** Who may audit is the administrator's to say, and what was asked its to read. */
+export function createAuditorRoutes(
+  auditors: Auditors,
+  store: Pick<ExchangeLogStore, 'events'>,
+  clock: Clock,
+): Route[] {
   return [
+    {
+      method: 'GET',
+      path: '/admin/audit-queries',
+      access: 'admin',
+      handle: async ({ query }) => {
+        const { after = 0, limit = 50 } = parseParameters(query, QUERIES)
+        const found = await store.events(['query'], Number(after), Number(limit))
+        const last = found.at(-1)
+        const next = found.length === limit && last ? { next: last.position } : {}
+        const queries = found.map(({ position, exchangeId, at, actor, detail }) => ({
+          ...{ position, exchangeId, at, actor },
+          ...(JSON.parse(detail ?? '{}') as object),
+        }))
+        return { body: { queries, ...next } }
+      },
+    },
     {
       method: 'GET',
       path: '/admin/auditors',

@@ -1,7 +1,8 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Logger } from '../../runtime/logger.ts'
-import type { Route } from '../../runtime/admin-api.ts'
+import { ADMINISTRATOR, type Route } from '../../runtime/admin-api.ts'
 import { evidenceArchive } from '../../exchange-log/evidence/archive.ts'
+import { visibleRecords } from '../auditing/scope.ts'
 import type { EvidenceService } from '../evidence/evidence-service.ts'
 
 const EXCHANGE_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -13,7 +14,7 @@ export function createEvidenceRoutes(evidence: EvidenceService, logger: Logger):
       method: 'GET',
       path: '/evidence/:exchangeId',
       access: 'admin',
-      handle: async ({ params, query }) => {
+      handle: async ({ params, query, principal = ADMINISTRATOR }) => {
         const { exchangeId = '' } = params
         if (!EXCHANGE_ID.test(exchangeId)) {
           throw new ExchangeError('admin.not-found', `the log has no exchange ${exchangeId}`)
@@ -25,7 +26,10 @@ export function createEvidenceRoutes(evidence: EvidenceService, logger: Logger):
         const side = oneOf(query, 'side', ['client', 'provider'])
         const allowIncomplete = oneOf(query, 'incomplete', ['allow']) !== undefined
         const archive = evidenceArchive(
-          await evidence.obtain({ exchangeId, side, allowIncomplete }),
+          await evidence.obtain({
+            ...{ exchangeId, side, allowIncomplete },
+            visible: (records) => visibleRecords(principal, records),
+          }),
         )
         archive.once('error', (err) => {
           logger.error({ id: exchangeId, err }, 'an archive of evidence broke off')

@@ -76,6 +76,10 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'Evidence of one exchange',
     description: 'An archive that proves the exchange without us (docs/evidence.md).',
     parameters: {
+      side: {
+        schema: { type: 'string', enum: ['client', 'provider'] },
+        description: 'Which of its records, when the gateway had both roles.',
+      },
       incomplete: {
         schema: { type: 'string', enum: ['allow'] },
         description: 'Also when time-stamp or cosignatures are not there yet.',

@@ -76,9 +76,19 @@ beforeAll(async () => {
 })
 afterAll(() => f[Symbol.asyncDispose]())
 
-const list = async (who: typeof administrator, ...args: string[]): Promise<Summary[]> => {
-  const { out } = await who('--json', 'log', 'list', ...args)
-  return (JSON.parse(out) as { exchanges: Summary[] }).exchanges
+/** What a token's holder is shown; by the command where that is what is tested. */
+async function list(who: 'administrator' | 'bank', query = ''): Promise<Summary[]> {
+  if (who === 'administrator') {
+    const path = `/admin/log?${query}`
+    return (await f.provider.admin.call<{ exchanges: Summary[] }>('GET', path)).exchanges
+  }
+  await using api = createApiClient({
+    url: `https://127.0.0.1:${f.provider.running.ports.admin}`,
+    ca: f.ca,
+    token: readFileSync(at('bank.token'), 'utf8').trim(),
+  })
+  const path = `/audit/exchanges?${query}`
+  return (await api.call<{ exchanges: Summary[] }>('GET', path)).exchanges
 }
 const clients = (exchanges: readonly Summary[]): string[] => exchanges.map(({ client }) => client)
 
@@ -100,24 +110,25 @@ describe('an auditor limited to one member', () => {
   })
 
   it('sees the exchanges of that member, and no others', async () => {
-    expect(clients(await list(administrator))).toEqual([
+    expect(clients(await list('administrator'))).toEqual([
       ...[REGISTRY, REGISTRY], // both sides of a call to itself
       ...[NOGRANT, NOGRANT, BANK, BANK, BANK],
     ])
-    expect(clients(await list(bank))).toEqual([NOGRANT, NOGRANT, BANK, BANK, BANK])
-    expect(clients(await list(bank, '--outcome', 'ok'))).toEqual([BANK, BANK, BANK])
-    expect(clients(await list(bank, '--code', 'access.denied'))).toEqual([NOGRANT, NOGRANT])
-    expect(clients(await list(bank, '--client', 'GOV/REG/POP'))).toEqual([])
-    expect(await list(bank, '--user', 'KH1234', '--case', '2026/117')).toHaveLength(1)
-    expect(await list(bank, '--user', 'KH1234', '--case', 'another')).toEqual([])
-    const [own] = await list(administrator, '--client', REGISTRY)
-    expect(await list(bank, '--id', own!.exchangeId)).toEqual([])
+    expect(clients(await list('bank'))).toEqual([NOGRANT, NOGRANT, BANK, BANK, BANK])
+    expect(clients(await list('bank', 'outcome=ok'))).toEqual([BANK, BANK, BANK])
+    expect(clients(await list('bank', 'code=access.denied'))).toEqual([NOGRANT, NOGRANT])
+    expect(await list('bank', `client=${REGISTRY}`)).toEqual([])
+    const named = ['--user', 'KH1234', '--case', '2026/117', '--client', 'COM/BANK/*']
+    const found = await bank('--json', 'log', 'list', ...named)
+    expect(clients((JSON.parse(found.out) as { exchanges: Summary[] }).exchanges)).toEqual([BANK])
+    const [own] = await list('administrator', `client=${REGISTRY}`)
+    expect(await list('bank', `id=${own!.exchangeId}`)).toEqual([])
     const refused = await bank('log', 'show', own!.exchangeId)
     expect([refused.code, refused.err]).toEqual([1, expect.stringMatching(/admin.not-found/)])
   })
 
   it('sees records with their manifests, and prints a page as CSV', async () => {
-    const [answered] = await list(bank, '--outcome', 'ok')
+    const [answered] = await list('bank', 'outcome=ok')
     const { code, out } = await bank('log', 'show', answered!.exchangeId)
     expect([code, out]).toEqual([0, expect.stringMatching(/manifest \(signed, JWS\)/)])
     const csv = await bank('log', 'list', '--output', 'csv', '--limit', '2')
@@ -153,6 +164,30 @@ describe('an auditor limited to one member', () => {
     const wrong = await bank('log', 'export', '--from', 'yesterday', '-o', at('wrong.csv'))
     expect([wrong.code, wrong.err]).toEqual([1, expect.stringMatching(/admin.invalid/)])
     expect([existsSync(at('wrong.csv')), existsSync(at('wrong.csv.part'))]).toEqual([false, false])
+  })
+
+  it('gets the evidence of an exchange in its scope, and that is recorded', async () => {
+    const [mine] = await list('bank', 'outcome=ok')
+    const [other] = await list('administrator', `client=${REGISTRY}`)
+    const get = (id: string): Promise<Ended> =>
+      bank('evidence', 'get', id, '--allow-incomplete', '-o', at(`${id}.zip`))
+    expect(await get(mine!.exchangeId)).toMatchObject({ code: 0 })
+    const { out } = await spean('evidence', 'verify', at(`${mine!.exchangeId}.zip`), '--json')
+    expect(JSON.parse(out)).toMatchObject({ verdict: 'incomplete' }) // nobody stamps here
+    const refused = await get(other!.exchangeId)
+    expect([refused.code, refused.err]).toEqual([1, expect.stringMatching(/admin.not-found/)])
+    expect(existsSync(at(`${other!.exchangeId}.zip`))).toBe(false)
+    for (const [{ exchangeId }, results] of [
+      [mine!, 2],
+      [other!, 0],
+    ] as const) {
+      const entries = await f.provider.entries(exchangeId)
+      const asked = entries.findLast(({ kind }) => kind === 'query')
+      expect([asked?.actor, JSON.parse(asked?.detail ?? '')]).toEqual([
+        'Sok Dara',
+        expect.objectContaining({ query: 'evidence', parameters: { exchangeId }, results }),
+      ])
+    }
   })
 
   it('draws a sample that another auditor draws again', async () => {
@@ -209,7 +244,7 @@ describe('an auditor limited to one member', () => {
 it('the description has every route for auditors of a running gateway', async () => {
   const { routes } = f.provider.running
   const served = routes.filter(
-    ({ access, path }) => access === 'auditor' || path.includes('audit/'),
+    ({ access, path }) => access === 'auditor' || /^\/(audit|evidence)\//.test(path),
   )
   await using open = createApiClient({
     url: `https://127.0.0.1:${f.provider.running.ports.admin}`,
@@ -219,5 +254,5 @@ it('the description has every route for auditors of a running gateway', async ()
   expect(Object.keys(paths).map((path) => path.replace(/\{(\w+)\}/g, ':$1'))).toEqual(
     served.map(({ path }) => path),
   )
-  expect(served.length).toBeGreaterThan(3)
+  expect(served.map(({ path }) => path)).toContain('/evidence/:exchangeId')
 })

@@ -1,11 +1,12 @@
 import { writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseCheckpoint } from '../../protocol/checkpoint.ts'
 import { EMPTY_ROOT } from '../../protocol/merkle-tree.ts'
 import { appendRun } from '../contract/exchange-log-entries.ts'
 import { judge } from '../support/programs.ts'
-import { ORIGIN, startAuditedLog, type AuditedLog } from './auditing-support.ts'
+import { ADMIN, ORIGIN, startAuditedLog, type AuditedLog } from './auditing-support.ts'
 
 interface Sample {
   readonly eligible: number
@@ -81,7 +82,10 @@ describe('a sample', () => {
     expect(idsOf(again)).toEqual(idsOf(first))
     expect([again.tree.rootHash, again.eligible]).toEqual([rootHash, first.eligible])
     // The root of a size of which no checkpoint is kept is computed from the tiles.
-    const smaller = await draw(`seed=again&size=20&treeSize=${size - 1}`)
+    let unsigned = size - 1
+    while (await log.stores.tree.checkpoint(unsigned)) unsigned -= 1
+    const smaller = await draw(`seed=again&size=20&treeSize=${unsigned}`)
+    expect(smaller.tree.size).toBe(unsigned)
     expect(smaller.tree).not.toHaveProperty('checkpoint')
     expect(smaller.tree.rootHash).not.toBe(rootHash)
     expect((await draw('seed=again&size=20')).eligible).toBeGreaterThan(first.eligible)
@@ -117,6 +121,38 @@ describe('a sample', () => {
       parameters: { seed: 'on record', size: 3, outcome: 'ok', treeSize: tree.size },
       results: 3,
     })
+  })
+
+  it('is not drawn to its end for somebody who has gone', async () => {
+    let pages = 0
+    const drawing = Promise.withResolvers<void>()
+    await using slow = await startAuditedLog(({ records }) => ({
+      records: {
+        ...records,
+        list: async (query) => {
+          pages += 1
+          drawing.resolve()
+          await new Promise((done) => setTimeout(done, 20))
+          // As many pages as anybody asks for: every page is the first.
+          return records.list({ limit: query.limit })
+        },
+      },
+    }))
+    const { records } = slow.stores
+    await Promise.all(Array.from({ length: 1000 }, (_, i) => appendRun(records, `x-${i}`, 'ok')))
+    await slow.integrate()
+    const socket = connect(slow.port, '127.0.0.1')
+    socket.write(
+      `GET /audit/sample?seed=x&size=3 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${ADMIN}\r\n\r\n`,
+    )
+    await drawing.promise
+    socket.destroy()
+    await expect
+      .poll(async () => (await slow.queries()).at(-1)?.said, { timeout: 8000 })
+      .toMatchObject({ query: 'sample', complete: false, results: 0 })
+    const before = pages
+    await new Promise((done) => setTimeout(done, 100))
+    expect(pages).toBe(before)
   })
 
   it('of an empty log is empty', async () => {

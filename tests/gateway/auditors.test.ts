@@ -101,6 +101,27 @@ describe('an auditor', () => {
   })
 })
 
+describe('what was asked', () => {
+  it('is listed for the administrator, and for nobody else', async () => {
+    await using own = await startAuditedLog()
+    const token = await own.add('Sophea')
+    for (const query of ['?outcome=ok', '?code=access.denied', '']) {
+      await own.ask('GET', `/audit/exchanges${query}`, { token })
+    }
+    const path = '/admin/audit-queries?limit=2'
+    const first = (await own.ask('GET', path)).json as { queries: object[]; next: number }
+    expect(first.queries).toMatchObject([
+      { position: 1, actor: 'Sophea', query: 'search', parameters: { outcome: 'ok' }, results: 0 },
+      { position: 2, actor: 'Sophea', query: 'search', parameters: { code: 'access.denied' } },
+    ])
+    const { json } = await own.ask('GET', `${path}&after=${first.next}`)
+    expect(json).toMatchObject({ queries: [{ position: 3, parameters: {} }] })
+    expect(json).not.toHaveProperty('next')
+    expect((await own.ask('GET', path, { token })).status).toBe(403)
+    expect((await own.ask('GET', '/admin/audit-queries?limit=x')).status).toBe(422)
+  })
+})
+
 describe('hostile input', () => {
   it.each([
     ['no token', null],
