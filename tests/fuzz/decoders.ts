@@ -23,7 +23,8 @@ import { encodeTstInfo, parseTstInfo } from '../../pki/tst-info.ts'
 export interface Decoder {
   /** Files that it accepts, or nearly; what is tried begins with them. */
   readonly seeds: readonly Buffer[]
-  readonly decode: (bytes: Buffer) => void | Promise<void>
+  /** May resolve later; what it returns is not looked at. */
+  readonly decode: (bytes: Buffer) => unknown
 }
 
 export type Decoders = Readonly<Record<string, Decoder>>
