@@ -77,7 +77,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION spean.unstage(in_owner bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql ${DEFINER} AS $$
 BEGIN
   DELETE FROM spean.content c WHERE c.owner = in_owner AND c.owner < 0
     AND NOT EXISTS (SELECT FROM spean.record r WHERE r.staged = c.owner);

@@ -152,7 +152,7 @@ export function checkCertificate(
 function checkOcsp(
   evidence: LoadedEvidence,
   name: ChainName,
-  [certificate, issuer]: readonly Certificate[],
+  [certificate, issuer = certificate]: readonly Certificate[],
   signedAt: Date,
 ): string {
   const file = ocspFile(name, 0)

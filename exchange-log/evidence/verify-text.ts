@@ -68,7 +68,7 @@ function filesBlock(): string {
 export LC_ALL=C
 fail() { echo "FAILED: $1" >&2; false || exit 11; }
 W=$(mktemp -d) && export W || fail 'no temporary folder can be made'
-find . ! -type d ! -name SHA256SUMS -printf '%P\\n' | sort | xargs sha256sum > "$W/sums"
+find . ! -type d ! -path ./SHA256SUMS -printf '%P\\n' | sort | xargs sha256sum > "$W/sums"
 diff "$W/sums" SHA256SUMS >&2 || fail 'the files are not those of SHA256SUMS'
 \`\`\`
 `

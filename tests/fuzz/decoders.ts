@@ -28,6 +28,7 @@ import { parseTlogProof, verifyTlogProof } from '../../protocol/tlog-proof.ts'
 export interface Decoder {
   /** Files that it accepts, or nearly; what is tried begins with them. */
   readonly seeds: readonly Buffer[]
+  /** May resolve later; what it returns is not looked at. */
   readonly decode: (bytes: Buffer) => unknown
 }
 

@@ -76,7 +76,8 @@ describe.each([
         ? [...files.keys()].filter((name) => !words.includes(name))
         : ['request/manifest.jws', 'certificates/request-stamp.pem', 'time-stamp.tst']
     await each(signed, async (name) => {
-      const altered = resummed(changed(files, name, 'middle'))
+      // In the middle of a token are certificates, which are signed by themselves only.
+      const altered = resummed(changed(files, name, name.endsWith('.tst') ? 'last' : 'middle'))
       const { status } = await judge(unpack(altered))
       expect({ name, isProved: status === 0 }).toEqual({ name, isProved: false })
       expect({ name, verdict: await verdictOf(altered) }).toEqual({ name, verdict: 'failed' })
