@@ -4,6 +4,8 @@ import { fullId, profileOf, show } from '../context.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { printRecord, printTable } from '../output.ts'
 import { addSetupPostgresCommand } from './log-postgres.ts'
+import { addArchiveCommands } from './log-archive.ts'
+import { addBackupCommand } from './log-backup.ts'
 import { addStampCommands } from './log-stamps.ts'
 import { addVerifyCommand } from './log-verify.ts'
 import { addLogKeyCommands } from './witnesses.ts'
@@ -105,6 +107,8 @@ export function addLogCommands(program: Command): void {
       })
     })
   addStampCommands(log)
+  addArchiveCommands(log)
+  addBackupCommand(log)
   addVerifyCommand(log)
   addSetupPostgresCommand(log)
   addLogKeyCommands(log)
