@@ -136,7 +136,7 @@ async function filledFigures() {
 function print(figures: Record<string, unknown>): void {
   if (!values.json) {
     for (const [name, value] of Object.entries(figures)) {
-      say(`${name.padEnd(24)} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+      say(`${name.padEnd(24)} ${JSON.stringify(value)}`)
     }
   }
   process.stdout.write(`${JSON.stringify(figures, undefined, 2)}\n`)

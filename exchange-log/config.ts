@@ -14,6 +14,12 @@ export interface KeepingRule {
   /** After so many days header blocks and bodies are erased, unless held. Absent: never. */
   days?: number
 }
+export interface LogArchiveConfig {
+  /** Folder for archives, on this machine or mounted. */
+  folder: string
+  /** A calendar month (UTC) is archived so many days after its end. Absent: only by `spean log archive`. */
+  afterDays?: number
+}
 export interface ExchangeLogConfig {
   /** File with the URL of a PostgreSQL database (`postgres://USER:PASSWORD@HOST/NAME`) that all replicas share. Absent: SQLite in `stateDir`. */
   postgresUrlFile?: string
@@ -27,6 +33,8 @@ export interface ExchangeLogConfig {
   encryptionKey?: string
   /** The Ed25519 key that signs checkpoints, made at first start. Default `stateDir/log.key`. Replicas share it. */
   signingKeyFile?: string
+  /** Where records go that are old. Absent: they stay in the log. */
+  archive?: LogArchiveConfig
   /** Counts the logs that this gateway has had: the second is kept in `stateDir/log2`, with a key of its own. Only a log that was lost is followed by another. */
   number: number
 }
@@ -69,6 +77,16 @@ export const exchangeLogSchema: JSONSchemaType<ExchangeLogConfig> = {
     },
     encryptionKey: { type: 'string', minLength: 1, nullable: true },
     signingKeyFile: { type: 'string', minLength: 1, nullable: true },
+    archive: {
+      type: 'object',
+      nullable: true,
+      additionalProperties: false,
+      required: ['folder'],
+      properties: {
+        folder: { type: 'string', minLength: 1 },
+        afterDays: { type: 'integer', minimum: 0, maximum: 36_525, nullable: true },
+      },
+    },
     number: { type: 'integer', minimum: 1, maximum: 1000, default: 1 },
   },
 }

@@ -89,7 +89,8 @@ export async function openSqliteLogStore(
       const [row] = await select(`SELECT
         coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'record'), 0) AS last,
         (SELECT min(position) FROM record) AS first,
-        (SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()) AS bytes`)
+        (SELECT (page_count - freelist_count) * page_size
+          FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()) AS bytes`)
       const last = Number(row!.last)
       return { last, first: Number(row!.first ?? last + 1), bytes: Number(row!.bytes) }
     },

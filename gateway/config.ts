@@ -212,7 +212,7 @@ export function readGatewayConfig(configFile: string): GatewayConfig {
     )
   }
   const { keyPassphraseFile, exchangeLog } = config
-  const { postgresUrlFile, encryptionKey, signingKeyFile } = exchangeLog
+  const { postgresUrlFile, encryptionKey, signingKeyFile, archive } = exchangeLog
   return {
     ...config,
     ...(keyPassphraseFile === undefined ? {} : { keyPassphraseFile: at(keyPassphraseFile) }),
@@ -220,6 +220,7 @@ export function readGatewayConfig(configFile: string): GatewayConfig {
     exchangeLog: {
       ...exchangeLog,
       ...(postgresUrlFile === undefined ? {} : { postgresUrlFile: at(postgresUrlFile) }),
+      ...(archive === undefined ? {} : { archive: { ...archive, folder: at(archive.folder) } }),
       ...(signingKeyFile === undefined ? {} : { signingKeyFile: at(signingKeyFile) }),
       ...(encryptionKey === undefined || isPkcs11Uri(encryptionKey)
         ? {}

@@ -5,6 +5,8 @@ import type { Metrics } from '../runtime/metrics.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { CredentialSlot } from './credentials/credential.ts'
 import type { CredentialStore } from './credentials/store.ts'
+import type { LogSpace } from '../exchange-log/space-watch.ts'
+import type { LogKeeping } from './log-keeping.ts'
 import type { RenewalState } from './renewal/renewal.ts'
 import type { LogStamper } from './time-stamps/log-stamper.ts'
 import type { Witnessing } from './transparency/witnessing.ts'
@@ -95,6 +97,36 @@ export const GATEWAY_METRICS = {
     labels: [],
     help: '1 while records are not brought into the tree',
   },
+  log_bytes: {
+    type: 'gauge',
+    labels: [],
+    help: 'What the records of the exchange log and their content take',
+  },
+  log_limit_bytes: {
+    type: 'gauge',
+    labels: [],
+    help: 'What they may take before exchanges are refused',
+  },
+  log_disk_free_bytes: {
+    type: 'gauge',
+    labels: [],
+    help: 'Free on the disk that the exchange log is on, when it is on this machine',
+  },
+  log_space_state: {
+    type: 'gauge',
+    labels: [],
+    help: 'Room of the exchange log: 0 enough, 1 soon not, 2 nearly none',
+  },
+  log_days_left: {
+    type: 'gauge',
+    labels: [],
+    help: 'Days until the exchange log takes no more, at the rate of the last day',
+  },
+  log_archive_failing: {
+    type: 'gauge',
+    labels: [],
+    help: '1 while old records cannot be archived, where that is configured',
+  },
   time_stamp_oldest_unstamped_seconds: {
     type: 'gauge',
     labels: [],
@@ -169,6 +201,7 @@ export function registerMetrics(
     readonly keeper: Pick<ValidationKeeper, 'health'>
     readonly integrator: Pick<Integrator, 'health'>
     readonly witnessing: Pick<Witnessing, 'health'>
+    readonly keeping: Pick<LogKeeping, 'health'>
     readonly clock: Clock
   },
 ): (slot: CredentialSlot, code: string) => void {
@@ -237,6 +270,20 @@ export function registerMetrics(
     return single(fault === undefined ? 0 : undefined)
   })
   gauge('log_tree_failing', () => single(integrator.health().fault === undefined ? 0 : 1))
+
+  const space = (): LogSpace | undefined => deps.keeping.health().space
+  gauge('log_bytes', () => single(space()?.bytes))
+  gauge('log_limit_bytes', () => single(space()?.maxBytes))
+  gauge('log_disk_free_bytes', () => single(space()?.freeBytes))
+  gauge('log_space_state', () => {
+    const known = space()
+    return single(known && ['ok', 'warning', 'critical'].indexOf(known.state))
+  })
+  gauge('log_days_left', () => single(space()?.daysLeft))
+  gauge('log_archive_failing', () => {
+    const { archive } = deps.keeping.health()
+    return single(archive && (archive.fault === undefined ? 0 : 1))
+  })
 
   gauge('time_stamp_oldest_unstamped_seconds', () => {
     const { oldestUnstampedAt } = stamper.health()

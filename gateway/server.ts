@@ -27,6 +27,7 @@ import { createStampRoutes } from './http/stamp-routes.ts'
 import { createTreeRoutes } from './http/tree-routes.ts'
 import { openKnowledge } from './knowledge.ts'
 import { openPrivateLog } from './log-privacy.ts'
+import { openLogKeeping } from './log-keeping.ts'
 import { METRICS_PREFIX, registerMetrics } from './metrics.ts'
 import { openAdminPort, openPorts, openTransparencyPort } from './open-ports.ts'
 import { openOutgoing } from './outgoing.ts'
@@ -93,9 +94,27 @@ export async function startGateway(
   })
   const { stamper, ...stamping } = openTimeStamping(config, { ...context, ...knowledge, stores })
 
+  const logKey = logKeys.log.verifier
+  const keeping = openLogKeeping(config, {
+    ...context,
+    stores: { ...stores, records },
+    log,
+    logKey,
+    folder,
+  })
+
   const metrics = createMetrics(METRICS_PREFIX)
   const renewal = (): RenewalState[] => own.upkeep.describe().renewal ?? []
-  const told = { store: keys, renewal, ...knowledge, stamper, integrator, witnessing, clock }
+  const told = {
+    store: keys,
+    renewal,
+    ...knowledge,
+    stamper,
+    integrator,
+    witnessing,
+    keeping,
+    clock,
+  }
   const onRenewalFailure = registerMetrics(metrics, told)
   const own = startOwnCredentials({ ...context, config, store: keys, knowledge, onRenewalFailure })
   witnessing.startRegistration(own.register)
@@ -130,7 +149,8 @@ export async function startGateway(
   const { warnings } = privacy
   const status = (): object =>
     gatewayStatus({
-      ...{ config, ...knowledge, ...own, stamper, integrator, witnessing, warnings, clock },
+      ...{ config, ...knowledge, ...own, stamper, integrator, witnessing, warnings, keeping },
+      clock,
     })
   const origin = logKeys.log.verifier.name
   const auditing = openAuditing(config, { ...context, store: records, tree, origin, log })
@@ -138,6 +158,7 @@ export async function startGateway(
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
     ...createLogRoutes(records),
     ...privacy.routes,
+    ...keeping.routes,
     ...createStampRoutes(stamps, tree),
     ...createEvidenceRoutes(
       openEvidence({

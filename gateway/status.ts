@@ -5,6 +5,7 @@ import type { GatewayConfig } from './config.ts'
 import type { CredentialSlot } from './credentials/credential.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import { ownCertificateFault, type OwnCertificate } from './own-certificates.ts'
+import type { LogKeeping } from './log-keeping.ts'
 import type { CredentialUpkeep } from './renewal/upkeep.ts'
 import type { LogStamper } from './time-stamps/log-stamper.ts'
 import type { Witnessing } from './transparency/witnessing.ts'
@@ -21,6 +22,7 @@ export function gatewayStatus(deps: {
   readonly keeper: ValidationKeeper
   readonly integrator: Pick<Integrator, 'health'>
   readonly witnessing: Pick<Witnessing, 'health'>
+  readonly keeping: Pick<LogKeeping, 'health'>
   readonly clockCheck: MeasuredClock
   readonly credentials: Credentials
   readonly owned: () => readonly OwnCertificate[]
@@ -62,6 +64,7 @@ export function gatewayStatus(deps: {
     ...upkeep.describe(),
     ocsp: ocsp.health(),
     tree: integrator.health(),
+    log: deps.keeping.health(),
     timeStamping: stamper.health(),
     validation: keeper.health(),
     witnessing: deps.witnessing.health(),

@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import type { Command } from 'commander'
+import { openArchiveSource } from '../../exchange-log/archive/archive-source.ts'
+import { chainRecords } from '../../exchange-log/archive/chained-records.ts'
 import { openEncryptionKey } from '../../exchange-log/encryption-key.ts'
 import { createRecordKeys, type RecordKeys } from '../../exchange-log/record-keys.ts'
 import { readForeignCheckpoint } from '../../exchange-log/verify/checkpoint-check.ts'
@@ -36,6 +38,7 @@ interface Options {
   readonly to?: string
   readonly signatures?: boolean
   readonly content?: string
+  readonly archive?: string[]
   readonly all?: boolean
 }
 
@@ -50,12 +53,13 @@ const INTERRUPTED = 130
 /** `spean log verify`. */
 export function addVerifyCommand(log: Command): void {
   log
-    .command('verify <folder>')
-    .description("re-checks a log from its files (a gateway's stateDir), also while it is written")
+    .command('verify <place>')
+    .description("re-checks a log: a gateway's stateDir, also while it is written, or an archive")
     .option('--log-key <vkey>', 'verifier key of the log, or a file with it')
     .option('--policy <file>', 'tlog-policy: keys of logs and witnesses; cosignatures are checked')
     .option('--anchor <file...>', 'certificates (PEM) that time-stamps must lead to')
     .option('--checkpoint <file...>', 'checkpoints that others kept, as a witness')
+    .option('--archive <file...>', 'archives of the log, to check the whole as one')
     .option('--from <place>', 'first position, or time of recording (2026-01-31T08:00:00Z)')
     .option('--to <place>', 'last position, or time of recording')
     .option('--signatures', 'verify the signature of each manifest as well')
@@ -64,13 +68,14 @@ export function addVerifyCommand(log: Command): void {
       'decrypt what was kept with this file or pkcs11: URI, and compare it',
     )
     .option('--all', 'go on after the first fault, and name every one')
-    .action(async (folder: string, options: Options, command: Command) => {
-      await using source = openFolderSource(folder)
+    .action(async (place: string, options: Options, command: Command) => {
+      const { isExcerpt, ...source } = openSource(place, options.archive ?? [])
+      await using _open = source
       const policy = options.policy === undefined ? undefined : readPolicyFile(options.policy)
-      const keyFile = `${folder}/log.key`
+      const keyFile = isExcerpt ? undefined : `${place}/log.key`
       const key = await findLogKey(source, { given: options.logKey, policy, keyFile })
       const result = await verifyWithProgress(source, {
-        ...{ logKey: key.verifier, policy },
+        ...{ logKey: key.verifier, policy, isExcerpt },
         anchors: options.anchor?.flatMap(readCertificates),
         foreign: (options.checkpoint ?? []).map((file) =>
           asConfig(file, () => readForeignCheckpoint(readFileSync(file, 'utf8'), key.verifier)),
@@ -89,6 +94,31 @@ export function addVerifyCommand(log: Command): void {
       if (result.findings.length > 0) process.exitCode = 1
       else if (result.isStopped) process.exitCode = INTERRUPTED
     })
+}
+
+/** A folder, with what left it; or an archive by itself. */
+function openSource(
+  place: string,
+  archives: readonly string[],
+): LogSource & { readonly isExcerpt: boolean } {
+  if (statSync(place, { throwIfNoEntry: false })?.isFile() === true) {
+    return { ...openArchiveSource(place), isExcerpt: true }
+  }
+  using opening = new DisposableStack()
+  const live = openFolderSource(place)
+  opening.defer(() => void live[Symbol.asyncDispose]())
+  const opened = archives.map((file) => {
+    const archive = openArchiveSource(file)
+    opening.defer(() => void archive[Symbol.asyncDispose]())
+    return archive
+  })
+  const open = opening.move()
+  return {
+    ...live,
+    records: chainRecords(live.records, opened, live.keysIn),
+    isExcerpt: false,
+    [Symbol.asyncDispose]: async () => open.dispose(),
+  }
 }
 
 async function verifyWithProgress(

@@ -9,6 +9,8 @@ import { GATEWAY_OPTION } from './log-filters.ts'
 import { addListCommand } from './log-list.ts'
 import { addSampleCommand } from './log-sample.ts'
 import { addSetupPostgresCommand } from './log-database.ts'
+import { addArchiveCommands } from './log-archive.ts'
+import { addBackupCommand } from './log-backup.ts'
 import { addStampCommands } from './log-stamps.ts'
 import { addVerifyCommand } from './log-verify.ts'
 import { addLogKeyCommands } from './witnesses.ts'
@@ -60,6 +62,8 @@ export function addLogCommands(program: Command): void {
     })
   addErasureCommands(log)
   addStampCommands(log)
+  addArchiveCommands(log)
+  addBackupCommand(log)
   addVerifyCommand(log)
   addSetupPostgresCommand(log)
   addLogKeyCommands(log)

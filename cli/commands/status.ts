@@ -34,6 +34,10 @@ interface Status extends WitnessedStatus {
     fault?: { code: string; detail: string; remedy: string }
     authorities: { name: string; fault?: { code: string; detail: string } }[]
   }
+  log?: {
+    space?: { state: string; reason?: string }
+    archive?: { fault?: string }
+  }
   /** Of what signatures were judged by, for evidence. */
   validation?: { waiting: number; fault?: string }
   /** Of a gateway's exchange log. */
@@ -136,6 +140,7 @@ export function attention(status: Status): string[] {
     ...revokedNotes(ocsp, own),
     ...(unknown.length > 0 ? [`state not known: ${named(unknown)}`] : []),
     ...treeNotes(status),
+    ...logNotes(status),
     ...timeStampNotes(status),
     ...(status.validation?.fault ? [validationNote(status.validation)] : []),
     ...witnessNotes(status),
@@ -174,6 +179,19 @@ function treeNotes({ tree }: Status): string[] {
   if (tree?.fault === undefined) return []
   const since = tree.oldestWaitingAt === undefined ? '' : ` since ${tree.oldestWaitingAt}`
   return [`the tree of the exchange log does not grow${since} (${tree.fault})`]
+}
+
+/** The log runs out of room, or what is old cannot leave it. */
+function logNotes({ log }: Status): string[] {
+  const { space, archive } = log ?? {}
+  return [
+    ...(space === undefined || space.state === 'ok'
+      ? []
+      : [
+          `the exchange log runs out of room: ${space.reason} (spean log archive, or a larger disk)`,
+        ]),
+    ...(archive?.fault === undefined ? [] : [`the log is not archived: ${archive.fault}`]),
+  ]
 }
 
 /** Records wait for a time-stamp, or an authority that could give one failed while another did. */

@@ -7,7 +7,7 @@ import type { LogSource } from './source.ts'
 
 export interface FolderSource extends LogSource {
   /** Positions after one up to another whose key is there, also those of records that were archived. */
-  keysIn(after: number, upTo: number): ReadonlySet<number>
+  readonly keysIn: (after: number, upTo: number) => ReadonlySet<number>
 }
 
 /** @throws ConfigError when a file is missing, or is no database. */

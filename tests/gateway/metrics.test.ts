@@ -61,6 +61,12 @@ const KNOWN = {
       witness: { refused: { fork: 1, inconsistent: 0, shrunk: 2 } },
     }),
   },
+  keeping: {
+    health: () => ({
+      space: { state: 'warning', bytes: 9, maxBytes: 10, freeBytes: 11, daysLeft: 12.5 },
+      archive: { fault: 'the place is away' },
+    }),
+  },
   clock: () => NOW,
 } as unknown as Deps
 
@@ -111,6 +117,12 @@ describe('the metrics of a gateway', () => {
         'log_witness_failing{name="w1"} 0',
         'log_witness_failing{name="w2"} 1',
         'log_rolled_back 0',
+        'log_bytes 9',
+        'log_limit_bytes 10',
+        'log_disk_free_bytes 11',
+        'log_space_state 1',
+        'log_days_left 12.5',
+        'log_archive_failing 1',
         'witness_refusals{kind="fork"} 1',
         'witness_refusals{kind="inconsistent"} 0',
         'witness_refusals{kind="shrunk"} 2',
@@ -143,6 +155,7 @@ describe('the metrics of a gateway', () => {
           witness: { refused: {} },
         }),
       },
+      keeping: { health: () => ({ space: undefined, archive: undefined }) },
       clock: () => NOW,
     } as unknown as Deps)
     expect(lines.filter((line) => !line.startsWith('#'))).toEqual([
