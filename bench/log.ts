@@ -5,7 +5,7 @@
  * Makes a sandbox, fills the log of one of its gateways through the real store with exchanges whose manifests are
  * all signed, brings them into the tree, and starts that gateway on it again.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -17,12 +17,13 @@ import { startIntegrator } from '../exchange-log/integrator.ts'
 import { openLogStores } from '../exchange-log/open-log.ts'
 import { createRecordKeys } from '../exchange-log/record-keys.ts'
 import { createContentSealer } from '../exchange-log/sealing.ts'
-import { openKeyFile } from '../pki/keys.ts'
-import { parseCheckpoint } from '../protocol/checkpoint.ts'
+import { ensureKeyFile } from '../pki/keys.ts'
+import { logOrigin } from '../protocol/checkpoint.ts'
+import { readGatewayId } from '../protocol/identifiers.ts'
 import { NOTE_TYPE, noteVerifier } from '../protocol/signed-note.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { createLogger } from '../runtime/logger.ts'
-import { fillLog, openManifestSigner, type Population } from './log/fill.ts'
+import { fillLog, openManifestSigner, type FillOptions, type Population } from './log/fill.ts'
 import { bytesOnDisk, measureEs256, measureQueries, measureVerify } from './log/measure.ts'
 
 const OFFSET = 31_000
@@ -76,7 +77,14 @@ async function gatewayMemory(fresh: boolean): Promise<{ rss: number; peak: numbe
 try {
   say(`${CALLS} calls through a gateway with an empty log`)
   const small = await gatewayMemory(true)
-  const figures = await filledFigures()
+  const signers = {
+    requestSigner: openManifestSigner('KH-DEV/COM/MEKONGBANK', files.gateway('mekongbank').signing),
+    responseSigner: openManifestSigner('KH-DEV/GOV/NCDD', files.gateway('ncdd').signing),
+  }
+  // The next sandbox finds the log there at its first start: records of the past could not follow those of now.
+  rmSync(dir, { recursive: true })
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const figures = await filledFigures(signers)
   say(`${CALLS} calls through the gateway with the full log`)
   const large = await gatewayMemory(false)
   print({ ...figures, gatewayMegabytes: { small, large } })
@@ -85,21 +93,20 @@ try {
   else rmSync(dir, { recursive: true, force: true })
 }
 
-async function filledFigures() {
+async function filledFigures(signers: Pick<FillOptions, 'requestSigner' | 'responseSigner'>) {
   await using stores = await openLogStores({ stateDir: folder, maxBytes: 2 ** 45 })
   const before = bytesOnDisk(folder)
   const begun = performance.now()
   let told = begun
   const clock = systemClock
   const logger = createLogger('bench')
-  const encryptionKey = await openEncryptionKey(`${folder}/log-encryption.key`, { mayMake: false })
+  const encryptionKey = await openEncryptionKey(`${folder}/log-encryption.key`, { mayMake: true })
   const keys = await createRecordKeys({ key: encryptionKey, clock, logger })
   const speed = (done: number): number => Math.round(done / ((performance.now() - begun) / 1000))
   await fillLog(stores, {
     ...{ ...population, records: wanted, bodyBytes },
     sealer: createContentSealer(keys, stores.records),
-    requestSigner: openManifestSigner('KH-DEV/COM/MEKONGBANK', files.gateway('mekongbank').signing),
-    responseSigner: openManifestSigner('KH-DEV/GOV/NCDD', files.gateway('ncdd').signing),
+    ...signers,
     progress: (done) => {
       if (performance.now() - told < 5000 && done < wanted) return
       told = performance.now()
@@ -108,8 +115,8 @@ async function filledFigures() {
   })
   const writtenPerSecond = speed(wanted)
   say('bringing them into the tree')
-  const { privateKey } = openKeyFile(`${folder}/log.key`)
-  const { origin } = parseCheckpoint((await stores.tree.head())!.note)
+  const { privateKey } = await ensureKeyFile(`${folder}/log.key`, 'Ed25519', {})
+  const origin = logOrigin(readGatewayId('KH-DEV/GOV/NCDD/NCDD-1'))
   const key = { privateKey, verifier: noteVerifier(origin, privateKey, NOTE_TYPE.ed25519) }
   const treeBegun = performance.now()
   {

@@ -2,6 +2,7 @@ import { hash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ContentSealer } from '../../exchange-log/content.ts'
 import type { LogStores } from '../../exchange-log/open-log.ts'
+import type { SealedRecord } from '../../exchange-log/store.ts'
 import { commitmentOf, newSalt, recordText, type LogRecord } from '../../exchange-log/record.ts'
 import { parseCertificates } from '../../pki/certificate.ts'
 import { openKeyFile } from '../../pki/keys.ts'
@@ -60,38 +61,29 @@ export function openManifestSigner(
 
 /** Appends exchanges as a provider's gateway records them, each message signed, each body random bytes. */
 export async function fillLog(stores: LogStores, options: FillOptions): Promise<void> {
-  const { records, requestSigner, responseSigner } = options
+  const { records: wanted, requestSigner, responseSigner } = options
   await stores.validation.keepCertificates([requestSigner.certificate, responseSigner.certificate])
   const { last } = await stores.records.extent()
-  for (let done = 0; done < records; done += 2 * TOGETHER) {
-    const pairs = Math.min(TOGETHER, (records - done) / 2)
-    const requests = Array.from({ length: pairs }, (_, i) => exchangeOf(options, done / 2 + i))
-    await Promise.all([
-      ...requests.map(({ request }) => append(stores, request, options)),
-      ...requests.map(({ response }, i) =>
-        append(stores, { ...response, begunAt: last + done + i + 1 }, options),
-      ),
-    ])
+  for (let done = 0; done < wanted; done += 2 * TOGETHER) {
+    const pairs = Math.min(TOGETHER, (wanted - done) / 2)
+    const records = Array.from({ length: pairs }, (_, i) => {
+      const { request, response } = exchangeOf(options, done / 2 + i)
+      return [request, { ...response, begunAt: last + done + 2 * i + 1 }]
+    }).flat()
+    const sealed = await Promise.all(records.map((record) => seal(record, options)))
+    // In their order: positions are those that the responses name.
+    await Promise.all(sealed.map((one) => stores.records.append(one)))
     options.progress(done + 2 * pairs)
   }
 }
 
-async function append(
-  { records }: Pick<LogStores, 'records'>,
-  record: LogRecord,
-  { bodyBytes, sealer }: FillOptions,
-): Promise<number> {
+async function seal(record: LogRecord, { bodyBytes, sealer }: FillOptions): Promise<SealedRecord> {
   const salt = newSalt()
   const commitment = commitmentOf(salt, recordText(record))
   const bytes = randomBytes(bodyBytes)
   const body = { ...EMPTY_BODY, size: bytes.length, bytes }
   const content = await sealer.seal({ headers: HEADERS, body }, 'full')
-  return records.append({
-    record,
-    salt,
-    commitment,
-    ...(content ? { content: content.bind(commitment) } : {}),
-  })
+  return { record, salt, commitment, ...(content ? { content: content.bind(commitment) } : {}) }
 }
 
 function exchangeOf(
