@@ -47,6 +47,7 @@ beforeAll(async () => {
     },
     peers: { host: '127.0.0.1', port: await freePort() },
     admin: { host: '127.0.0.1', port: await freePort() },
+    transparency: { host: '127.0.0.1', port: await freePort() },
   }
   second = await startReplica(secondConfig)
 })
