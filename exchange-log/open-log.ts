@@ -1,6 +1,6 @@
 /** Opens all that an exchange log consists of: the only file that knows which database it is in. */
 import type { ExchangeLogConfig } from './config.ts'
-import { openPostgresDatabase } from './postgres-database.ts'
+import { openPostgresDatabase, type PostgresDatabase } from './postgres-database.ts'
 import { readPostgresUrl } from './postgres-url.ts'
 import { createPostgresStampStore } from './stamp-store-postgres.ts'
 import { openSqliteStampStore } from './stamp-store-sqlite.ts'
@@ -51,4 +51,21 @@ async function openPostgresStores(url: string, maxBytes: number): Promise<LogSto
   const validation = opening.use(createPostgresValidationStore(database))
   const open = opening.move()
   return { records, tree, stamps, validation, [Symbol.asyncDispose]: () => open.disposeAsync() }
+}
+
+/** A log in PostgreSQL for somebody who only reads it. @throws ConfigError when it cannot be opened. */
+export async function openPostgresForReading(
+  url: string,
+): Promise<
+  Pick<LogStores, 'tree' | 'stamps' | 'validation'> &
+    AsyncDisposable & { readonly database: PostgresDatabase }
+> {
+  const database = await openPostgresDatabase(url, { readOnly: true })
+  return {
+    database,
+    tree: createPostgresTreeStore(database),
+    stamps: createPostgresStampStore(database),
+    validation: createPostgresValidationStore(database),
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  }
 }

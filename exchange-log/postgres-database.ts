@@ -18,6 +18,13 @@ export interface PostgresDatabase extends AsyncDisposable {
     sql: string,
     values?: readonly unknown[],
   ): Promise<T[]>
+  /**
+   * The same, with rows as arrays, in which a time is the text that PostgreSQL has for it in UTC: whoever reads what
+   * nobody vouches for must not lose how it is written.
+   *
+   * @throws PostgresError
+   */
+  rows(lane: PostgresLane, sql: string, values?: readonly unknown[]): Promise<unknown[][]>
 }
 
 /** Runs one statement, with the errors of a store. */
@@ -49,6 +56,12 @@ export function askWith(
 /** The database is away, or refused a statement. The message is for the operator. */
 export class PostgresError extends Error {
   override readonly name = 'PostgresError'
+
+  /** Whether the server answered, and cannot read what it stores: a damaged page, a value of which nothing can be made. */
+  get isDamage(): boolean {
+    const { code } = this.cause as { readonly code?: unknown }
+    return typeof code === 'string' && /^(XX|22)/.test(code)
+  }
 }
 
 const LANES = {
@@ -66,24 +79,40 @@ const IDLE_MS = 60_000
 
 // Durability and order are promises of the stores: do not trust the defaults of a server or a role.
 const OPTIONS =
-  '-c synchronous_commit=on -c default_transaction_isolation=read\\ committed -c TimeZone=UTC -c jit=off'
+  '-c synchronous_commit=on -c default_transaction_isolation=read\\ committed -c TimeZone=UTC -c DateStyle=ISO -c jit=off'
+const READ_ONLY = ' -c default_transaction_read_only=on'
 
 /** `int8`; positions are integers of JavaScript. */
 const INT8 = 20
-const getTypeParser = ((oid: number, format: 'text') =>
-  oid === INT8
-    ? Number
-    : (types.getTypeParser(oid, format) as unknown)) as CustomTypesConfig['getTypeParser']
+const TIMESTAMPTZ = 1184
+type Parser = (text: string) => unknown
+const parserOf = (oid: number, format: 'text'): Parser => types.getTypeParser(oid, format) as Parser
+const parsersWith = (times: Parser): CustomTypesConfig =>
+  ({
+    getTypeParser: (oid: number, format: 'text') => {
+      if (oid === INT8) return Number
+      return oid === TIMESTAMPTZ ? times : parserOf(oid, format)
+    },
+  }) as CustomTypesConfig
+/** What is no time (`infinity`) is an invalid one, and no number. */
+const TIMES_AS_DATES = parsersWith((text) => {
+  const at = parserOf(TIMESTAMPTZ, 'text')(text)
+  return at instanceof Date ? at : new Date(NaN)
+})
+const TIMES_AS_TEXT = parsersWith((text) => text)
 
 /** @param url see {@link readPostgresUrl}. */
-export function createPostgresDatabase(url: string): PostgresDatabase {
+export function createPostgresDatabase(
+  url: string,
+  { readOnly = false }: { readonly readOnly?: boolean } = {},
+): PostgresDatabase {
   const pools = new Map<PostgresLane, Pool>()
   for (const [lane, { max, timeoutMs }] of Object.entries(LANES)) {
     const pool = new Pool({
       connectionString: url,
       application_name: `spean-log-${lane}`,
-      options: OPTIONS,
-      types: { getTypeParser },
+      options: readOnly ? OPTIONS + READ_ONLY : OPTIONS,
+      types: TIMES_AS_DATES,
       max,
       statement_timeout: timeoutMs,
       query_timeout: timeoutMs + GRACE_MS,
@@ -96,20 +125,25 @@ export function createPostgresDatabase(url: string): PostgresDatabase {
     pool.on('error', () => undefined)
     pools.set(lane as PostgresLane, pool)
   }
+  const run = async <T>(
+    lane: PostgresLane,
+    ask: (pool: Pool) => Promise<{ rows: T[] }>,
+  ): Promise<T[]> => {
+    try {
+      return (await ask(pools.get(lane)!)).rows
+    } catch (cause) {
+      // What pg throws of itself, and what the system does, are plain errors; anything else is a bug.
+      if (cause instanceof TypeError || cause instanceof RangeError) throw cause
+      throw new PostgresError(`PostgreSQL: ${(cause as Error).message}`, { cause })
+    }
+  }
   return {
-    query: async <T extends object>(
-      lane: PostgresLane,
-      sql: string,
-      values: readonly unknown[] = [],
-    ) => {
-      try {
-        return (await pools.get(lane)!.query<T>(sql, [...values])).rows
-      } catch (cause) {
-        // What pg throws of itself, and what the system does, are plain errors; anything else is a bug.
-        if (cause instanceof TypeError || cause instanceof RangeError) throw cause
-        throw new PostgresError(`PostgreSQL: ${(cause as Error).message}`, { cause })
-      }
-    },
+    query: <T extends object>(lane: PostgresLane, sql: string, values: readonly unknown[] = []) =>
+      run<T>(lane, (pool) => pool.query<T>(sql, [...values])),
+    rows: (lane, text, values = []) =>
+      run<unknown[]>(lane, (pool) =>
+        pool.query({ text, values: [...values], rowMode: 'array', types: TIMES_AS_TEXT }),
+      ),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...pools.values()].map((pool) => pool.end()))
     },
@@ -119,13 +153,17 @@ export function createPostgresDatabase(url: string): PostgresDatabase {
 /**
  * Opens the database of a log, and makes sure of what the stores promise by it.
  *
- * @throws ConfigError when it cannot be reached, is not set up, would lose what it confirmed, or when the role in
- * the URL could change records.
+ * @param readOnly nothing can be written, and any role will do that may read.
+ * @throws ConfigError when it cannot be reached, or is not set up; to write also when it would lose what it
+ * confirmed, or when the role in the URL could change records.
  */
-export async function openPostgresDatabase(url: string): Promise<PostgresDatabase> {
+export async function openPostgresDatabase(
+  url: string,
+  { readOnly = false }: { readonly readOnly?: boolean } = {},
+): Promise<PostgresDatabase> {
   await using opening = new AsyncDisposableStack()
-  const database = opening.use(createPostgresDatabase(url))
-  const problem = await findProblem(database).catch((error: unknown) => {
+  const database = opening.use(createPostgresDatabase(url, { readOnly }))
+  const problem = await findProblem(database, readOnly).catch((error: unknown) => {
     if (!(error instanceof PostgresError)) throw error
     return error.message
   })
@@ -144,7 +182,10 @@ interface Facts {
   readonly isSetUp: boolean
 }
 
-async function findProblem(database: PostgresDatabase): Promise<string | undefined> {
+async function findProblem(
+  database: PostgresDatabase,
+  readOnly: boolean,
+): Promise<string | undefined> {
   const [facts] = await database.query<Facts>(
     'append',
     `SELECT current_setting('server_version') AS version, current_user AS role,
@@ -152,7 +193,7 @@ async function findProblem(database: PostgresDatabase): Promise<string | undefin
        EXISTS (SELECT FROM pg_namespace WHERE nspname = 'spean' AND has_schema_privilege(oid, 'USAGE')) AS "isSetUp"`,
   )
   const { role, commit, fsync, isSetUp } = facts!
-  const setUp = `run: spean log setup-postgres --owner-url-file FILE --role ${role}`
+  const setUp = `run: spean log setup-postgres --owner-url-file FILE --role ${role}${readOnly ? ' --read-only' : ''}`
   if (!isSetUp) return `it is not set up for the role ${role}; ${setUp}`
   const [made] = await database.query<{ version: number }>(
     'append',
@@ -161,6 +202,7 @@ async function findProblem(database: PostgresDatabase): Promise<string | undefin
   if (made?.version !== POSTGRES_SCHEMA_VERSION) {
     return `its tables are of version ${made?.version}, this program's of ${POSTGRES_SCHEMA_VERSION}; ${setUp}`
   }
+  if (readOnly) return undefined
   if (fsync !== 'on') return 'fsync is off there: a power cut would take records away'
   if (commit !== 'on' && commit !== 'remote_apply') {
     return `the URL sets synchronous_commit to ${commit}: a power cut would take records away`

@@ -227,13 +227,18 @@ const CALLABLE = [
 ]
 const INSERTABLE = ['certificate', '"ocspAnswer"', '"signatureStamp"']
 
-/** @param role quoted. */
-export function grantsTo(role: string): string {
+/**
+ * @param role quoted.
+ * @param readOnly the role may read, and nothing else: to verify.
+ */
+export function grantsTo(role: string, { readOnly = false } = {}): string {
   const inSchema = (names: readonly string[]): string =>
     names.map((name) => `spean.${name}`).join(', ')
-  return `GRANT USAGE ON SCHEMA spean TO ${role};
+  const toRead = `GRANT USAGE ON SCHEMA spean TO ${role};
 GRANT SELECT ON ${inSchema(READABLE)} TO ${role};
-GRANT INSERT ON ${inSchema(INSERTABLE)} TO ${role};
+`
+  if (readOnly) return toRead
+  return `${toRead}GRANT INSERT ON ${inSchema(INSERTABLE)} TO ${role};
 GRANT EXECUTE ON FUNCTION ${inSchema(CALLABLE)} TO ${role};
 `
 }

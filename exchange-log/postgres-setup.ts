@@ -3,17 +3,23 @@ import { ConfigError } from '../runtime/config.ts'
 import { grantsTo, POSTGRES_FUNCTIONS } from './postgres-functions.ts'
 import { POSTGRES_SCHEMA_VERSION, POSTGRES_TABLES } from './postgres-tables.ts'
 
-/** The script by which an owner makes the tables of a log for a gateway's role; for those who run it themselves. */
-export function postgresSetupScript(role: string): string {
-  return `BEGIN;\n${POSTGRES_TABLES}${POSTGRES_FUNCTIONS}${grantsTo(escapeIdentifier(role))}COMMIT;\n`
+export interface PostgresRights {
+  /** The role may read and not append: for whoever verifies the log. */
+  readonly readOnly?: boolean
+}
+
+/** The script by which an owner makes the tables of a log for a role; for those who run it themselves. */
+export function postgresSetupScript(role: string, rights: PostgresRights = {}): string {
+  const grants = grantsTo(escapeIdentifier(role), rights)
+  return `BEGIN;\n${POSTGRES_TABLES}${POSTGRES_FUNCTIONS}${grants}COMMIT;\n`
 }
 
 /** Several may be started at once; one does it. */
 const LOCK = 0x7370_6561
 
 /**
- * Makes the tables of a log, or makes sure of them, and lets a role append and read. It may be run again, also for
- * another role.
+ * Makes the tables of a log, or makes sure of them, and lets a role append and read, or read. It may be run again,
+ * also for another role.
  *
  * @param ownerUrl of a role that may create schemas in the database; it will own the tables.
  * @param role the gateway's; it must be there.
@@ -23,6 +29,7 @@ const LOCK = 0x7370_6561
 export async function setUpPostgresLog(
   ownerUrl: string,
   role: string,
+  rights: PostgresRights = {},
 ): Promise<{ readonly isNew: boolean }> {
   const client = new Client({ connectionString: ownerUrl, application_name: 'spean-setup' })
   client.on('error', () => undefined) // a connection that breaks fails the statement that waits for it
@@ -34,7 +41,7 @@ export async function setUpPostgresLog(
     const isNew = await verifyVersion(client)
     if (isNew) await client.query(POSTGRES_TABLES)
     await client.query(POSTGRES_FUNCTIONS)
-    await client.query(grantsTo(escapeIdentifier(role)))
+    await client.query(grantsTo(escapeIdentifier(role), rights))
     await client.query('COMMIT')
     return { isNew }
   } catch (cause) {

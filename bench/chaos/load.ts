@@ -7,6 +7,8 @@ export interface Load {
   readonly answered: readonly string[]
   /** Calls that were refused, or broke. */
   readonly failed: number
+  /** Calls that wait for their answer now. */
+  readonly underWay: number
   stop(): Promise<void>
 }
 
@@ -14,7 +16,8 @@ const WORKERS = 8
 const CALL_MS = 15_000
 /** Longest pause between two calls of a worker. */
 const PAUSE_MS = 25
-const AFTER_FAILURE_MS = 30
+/** What comes back does so on the same processors: it is not to wait for calls that can only fail. */
+const AFTER_FAILURE_MS = 120
 
 export function startLoad(options: {
   readonly urls: readonly string[]
@@ -24,6 +27,7 @@ export function startLoad(options: {
   const { urls, client, random } = options
   const answered: string[] = []
   let failed = 0
+  let underWay = 0
   let on = true
   const call = async (): Promise<boolean> => {
     const response = await fetch(random.pick(urls), {
@@ -38,7 +42,9 @@ export function startLoad(options: {
   }
   const work = async (): Promise<void> => {
     while (on) {
+      underWay += 1
       const isAnswered = await call().catch(() => false)
+      underWay -= 1
       if (!isAnswered) failed += 1
       await delay(isAnswered ? random.below(PAUSE_MS) : AFTER_FAILURE_MS)
     }
@@ -48,6 +54,9 @@ export function startLoad(options: {
     answered,
     get failed() {
       return failed
+    },
+    get underWay() {
+      return underWay
     },
     stop: async () => {
       on = false

@@ -18,7 +18,7 @@ import { createRandom } from '../../tests/fuzz/random.ts'
 import { portOffset, PROVINCES } from '../../tests/support/sandbox.ts'
 import { startLoad, type Load } from './load.ts'
 import type { ChaosStore } from './store.ts'
-import { verifyLog } from './verify.ts'
+import { verifyAsCommand, verifyLog } from './verify.ts'
 import { createVictim, type Victim } from './victims.ts'
 import { watchLog, type Watch } from './watch.ts'
 
@@ -38,11 +38,11 @@ const PROGRESS_MS = 10_000
 /** For all that was recorded to be in the tree, once nobody calls any more. */
 const SETTLE_MS = 3000
 /** A kill comes after so many answers at most. */
-const MOST_ANSWERS = 40
+const MOST_ANSWERS = 30
 /** And then so much later at most. */
 const MOMENT_MS = 60
-/** One of so many kills is one of both gateways. */
-const BOTH = 8
+/** One of so many times both gateways are killed. */
+const BOTH = 3
 /** For exchanges to be answered again. */
 const BACK_MS = 60_000
 
@@ -60,15 +60,26 @@ export async function runChaos({
   const findings: string[] = []
   for (const gateway of gateways) {
     const folder = join(sandboxFiles(plan.dir).gateway(gateway.name).folder, 'state')
-    await using stores = await store.open(gateway.name, folder)
     const verifier = verifierOf(plan, gateway, folder)
     const seen = watches.get(gateway.name)!.notes
-    const result = await verifyLog({ stores, verifier, answered, seen })
-    report(
-      `${gateway.name}: ${result.records} records, ${seen.size} checkpoints were seen, ` +
-        `${result.findings.length} findings`,
-    )
-    findings.push(...result.findings.map((finding) => `${gateway.name}: ${finding}`))
+    const results = []
+    {
+      await using stores = await store.open(gateway.name, folder)
+      results.push(await verifyLog({ stores, verifier, answered, seen }))
+    }
+    await using source = await store.source(gateway.name, folder)
+    results.push(await verifyAsCommand(source, verifier, seen))
+    for (const result of results) {
+      findings.push(...result.findings.map((finding) => `${gateway.name}: ${finding}`))
+      if (result.records !== results[0]!.records) {
+        findings.push(
+          `${gateway.name}: ${results.map(({ records }) => records).join(' or ')} records`,
+        )
+      }
+    }
+    if (seen.size === 0) findings.push(`${gateway.name}: nobody saw a checkpoint`)
+    const { records } = results[0]!
+    report(`${gateway.name}: ${records} records, ${seen.size} checkpoints were seen`)
   }
   return findings
 }
@@ -118,10 +129,12 @@ async function killAll(
   const random = createRandom(seed, 'kills')
   const begun = performance.now()
   let printed = begun
+  let cutCalls = 0
   for (let done = 0; done < kills;) {
     await answeredMore(load, 1 + random.below(MOST_ANSWERS))
     await delay(random.below(MOMENT_MS))
     const chosen = random.below(BOTH) === 0 ? victims : [random.pick(victims)]
+    cutCalls += load.underWay
     const counts = await Promise.all(chosen.map((victim) => victim.kill(random)))
     for (const count of counts) done += count
     const now = performance.now()
@@ -134,6 +147,11 @@ async function killAll(
     )
   }
   await answeredMore(load, MOST_ANSWERS)
+  if (cutCalls === 0)
+    throw new ConfigError('no exchange was ever under way when a gateway was killed')
+  const starts = victims.flatMap(({ startsMs }) => startsMs).sort((a, b) => a - b)
+  const median = starts[Math.floor(starts.length / 2)]!
+  report(`${cutCalls} exchanges were cut; a start took ${Math.round(median)} ms at the median`)
 }
 
 /** @throws ConfigError when a gateway does not come back to work. */

@@ -1,5 +1,8 @@
 /** Whether a log holds what it must, computed from its records. */
 import type { LogStores } from '../../exchange-log/open-log.ts'
+import { readForeignCheckpoint } from '../../exchange-log/verify/checkpoint-check.ts'
+import type { LogSource } from '../../exchange-log/verify/source.ts'
+import { verifyLog as verifySource } from '../../exchange-log/verify/verify-log.ts'
 import { commitmentOf, recordText } from '../../exchange-log/record.ts'
 import { parseCheckpoint, type Checkpoint } from '../../protocol/checkpoint.ts'
 import { EMPTY_RANGE, growRange, rangeRoot } from '../../protocol/compact-range.ts'
@@ -80,6 +83,22 @@ export async function verifyLog({
     }
   }
   return { findings, records: range.size, checkpoints: checkpoints.size }
+}
+
+/** The same log as `spean log verify --signatures --all --checkpoint …` judges it. */
+export async function verifyAsCommand(
+  source: LogSource,
+  verifier: NoteVerifier,
+  seen: Iterable<string>,
+): Promise<Pick<Verified, 'findings' | 'records'>> {
+  const foreign = [...seen].map((text) => readForeignCheckpoint(text, verifier))
+  const options = { logKey: verifier, all: true, signatures: true, foreign }
+  const { findings, records } = await verifySource(source, options)
+  const shown = findings.slice(0, MOST_FINDINGS)
+  return {
+    findings: shown.map(({ code, position, detail }) => `${code} at ${position}: ${detail}`),
+    records,
+  }
 }
 
 /** Those in the store and those that were seen, each signed; by size. */

@@ -7,6 +7,8 @@ export interface Victim extends AsyncDisposable {
   readonly name: string
   /** Kills it, and starts it again; now and then it is killed once more while it starts. @returns the kills. */
   kill(random: Random): Promise<number>
+  /** Milliseconds of each start that came to its end. */
+  readonly startsMs: readonly number[]
 }
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -26,6 +28,7 @@ export function createVictim(options: {
   const { name, configFile, logDir, cacheDir } = options
   let { program } = options
   let starts = 0
+  const startsMs: number[] = []
   const start = async (killAfterMs?: number): Promise<ChildProgram | undefined> => {
     starts += 1
     let cut: NodeJS.Timeout | undefined
@@ -41,9 +44,13 @@ export function createVictim(options: {
     const logFile = join(logDir, `${name}-${starts}.log`)
     const file = join(ROOT, 'gateway', 'main.ts')
     const env = { NODE_COMPILE_CACHE: cacheDir }
+    const begun = performance.now()
     try {
       const child = await startProgram({ name, file, args: [configFile], logFile, env, onSpawn })
-      if (!isCut) return child
+      if (!isCut) {
+        startsMs.push(performance.now() - begun)
+        return child
+      }
       await child.ended
     } catch (error) {
       if (!isCut) throw error
@@ -54,6 +61,7 @@ export function createVictim(options: {
   }
   return {
     name,
+    startsMs,
     kill: async (random) => {
       program.kill('SIGKILL')
       await program.ended

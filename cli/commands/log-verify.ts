@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import type { Command } from 'commander'
 import { openArchiveSource } from '../../exchange-log/archive/archive-source.ts'
+import { readPostgresUrl } from '../../exchange-log/postgres-url.ts'
 import { chainRecords } from '../../exchange-log/archive/chained-records.ts'
 import { openEncryptionKey } from '../../exchange-log/encryption-key.ts'
 import { createRecordKeys, type RecordKeys } from '../../exchange-log/record-keys.ts'
@@ -14,8 +15,9 @@ import {
   readPolicyFile,
   type FoundLogKey,
 } from '../../exchange-log/verify/log-key.ts'
+import { openPostgresSource } from '../../exchange-log/verify/postgres-source.ts'
 import { positionAt } from '../../exchange-log/verify/positions.ts'
-import type { LogSource } from '../../exchange-log/verify/source.ts'
+import type { LiveSource, LogSource } from '../../exchange-log/verify/source.ts'
 import {
   verifyLog,
   type VerifyOptions,
@@ -30,6 +32,7 @@ import { printJson, printLine, printRecord } from '../output.ts'
 import { createProgress } from '../progress.ts'
 
 interface Options {
+  readonly postgresUrlFile?: string
   readonly logKey?: string
   readonly policy?: string
   readonly anchor?: string[]
@@ -53,8 +56,12 @@ const INTERRUPTED = 130
 /** `spean log verify`. */
 export function addVerifyCommand(log: Command): void {
   log
-    .command('verify <place>')
+    .command('verify [place]')
     .description("re-checks a log: a gateway's stateDir, also while it is written, or an archive")
+    .option(
+      '--postgres-url-file <file>',
+      'URL of the log in PostgreSQL, for a role that may read it',
+    )
     .option('--log-key <vkey>', 'verifier key of the log, or a file with it')
     .option('--policy <file>', 'tlog-policy: keys of logs and witnesses; cosignatures are checked')
     .option('--anchor <file...>', 'certificates (PEM) that time-stamps must lead to')
@@ -68,11 +75,11 @@ export function addVerifyCommand(log: Command): void {
       'decrypt what was kept with this file or pkcs11: URI, and compare it',
     )
     .option('--all', 'go on after the first fault, and name every one')
-    .action(async (place: string, options: Options, command: Command) => {
-      const { isExcerpt, ...source } = openSource(place, options.archive ?? [])
+    .action(async (place: string | undefined, options: Options, command: Command) => {
+      const { isExcerpt, ...source } = await openSource(place, options)
       await using _open = source
       const policy = options.policy === undefined ? undefined : readPolicyFile(options.policy)
-      const keyFile = isExcerpt ? undefined : `${place}/log.key`
+      const keyFile = isExcerpt || place === undefined ? undefined : `${place}/log.key`
       const key = await findLogKey(source, { given: options.logKey, policy, keyFile })
       const result = await verifyWithProgress(source, {
         ...{ logKey: key.verifier, policy, isExcerpt },
@@ -96,29 +103,38 @@ export function addVerifyCommand(log: Command): void {
     })
 }
 
-/** A folder, with what left it; or an archive by itself. */
-function openSource(
-  place: string,
-  archives: readonly string[],
-): LogSource & { readonly isExcerpt: boolean } {
-  if (statSync(place, { throwIfNoEntry: false })?.isFile() === true) {
-    return { ...openArchiveSource(place), isExcerpt: true }
+/** A folder or a database, with what left it; or an archive by itself. */
+async function openSource(
+  place: string | undefined,
+  { archive: archives = [], postgresUrlFile }: Options,
+): Promise<LogSource & { readonly isExcerpt: boolean }> {
+  if (postgresUrlFile === undefined) {
+    if (place === undefined) {
+      throw new ConfigError('name a stateDir or an archive, or the database: --postgres-url-file')
+    }
+    if (statSync(place, { throwIfNoEntry: false })?.isFile() === true) {
+      return { ...openArchiveSource(place), isExcerpt: true }
+    }
   }
-  using opening = new DisposableStack()
-  const live = openFolderSource(place)
-  opening.defer(() => void live[Symbol.asyncDispose]())
-  const opened = archives.map((file) => {
-    const archive = openArchiveSource(file)
-    opening.defer(() => void archive[Symbol.asyncDispose]())
-    return archive
-  })
+  await using opening = new AsyncDisposableStack()
+  const live = opening.use(await openLive(place, postgresUrlFile))
+  const opened = archives.map((file) => opening.use(openArchiveSource(file)))
   const open = opening.move()
   return {
     ...live,
     records: chainRecords(live.records, opened, live.keysIn),
     isExcerpt: false,
-    [Symbol.asyncDispose]: async () => open.dispose(),
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
+}
+
+async function openLive(
+  folder: string | undefined,
+  postgresUrlFile: string | undefined,
+): Promise<LiveSource> {
+  return postgresUrlFile === undefined
+    ? openFolderSource(folder!)
+    : openPostgresSource(readPostgresUrl(postgresUrlFile))
 }
 
 async function verifyWithProgress(

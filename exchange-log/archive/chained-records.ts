@@ -9,7 +9,7 @@ import type { ArchiveSource } from './archive-source.ts'
 export function chainRecords(
   live: RecordSource,
   archives: readonly ArchiveSource[],
-  keysIn: (after: number, upTo: number) => ReadonlySet<number>,
+  keysIn: (after: number, upTo: number) => Promise<ReadonlySet<number>>,
 ): RecordSource {
   const sorted = archives.toSorted((a, b) => a.range.first - b.range.first)
   const holderOf = (position: number): RecordSource =>
@@ -33,7 +33,7 @@ export function chainRecords(
     },
     contents: async (after, upTo) => {
       const found = new Map(await live.contents(after, upTo))
-      const keys = keysIn(after, upTo)
+      const keys = await keysIn(after, upTo)
       for (const { range, records } of sorted) {
         if (range.last <= after || range.first > upTo) continue
         for (const [position, { parts }] of await records.contents(after, upTo)) {

@@ -39,9 +39,8 @@ export async function checkChunk(
 ): Promise<CheckedChunk> {
   const { source, signed, leafCheck, report } = context
   const until = Math.min(base + CHUNK, range.to)
-  const records = await source.records.records(Math.max(base, range.from - 1), until)
-  reportGaps(records, Math.max(base + 1, range.from), until, report)
-  const hashed = records.map(hashRecord)
+  const found = await source.records.records(Math.max(base, range.from - 1), until)
+  reportGaps(found, Math.max(base + 1, range.from), until, report)
   const moved = leafCheck.shift !== 0
   const tiles = await readTiles(source.tree, signed, {
     from: base / TILE_WIDTH - (moved ? NEIGHBOURS : 0),
@@ -51,10 +50,14 @@ export async function checkChunk(
       if (finding.position! > base && finding.position! <= base + CHUNK) report(finding)
     },
   })
+  const leafAt = (position: number) => tiles.at(position - 1 + leafCheck.shift)
+  const hashed = withoutDoubles(found.map(hashRecord), leafAt, report)
+  const records = hashed.map(({ record }) => record)
   if (moved || !isInPlace(hashed, tiles, signed)) {
     if (!moved) await mendTiles(context, hashed, tiles)
     const following = await source.records.records(until, until + REACH)
-    await leafCheck.compare(hashed, following.map(hashRecord), tiles)
+    const next = withoutDoubles(following.map(hashRecord), leafAt, () => undefined)
+    await leafCheck.compare(hashed, next, tiles)
   }
   const end = Math.max(until, Math.min(base + CHUNK, signed.size))
   return { records, leaves: leavesOf({ base, end, signed }, hashed, tiles) }
@@ -73,6 +76,31 @@ function reportGaps(
     }
     expected = position + 1
   }
+}
+
+/**
+ * Of several records of one position, which a database has only when somebody took away what forbids it, the one
+ * stays that the tree knows.
+ */
+function withoutDoubles(
+  hashed: readonly HashedRecord[],
+  leafAt: (position: number) => Buffer | undefined,
+  report: Report,
+): readonly HashedRecord[] {
+  if (!hashed.some((one, i) => one.record.position === hashed[i - 1]?.record.position)) {
+    return hashed
+  }
+  const byPosition = Map.groupBy(hashed, ({ record }) => record.position)
+  return [...byPosition].map(([position, doubles]) => {
+    const leaf = leafAt(position)
+    const own = doubles.find((one) => leaf?.equals(one.leaf) === true) ?? doubles[0]!
+    for (const { record } of doubles.filter((one) => one !== own)) {
+      const { exchangeId } = record
+      const detail = 'another record has the same position'
+      report({ code: 'record.inserted', position, exchangeId, detail })
+    }
+    return own
+  })
 }
 
 /** The usual case, without looking at each record. */

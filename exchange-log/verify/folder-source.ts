@@ -3,15 +3,10 @@ import type { LogStamp } from '../stamp-store.ts'
 import type { StoredCheckpoint } from '../tree-store.ts'
 import { openReadOnly, type ReadOnlyDatabase } from './read-only-database.ts'
 import { recordReader } from './record-reader.ts'
-import type { LogSource } from './source.ts'
-
-export interface FolderSource extends LogSource {
-  /** Positions after one up to another whose key is there, also those of records that were archived. */
-  readonly keysIn: (after: number, upTo: number) => ReadonlySet<number>
-}
+import type { LiveSource, LogSource } from './source.ts'
 
 /** @throws ConfigError when a file is missing, or is no database. */
-export function openFolderSource(folder: string): FolderSource {
+export function openFolderSource(folder: string): LiveSource {
   using opening = new DisposableStack()
   const open = (name: string): ReadOnlyDatabase => opening.use(openReadOnly(`${folder}/${name}`))
   const db = open('exchange-log.db')
@@ -24,7 +19,7 @@ export function openFolderSource(folder: string): FolderSource {
   const opened = opening.move()
   const keys = 'SELECT position FROM recordKey WHERE position > ? AND position <= ?'
   return {
-    keysIn: (after, upTo) => new Set(db.rows(keys, after, upTo).map(([at]) => Number(at))),
+    keysIn: async (after, upTo) => new Set(db.rows(keys, after, upTo).map(([at]) => Number(at))),
     ...source,
     [Symbol.asyncDispose]: async () => opened.dispose(),
   }

@@ -54,6 +54,12 @@ export interface LogSource extends AsyncDisposable {
   readonly validation: Pick<ValidationStore, 'certificate'>
 }
 
+/** The log of a gateway, from which records may have been archived. */
+export interface LiveSource extends LogSource {
+  /** Positions after one up to another whose key is there, also those of records that were archived. */
+  readonly keysIn: (after: number, upTo: number) => Promise<ReadonlySet<number>>
+}
+
 /** A database is damaged. */
 export class UnreadableRecordError extends Error {
   override readonly name = 'UnreadableRecordError'

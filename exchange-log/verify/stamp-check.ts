@@ -30,7 +30,9 @@ export function checkStamp(
     const { content, certificates, isSigner } = parseSignedData(token)
     const said = parseTstInfo(content).genTime
     if (said.getTime() !== genTime.getTime()) {
-      altered(`it says ${said.toISOString()}, and is kept as of ${genTime.toISOString()}`)
+      altered(
+        `it says ${said.toISOString()}, and is kept as of ${Number.isNaN(genTime.getTime()) ? 'no time' : genTime.toISOString()}`,
+      )
       return
     }
     verifyTimeStamp(token, {

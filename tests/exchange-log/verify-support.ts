@@ -51,8 +51,25 @@ export const timeOf = (position: number): Date => new Date(BEGUN_AT + position *
 /** Writes a log with a checkpoint at each of some sizes, and a time-stamp over the last but one. */
 export async function writeLog(sizes: readonly number[], tsa?: TestTsa): Promise<WrittenLog> {
   const folder = mkdtempSync(join(tmpdir(), 'spean-log-'))
-  const key = newLogKey()
   await using stores = await openLogStores({ stateDir: folder, maxBytes: 2 ** 32 })
+  const key = await fillLog(stores, { folder, sizes, tsa })
+  return {
+    ...{ folder, key, sizes },
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+/** @param folder for the key of its content. @returns the key of the log. */
+export async function fillLog(
+  stores: LogStores,
+  options: {
+    readonly folder: string
+    readonly sizes: readonly number[]
+    readonly tsa?: TestTsa | undefined
+  },
+): Promise<LogKey> {
+  const { folder, sizes, tsa } = options
+  const key = newLogKey()
   const signer = await openSigner(stores)
   const sealer = await openSealer(folder, stores)
   let last = 0
@@ -63,10 +80,7 @@ export async function writeLog(sizes: readonly number[], tsa?: TestTsa): Promise
   }
   const stamped = sizes.at(-2)
   if (tsa !== undefined && stamped !== undefined) await stampAt(stores, stamped, tsa)
-  return {
-    ...{ folder, key, sizes },
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
-  }
+  return key
 }
 
 export interface Signer {

@@ -18,6 +18,8 @@ export interface PostgresServer extends AsyncDisposable {
   run(sql: string, database?: string, user?: string): Promise<Record<string, unknown>[]>
   /** An empty database of {@link OWNER}, in which a log is set up for {@link ROLE}. @returns its name. */
   newLog(): Promise<string>
+  /** A database with all that another one has, to which nobody may be connected. @returns its name. */
+  copyOf(database: string): Promise<string>
   /** `fast` as an administrator stops it, `immediate` as a crash does. */
   stop(mode?: 'fast' | 'immediate'): Promise<void>
   start(): Promise<void>
@@ -93,6 +95,12 @@ export async function startPostgres(): Promise<PostgresServer> {
       const name = `log_${databases}`
       await sql(`CREATE DATABASE ${name} OWNER ${OWNER}`)
       await setUpPostgresLog(url(OWNER, name), ROLE)
+      return name
+    },
+    copyOf: async (database) => {
+      databases += 1
+      const name = `log_${databases}`
+      await sql(`CREATE DATABASE ${name} TEMPLATE ${database} OWNER ${OWNER}`)
       return name
     },
     stop,
