@@ -28,8 +28,7 @@ export function evidenceArchive(evidence: Evidence): Readable {
   zip.on('error', (error: Error) => output.destroy(error))
   const sums = new Map<string, string>()
   const options = { ...STORED, mtime: new Date(evidence.description.madeAt) }
-  const add = (name: string, content: Buffer | string | undefined): void => {
-    if (content === undefined) return
+  const add = (name: string, content: Buffer | string): void => {
     const bytes = Buffer.from(content)
     sums.set(name, hash('sha256', bytes, 'hex'))
     zip.addBuffer(bytes, name, options)
@@ -46,31 +45,53 @@ export function evidenceArchive(evidence: Evidence): Readable {
       )
     })
 
-  add(FILE.verify, verifyText(evidence))
-  add(FILE.exchange, `${JSON.stringify(evidence.description, undefined, 2)}\n`)
-  for (const { part, record, proof } of evidence.records) {
-    const { position: _position, salt, commitment: _commitment, ...said } = record
-    add(recordFile(part), recordText(said))
-    add(saltFile(part), salt)
-    add(proofFile(part), proof)
+  const files = filesOf(evidence)
+  add(FILE.verify, verifyText(evidence, [FILE.verify, ...files.map(([name]) => name)]))
+  for (const [name, content] of files) {
+    if (typeof content === 'string' || Buffer.isBuffer(content)) add(name, content)
+    else addBody(name, content)
   }
-  for (const { part, manifest, jades, headers, body } of evidence.messages) {
-    add(manifestFile(part), manifest)
-    add(jadesFile(part), jades)
-    add(headersFile(part), headers)
-    if (body) addBody(bodyFile(part), body)
-  }
-  for (const { name, certificates, ocsp } of evidence.chains) {
-    add(chainFile(name), certificates.map((der) => toPem('CERTIFICATE', der)).join(''))
-    for (const [place, der] of ocsp) add(ocspFile(name, place), der)
-  }
-  add(FILE.checkpoint, evidence.checkpointNote)
-  add(FILE.timeStamp, evidence.stamp?.token)
-  add(FILE.policy, evidence.policy)
   // Asked for last, when the sums of bodies are known.
   zip.addReadStreamLazy(FILE.sums, options, (done) => done(null, Readable.from([sumsText(sums)])))
   zip.end()
   return output
+}
+
+type File = readonly [name: string, content: Buffer | string | EvidenceBody]
+
+/** All but VERIFY.md and SHA256SUMS, in the order in which they stand in the archive. */
+function filesOf(evidence: Evidence): File[] {
+  const { description, records, messages, chains, checkpointNote, stamp, policy } = evidence
+  const files: (readonly [string, File[1] | undefined])[] = [
+    [FILE.exchange, `${JSON.stringify(description, undefined, 2)}\n`],
+    ...records.flatMap(({ part, record, proof }) => {
+      const { position: _position, salt, commitment: _commitment, ...said } = record
+      return [
+        [recordFile(part), recordText(said)],
+        [saltFile(part), salt],
+        [proofFile(part), proof],
+      ] as const
+    }),
+    ...messages.flatMap(
+      ({ part, manifest, jades, headers, body }) =>
+        [
+          [manifestFile(part), manifest],
+          [jadesFile(part), jades],
+          [headersFile(part), headers],
+          [bodyFile(part), body],
+        ] as const,
+    ),
+    ...chains.flatMap(({ name, certificates, ocsp }) => [
+      [chainFile(name), certificates.map((der) => toPem('CERTIFICATE', der)).join('')] as const,
+      ...[...ocsp].map(([place, der]) => [ocspFile(name, place), der] as const),
+    ]),
+    [FILE.checkpoint, checkpointNote],
+    [FILE.timeStamp, stamp?.token],
+    [FILE.policy, policy],
+  ]
+  return files.flatMap(([name, content]) =>
+    content === undefined ? [] : [[name, content] as const],
+  )
 }
 
 /** As `sha256sum` prints it: lower-case digest, two spaces, name; sorted by bytes of the name. */

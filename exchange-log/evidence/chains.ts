@@ -73,7 +73,7 @@ async function gather(
     return { absent: [{ what: chainFile(name), reason: 'missing', detail }] }
   }
   const ocsp = new Map<number, Buffer>()
-  for (const [place, der] of certificates.entries()) {
+  for (const [place, der] of certificates.slice(0, -1).entries()) {
     const answer = await validation.ocspAnswer(hash('sha256', der, 'base64url'), at)
     if (answer !== undefined) ocsp.set(place, answer.der)
   }

@@ -23,6 +23,8 @@ export const EVIDENCE_ERRORS = {
   'evidence.witnesses-too-few': 'Fewer witnesses cosigned the checkpoint than the policy asks for',
   'evidence.time-stamp-invalid':
     'A time-stamp is not about what it stands beside, or is not trusted',
+  'evidence.times-contradict':
+    'A message was signed outside of the time that its records tell of, or stamped before it was made',
   'evidence.anchor-unknown': 'A root in the archive is none of those that --anchor gives',
   'evidence.policy-unknown':
     'The log, or a witness that counts, is none of those that --policy gives',

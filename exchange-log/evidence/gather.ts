@@ -6,16 +6,16 @@ import { inclusionProof } from '../../protocol/merkle-tree.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { commitmentOf, recordText, type Side, type StoredRecord } from '../record.ts'
 import type { LogStamp, StampStore } from '../stamp-store.ts'
-import type { ExchangeLogStore } from '../store.ts'
 import { tileReader } from '../tree-reader.ts'
 import type { StoredCheckpoint, TreeStore } from '../tree-store.ts'
 import { stampChain } from './chains.ts'
 import { EvidenceSourceError, type Evidence, type EvidenceRecord } from './evidence.ts'
-import { proofFile, FILE, type Absence, type PartName } from './layout.ts'
+import { proofFile, FILE, type Absence } from './layout.ts'
+import { findRun, isErasedBy, type RunSources } from './run.ts'
 import { messageOf, type GatheredMessage, type MessageSources } from './messages.ts'
 
 export interface EvidenceSources extends MessageSources {
-  readonly records: Pick<ExchangeLogStore, 'entries'>
+  readonly records: RunSources
   readonly tree: Pick<TreeStore, 'tile' | 'checkpoint' | 'covering' | 'head'>
   readonly stamps: Pick<StampStore, 'covering' | 'last'>
   /** C2SP tlog-policy that has this log and its witnesses. */
@@ -35,10 +35,10 @@ export async function gatherEvidence(
   side: Side | undefined,
   sources: EvidenceSources,
 ): Promise<Evidence | undefined> {
-  const all = await sources.records.entries(exchangeId)
-  const run = chooseRun(all, side)
-  const first = run.values().next().value
-  if (first === undefined) return undefined
+  const found = await findRun(exchangeId, side, sources.records)
+  if (found === undefined) return undefined
+  const { all, run } = found
+  const first = run.values().next().value!
   for (const record of run.values()) checkCommitment(record)
   const newest = Math.max(...[...run.values()].map(({ position }) => position))
   const policy = sources.policy()
@@ -58,7 +58,9 @@ export async function gatherEvidence(
   for (const part of ['request', 'response'] as const) {
     const record = run.get(part)
     if (record?.manifest === undefined) continue
-    const message = await messageOf(part, { ...record, manifest: record.manifest }, sources)
+    const isErased = isErasedBy(run, record.position)
+    const { manifest } = record
+    const message = await messageOf(part, { ...record, manifest, isErased }, sources)
     absent.push(...message.absent)
     messages.push(message)
   }
@@ -124,41 +126,15 @@ export async function pendingProofs(
   side: Side | undefined,
   sources: Pick<EvidenceSources, 'records' | 'tree' | 'stamps' | 'policy'>,
 ): Promise<Absence[] | undefined> {
-  const run = chooseRun(await sources.records.entries(exchangeId), side)
-  if (run.size === 0) return undefined
+  const found = await findRun(exchangeId, side, sources.records)
+  if (found === undefined) return undefined
+  const { run } = found
   const newest = Math.max(...[...run.values()].map(({ position }) => position))
   const policy = sources.policy()
   return absentProofs(newest, policy, await chooseCheckpoint(newest, policy, sources))
 }
 
 const missing = (what: string, detail: string): Absence => ({ what, reason: 'missing', detail })
-
-/**
- * The records of one run: the first one that ended with a response, else the first. A replayed request has the
- * exchange id of the one that it repeats, and is another run.
- */
-function chooseRun(
-  records: readonly StoredRecord[],
-  side: Side | undefined,
-): ReadonlyMap<PartName, StoredRecord> {
-  const runs = Map.groupBy(
-    records.filter((record) => record.side !== undefined && (!side || record.side === side)),
-    ({ begunAt, position }) => begunAt ?? position,
-  )
-  const has = (kind: string) => (run: readonly StoredRecord[]) =>
-    run.some((record) => record.kind === kind)
-  const all = [...runs.values()]
-  const run = all.find(has('response')) ?? all.find(has('request')) ?? all[0]
-  const parts = new Map<PartName, StoredRecord>()
-  for (const record of run ?? []) {
-    if (record.kind === 'request' || record.kind === 'response' || record.kind === 'refusal') {
-      parts.set(record.kind, record)
-    }
-  }
-  const erasure = records.find(({ kind }) => kind === 'erasure')
-  if (parts.size > 0 && erasure) parts.set('erasure', erasure)
-  return parts
-}
 
 function checkCommitment(record: StoredRecord): void {
   const { position, salt, commitment, ...said } = record

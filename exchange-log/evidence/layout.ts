@@ -1,8 +1,11 @@
 /** The names in an evidence archive (protocol/README.md §12.6). */
 
 /** Parts that are records of the log, each in a folder of its name. */
-export const PARTS = ['request', 'response', 'refusal', 'erasure'] as const
+export const PARTS = ['request', 'response', 'refusal', 'erasure', 'erasure-2'] as const
 export type PartName = (typeof PARTS)[number]
+/** Events that erased what is not here any more; two when request and response were not erased by the same. */
+export const ERASURES = ['erasure', 'erasure-2'] as const satisfies readonly PartName[]
+export const isErasure = (part: PartName): boolean => ERASURES.some((one) => one === part)
 /** Parts that are signed messages. */
 export const MESSAGES = ['request', 'response'] as const
 export type MessageName = (typeof MESSAGES)[number]

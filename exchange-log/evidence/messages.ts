@@ -39,10 +39,14 @@ export interface MessageSources extends ChainSources {
 /** A message as far as it was kept; what was altered since is left out, and said. */
 export async function messageOf(
   part: MessageName,
-  record: StoredRecord & { readonly manifest: string },
+  record: StoredRecord & {
+    readonly manifest: string
+    /** An event in the log says that its content was erased. */
+    readonly isErased: boolean
+  },
   sources: MessageSources,
 ): Promise<GatheredMessage> {
-  const { manifest, position, kept = 'none' } = record
+  const { manifest, position, isErased, kept = 'none' } = record
   const { content } = sources
   const signed = JSON.parse(parseJws(manifest).payload.toString('utf8')) as Manifest
   const absent: Absence[] = []
@@ -53,7 +57,7 @@ export async function messageOf(
   ): Promise<T | undefined> => {
     try {
       const found = isKept ? await read() : undefined
-      if (found === undefined) absent.push(gone(what, isKept))
+      if (found === undefined) absent.push(gone(what, { isKept, isErased }))
       return found
     } catch (error) {
       if (!(error instanceof LogContentError) && !(error instanceof KeyError)) throw error
@@ -76,10 +80,16 @@ export async function messageOf(
   return { part, manifest, headers, body, ...lifted, absent: [...absent, ...lifted.absent] }
 }
 
-function gone(what: string, isKept: boolean): Absence {
-  return isKept
+function gone(
+  what: string,
+  { isKept, isErased }: { readonly isKept: boolean; readonly isErased: boolean },
+): Absence {
+  if (!isKept) {
+    return { what, reason: 'not-kept', detail: 'the rule of the service does not keep it' }
+  }
+  return isErased
     ? { what, reason: 'erased', detail: 'it was erased; the manifest has its digest' }
-    : { what, reason: 'not-kept', detail: 'the rule of the service does not keep it' }
+    : { what, reason: 'missing', detail: 'it is lost: no erasure in the log names it' }
 }
 
 /** Read through once before: an archive that has begun cannot say anymore that a body does not fit. */

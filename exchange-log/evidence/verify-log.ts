@@ -5,7 +5,6 @@ import { NoteError, verifyNote } from '../../protocol/signed-note.ts'
 import { judgeCosignatures, parsePolicy, type TlogPolicy } from '../../protocol/tlog-policy.ts'
 import { parseTlogProof, verifyTlogProof } from '../../protocol/tlog-proof.ts'
 import { commitmentOf, SALT_BYTES } from '../record.ts'
-import { readJson } from './description.ts'
 import { EvidenceError, type EvidenceErrorCode } from './evidence-errors.ts'
 import {
   FILE,
@@ -16,10 +15,8 @@ import {
   type PartName,
 } from './layout.ts'
 import type { LoadedEvidence } from './loaded.ts'
-import { checkTimeStamp, type SignedMessage } from './verify-messages.ts'
-
-/** What a record says, as far as it is looked at; none of it is believed before it is proved. */
-export type RecordSays = Readonly<Record<string, unknown>>
+import { checkTimeStamp } from './verify-certificates.ts'
+import { checkStampTime } from './verify-records.ts'
 
 function asNote<T>(code: EvidenceErrorCode, what: string, run: () => T): T {
   try {
@@ -28,43 +25,6 @@ function asNote<T>(code: EvidenceErrorCode, what: string, run: () => T): T {
     if (!(cause instanceof NoteError) && !(cause instanceof MerkleError)) throw cause
     throw new EvidenceError(code, `${what}: ${cause.message}`, { cause })
   }
-}
-
-/** @throws EvidenceError `evidence.malformed`. */
-export function readRecord(evidence: LoadedEvidence, part: PartName): RecordSays {
-  const record = readJson(evidence, recordFile(part))
-  if (typeof record === 'object' && record !== null && !Array.isArray(record)) {
-    return record as RecordSays
-  }
-  throw new EvidenceError('evidence.malformed', `${recordFile(part)} is not an object`)
-}
-
-/** The record is about this exchange, and holds the manifest that was verified. */
-export function checkRecord(
-  record: RecordSays,
-  description: ExchangeDescription,
-  part: PartName,
-  message: SignedMessage | undefined,
-): string {
-  const { exchangeId, side, records } = description
-  const said = records.find((one) => one.part === part)
-  const wrong = (why: string): EvidenceError =>
-    new EvidenceError('evidence.record-altered', `${recordFile(part)} ${why}`)
-  if (record.kind !== part) throw wrong(`is of another kind, ${JSON.stringify(record.kind)}`)
-  if (record.exchangeId !== exchangeId) throw wrong('is about another exchange')
-  if (part !== 'erasure' && record.side !== side) throw wrong('is of the other side')
-  if (record.manifest !== message?.jws) throw wrong('has another manifest than the archive')
-  for (const name of ['exchangeId', 'client', 'service', 'messageId'] as const) {
-    if (message && record[name] !== message.manifest[name]) throw wrong(`has another ${name}`)
-  }
-  if (record.recordedAt !== said?.recordedAt || record.at !== said?.at) {
-    throw new EvidenceError('evidence.description-wrong', `${FILE.exchange} has another time`)
-  }
-  for (const name of ['client', 'service', 'peer'] as const) {
-    if (part !== records[0]?.part || record[name] === description[name]) continue
-    throw new EvidenceError('evidence.description-wrong', `${FILE.exchange} has another ${name}`)
-  }
-  return `position ${said?.position}, recorded at ${String(record.recordedAt)}`
 }
 
 /** @throws EvidenceError `evidence.malformed`. */
@@ -135,9 +95,25 @@ export function checkInclusion(
 }
 
 /** The checkpoint, and so all records in it, existed at that time. */
-export function checkLogTimeStamp(evidence: LoadedEvidence, checkpoint: Checkpoint): string {
+export function checkLogTimeStamp(
+  evidence: LoadedEvidence,
+  { records, timeStamp }: ExchangeDescription,
+  checkpoint: Checkpoint,
+): string {
   const token = evidence.bytes(FILE.timeStamp)
   const place = { file: FILE.timeStamp, chain: 'time-stamp' } as const
-  const { genTime, tsa } = checkTimeStamp(evidence, place, token, checkpointText(checkpoint))
+  const { genTime, serial, tsa } = checkTimeStamp(
+    evidence,
+    place,
+    token,
+    checkpointText(checkpoint),
+  )
+  for (const { recordedAt } of records) {
+    checkStampTime(FILE.timeStamp, genTime, new Date(recordedAt))
+  }
+  if (timeStamp?.genTime !== genTime.toISOString() || timeStamp.serial !== serial) {
+    const sentence = `${FILE.exchange} tells of another time-stamp`
+    throw new EvidenceError('evidence.description-wrong', sentence)
+  }
   return `the checkpoint existed at ${genTime.toISOString()}, says ${tsa.subject}`
 }

@@ -1,13 +1,5 @@
 /** Checks of signatures, messages and certificates in an archive. */
-import { CertificateError, parseCertificates, type Certificate } from '../../pki/certificate.ts'
-import { readOcspStatements, verifyOcspResponse } from '../../pki/ocsp-verify.ts'
-import { verifyPath } from '../../pki/path.ts'
-import type { Purpose } from '../../pki/purpose.ts'
-import { verifyTimeStamp, type TimeStamp } from '../../pki/tsp-verify.ts'
-import { parseSignedData } from '../../pki/cms-signed-data.ts'
-import { parseTstInfo } from '../../pki/tst-info.ts'
-import { DerError } from '../../pki/der.ts'
-import { ExchangeError } from '../../protocol/errors.ts'
+import type { Certificate } from '../../pki/certificate.ts'
 import { memberOf, readClientId, readServiceId } from '../../protocol/identifiers.ts'
 import { parseJws, verifyJws, type ParsedJws } from '../../protocol/jws.ts'
 import {
@@ -16,25 +8,10 @@ import {
   parseResponseManifest,
   type Manifest,
 } from '../../protocol/manifest.ts'
-import { createHash } from 'node:crypto'
-import { readJson } from './description.ts'
-import { EvidenceError, type EvidenceErrorCode } from './evidence-errors.ts'
-import { signatureOf, type FlattenedJws } from './jades.ts'
-import {
-  bodyFile,
-  chainFile,
-  CHAINS,
-  headersFile,
-  jadesFile,
-  manifestFile,
-  ocspFile,
-  type ChainName,
-  type MessageName,
-} from './layout.ts'
+import { EvidenceError } from './evidence-errors.ts'
+import { bodyFile, chainFile, headersFile, manifestFile, type MessageName } from './layout.ts'
 import type { LoadedEvidence } from './loaded.ts'
-
-/** How long after its nextUpdate an answer still shows that a certificate was good: gateways bridge outages. */
-const LATE_MS = 24 * 60 * 60_000
+import { asEvidence, checkPath, checkStates } from './verify-certificates.ts'
 
 export interface SignedMessage {
   readonly part: MessageName
@@ -42,20 +19,6 @@ export interface SignedMessage {
   readonly parsed: ParsedJws
   readonly manifest: Manifest
   readonly signedAt: Date
-}
-
-/** Runs what throws errors of other layers, and gives them the code of what was being checked. */
-export function asEvidence<T>(code: EvidenceErrorCode, what: string, run: () => T): T {
-  try {
-    return run()
-  } catch (cause) {
-    const isOurs =
-      cause instanceof ExchangeError ||
-      cause instanceof DerError ||
-      cause instanceof CertificateError
-    if (!isOurs) throw cause
-    throw new EvidenceError(code, `${what}: ${cause.message}`, { cause })
-  }
 }
 
 /** @throws EvidenceError */
@@ -67,16 +30,6 @@ export function readMessage(evidence: LoadedEvidence, part: MessageName): Signed
     const parse = part === 'request' ? parseRequestManifest : parseResponseManifest
     const manifest: Manifest = parse(parsed.payload)
     return { part, jws, parsed, manifest, signedAt: new Date(parsed.header.iat * 1000) }
-  })
-}
-
-/** Leaf first. @throws EvidenceError */
-export function readChain(evidence: LoadedEvidence, chain: ChainName): Certificate[] {
-  const name = chainFile(chain)
-  return asEvidence('evidence.malformed', name, () => {
-    const certificates = parseCertificates(evidence.text(name))
-    if (certificates.length > 0) return certificates
-    throw new EvidenceError('evidence.malformed', `${name} holds no certificates`)
   })
 }
 
@@ -96,13 +49,22 @@ export function checkSignature(message: SignedMessage, leaf: Certificate): strin
       ? memberOf(readClientId(manifest.client))
       : memberOf(readServiceId(manifest.service)),
   )
-  const { identity } = leaf
-  const held = identity && `${identity.instance}/${identity.memberClass}/${identity.member}`
+  const held = memberIn(leaf, kid)
   if (kid !== party || (held !== undefined && held !== party)) {
     const why = `${manifestFile(part)} is signed for ${kid} by ${held ?? leaf.subject}, and sent by ${party}`
     throw new EvidenceError('evidence.signature-invalid', why)
   }
-  return `${alg} by ${leaf.subject}, at ${message.signedAt.toISOString()}`
+  const known = held === undefined ? `, which the catalogue knows as ${kid}` : ''
+  return `${alg} by ${leaf.subject}${known}, at ${message.signedAt.toISOString()}`
+}
+
+/**
+ * The member that a certificate of the instance's own authority names. The subject of another authority has a
+ * meaning by the catalogue only (§7.5), and names none here.
+ */
+export function memberIn({ identity }: Certificate, kid: string): string | undefined {
+  if (identity === undefined || !kid.startsWith(`${identity.instance}/`)) return undefined
+  return `${identity.instance}/${identity.memberClass}/${identity.member}`
 }
 
 /** @throws EvidenceError */
@@ -143,143 +105,6 @@ export function checkCertificate(
 ): string {
   const name = `${part}-signer` as const
   const path = checkPath(chainFile(name), chain, 'signing', signedAt)
-  const state = evidence.has(ocspFile(name, 0))
-    ? checkOcsp(evidence, name, path, signedAt)
-    : 'whether it was revoked is not known'
+  const state = checkStates(evidence, name, path, signedAt)
   return `${path.length - 1} steps to ${path.at(-1)!.subject}; ${state}`
-}
-
-function checkOcsp(
-  evidence: LoadedEvidence,
-  name: ChainName,
-  [certificate, issuer = certificate]: readonly Certificate[],
-  signedAt: Date,
-): string {
-  const file = ocspFile(name, 0)
-  const der = evidence.bytes(file)
-  return asEvidence('evidence.certificate-revoked', file, () => {
-    const stated = readOcspStatements(der)[0]?.thisUpdate ?? signedAt
-    // An answer that was given later says of earlier as well that it was good.
-    const at = stated > signedAt ? stated : signedAt
-    const answer = verifyOcspResponse(der, {
-      ...{ certificate: certificate!, issuer: issuer!, at, lateMs: LATE_MS },
-    })
-    const { status, revokedAt, thisUpdate } = answer
-    if (status === 'revoked' && revokedAt !== undefined && revokedAt <= signedAt) {
-      throw new EvidenceError(
-        'evidence.certificate-revoked',
-        `${file}: the certificate had been revoked at ${revokedAt.toISOString()}`,
-      )
-    }
-    return `not revoked, its authority said at ${thisUpdate.toISOString()}`
-  })
-}
-
-/** Every certificate of the file leads to the next, and the last is the root. */
-function checkPath(file: string, chain: readonly Certificate[], purpose: Purpose, at: Date) {
-  const path = asEvidence('evidence.certificate-untrusted', file, () =>
-    verifyPath(chain[0]!, {
-      anchors: chain.slice(-1),
-      intermediates: chain.slice(1, -1),
-      ...{ at, purpose },
-    }),
-  )
-  if (path.length === chain.length && path.every((one, i) => one === chain[i])) return path
-  throw new EvidenceError('evidence.certificate-untrusted', `${file} has certificates out of order`)
-}
-
-/**
- * A token is about these bytes, and made by the holder of the chain.
- *
- * @param file that it is in.
- * @throws EvidenceError
- */
-export function checkTimeStamp(
-  evidence: LoadedEvidence,
-  { file, chain: name }: { readonly file: string; readonly chain: ChainName },
-  token: Buffer,
-  stamped: Buffer | string,
-): TimeStamp {
-  const chain = readChain(evidence, name)
-  return asEvidence('evidence.time-stamp-invalid', file, () => {
-    const { genTime: at } = parseTstInfo(parseSignedData(token).content)
-    if (chain.length > 1) checkPath(chainFile(name), chain, 'time-stamping', at)
-    if (evidence.has(ocspFile(name, 0))) checkOcsp(evidence, name, chain, at)
-    const digest = createHash('sha256').update(stamped).digest()
-    return verifyTimeStamp(token, { hash: 'sha256', digest, anchors: chain.slice(0, 1), at })
-  })
-}
-
-/** The lifted signature is the manifest's, and its time-stamp is about it. */
-export function checkJades(evidence: LoadedEvidence, { part, jws }: SignedMessage): string {
-  const name = jadesFile(part)
-  const altered = (why: string): EvidenceError =>
-    new EvidenceError('evidence.jades-altered', `${name} ${why}`)
-  const jades = readJson(evidence, name) as Partial<FlattenedJws> | null
-  if (`${jades?.protected}.${jades?.payload}.${jades?.signature}` !== jws) {
-    throw altered('has another signature than the manifest')
-  }
-  const components = readEtsiU(jades?.header?.etsiU, altered)
-  const lifted = components.flatMap(({ xVals }) => objectsOf(xVals))
-  const certificates = valuesOf(lifted.map(({ x509Cert }) => x509Cert))
-  const answers = valuesOf(
-    components.flatMap(({ rVals }) => objectsOf([rVals])).flatMap(({ ocspVals }) => ocspVals),
-  )
-  const signer = `${part}-signer` as const
-  const chain = evidence.has(chainFile(signer)) ? readChain(evidence, signer) : []
-  if (chain.some(({ der }) => !certificates.has(der.toString('base64')))) {
-    throw altered('lacks certificates of its signer')
-  }
-  const known = knownValues(evidence)
-  if (![...certificates, ...answers].every((value) => known.has(value))) {
-    throw altered('has certificates or answers that are not in the archive')
-  }
-  const stamps = components.flatMap(({ sigTst }) => objectsOf([sigTst]))
-  const [token, ...more] = stamps.flatMap(({ tstTokens }) => objectsOf(tstTokens))
-  if (more.length > 0) throw altered('has several time-stamps')
-  if (token === undefined || !evidence.has(chainFile(`${part}-stamp`))) {
-    return 'the same signature, without time-stamp'
-  }
-  const der = Buffer.from(String(token.val), 'base64')
-  const place = { file: name, chain: `${part}-stamp` } as const
-  const { genTime } = checkTimeStamp(evidence, place, der, signatureOf(jws))
-  return `the same signature, which existed at ${genTime.toISOString()}`
-}
-
-type JsonObject = Readonly<Record<string, unknown>>
-
-function objectsOf(value: unknown): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isObject) : []
-}
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** `val` of each, in Base64. */
-function valuesOf(items: readonly unknown[]): Set<unknown> {
-  return new Set(objectsOf(items.flat()).map(({ val }) => val))
-}
-
-/** All certificates and answers of the archive. */
-function knownValues(evidence: LoadedEvidence): ReadonlySet<unknown> {
-  const chains = CHAINS.filter((chain) => evidence.has(chainFile(chain)))
-  const answers = evidence.names.filter((name) => name.startsWith('ocsp/'))
-  return new Set([
-    ...chains
-      .flatMap((chain) => readChain(evidence, chain))
-      .map(({ der }) => der.toString('base64')),
-    ...answers.map((name) => evidence.bytes(name).toString('base64')),
-  ])
-}
-
-function readEtsiU(etsiU: unknown, altered: (why: string) => EvidenceError): JsonObject[] {
-  if (!Array.isArray(etsiU)) throw altered('has no etsiU')
-  const items = etsiU.map((item: unknown): unknown => {
-    try {
-      return JSON.parse(Buffer.from(String(item), 'base64url').toString('utf8'))
-    } catch {
-      throw altered('has an item in etsiU that is not JSON')
-    }
-  })
-  return objectsOf(items)
 }

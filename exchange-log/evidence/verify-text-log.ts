@@ -1,13 +1,19 @@
 /** The blocks of VERIFY.md about records, tree, witnesses and time. */
 import type { LogStamp } from '../stamp-store.ts'
 import type { EvidenceChain, EvidenceRecord } from './evidence.ts'
-import { FILE, MESSAGES } from './layout.ts'
+import { FILE, MESSAGES, type ExchangeDescription } from './layout.ts'
 import { genTimeOf, stamperLines } from './verify-text-manifests.ts'
 
 export function checkpointBlock(
   records: readonly EvidenceRecord[],
-  { isComplete }: { readonly isComplete: boolean },
+  about: Pick<ExchangeDescription, 'exchangeId' | 'side'> & {
+    readonly isComplete: boolean
+    readonly stamp: LogStamp | undefined
+  },
 ): string {
+  const { exchangeId, side, isComplete, stamp } = about
+  const stampedAt = stamp && genTimeOf(stamp.token)
+  const first = records[0]?.record.position ?? 0
   const positions = records.map(({ part, record }) => `'${part}': ${record.position}`).join(', ')
   const signed = records
     .filter(({ part, record }) => record.manifest && MESSAGES.some((message) => message === part))
@@ -19,7 +25,7 @@ witnesses signed. \`policy\` says whose keys those are, and how many witnesses i
 
 \`\`\`sh
 python3 -I - <<'END' || fail 'the records do not fit the checkpoint'
-import os, sys; sys.path.insert(0, os.environ['W'])
+import calendar, os, sys, time; sys.path.insert(0, os.environ['W'])
 from common import *
 note = read('${FILE.checkpoint}').decode()
 text, _, signatures = note.rpartition('\\n\\n')
@@ -50,7 +56,9 @@ for word, *words in (line.split() for line in read('${FILE.policy}').decode().sp
     if word == 'quorum': quorum = words[0]
 need(log, 'the checkpoint is not signed by the log')
 ${isComplete ? "need(quorum in enough, 'too few witnesses cosigned the checkpoint')" : "if quorum not in enough: print('TOO FEW witnesses cosigned the checkpoint')"}
-for part, position in {${positions}}.items():
+def instant(text): return calendar.timegm(time.strptime(text[:19], '%Y-%m-%dT%H:%M:%S'))
+positions, records = {${positions}}, {}
+for part, position in positions.items():
     record, (proof, _, same) = read(part + '/record.json'), read(part + '/proof.tlog-proof').decode().partition('\\n\\n')
     need(same == note, part + ': the proof is about another checkpoint')
     node = sha256(b'\\0' + sha256(read(part + '/salt') + record))
@@ -65,8 +73,29 @@ for part, position in {${positions}}.items():
         else: node = sha256(b'\\1' + node + sibling)
         fn, sn = fn // 2, sn // 2
     need(sn == 0 and node == base64.b64decode(root), part + ': the record is not in the tree')
-    if part in [${signed.join(', ')}]: need(json.loads(record)['manifest'] == read(part + '/manifest.jws').decode(), part + ': the record is about another manifest')
-    print(part, 'is record', position, 'recorded', json.loads(record)['recordedAt'])
+    record = records[part] = load(record)
+    need(record['kind'] == part.split('-')[0] and record.get('side') == (None if record['kind'] == 'erasure' else '${side}'), part + ': the record is of another kind, or of the other side')
+    print(part, 'is record', position, 'recorded', record['recordedAt'])
+${stampedAt === undefined ? '' : `    need(instant(record['recordedAt']) - 300 <= ${stampedAt}, part + ': the checkpoint was stamped before the record was made')\n`}    if record['kind'] == 'erasure': continue
+    need(record['exchangeId'] == '${exchangeId}', part + ': the record is about another exchange')
+    need(record.get('begunAt') == (None if position == ${first} else ${first}), part + ': the record is of another run of the exchange')
+    need(('manifest' in record) == (part in [${signed.join(', ')}]), part + ': the record has no manifest, or one that is not here')
+    if 'manifest' not in record: continue
+    need(record['manifest'] == read(part + '/manifest.jws').decode(), part + ': the record is about another manifest')
+    head, manifest = (load(unb64u(piece)) for piece in record['manifest'].split('.')[:2])
+    for name in 'client', 'service', 'messageId', *(['status'] if part == 'response' else ['method', 'target', 'userId', 'issue', 'representedParty', 'purpose']):
+        need(record.get(name) == manifest.get(name), part + ': record and manifest differ in ' + name)
+    need(record['bodyBytes'] == manifest['bodySize'], part + ': record and manifest differ in size')
+    need(instant(records['request']['at']) - 301 <= head['iat'] <= instant(record['recordedAt']) + 300, part + ': it was not signed when the records say')
+description = load(read('${FILE.exchange}'))
+need([one['part'] for one in description['records']] == list(records), 'exchange.json has other records')
+for one in description['records']:
+    record = records[one['part']]
+    need(all(one.get(name) == record.get(name) for name in ('at', 'recordedAt', 'kept')), 'exchange.json and record differ: ' + one['part'])
+need(description['origin'] == origin and all(description.get(name) == records[description['records'][0]['part']].get(name) for name in ('client', 'service', 'peer')), 'exchange.json is about others')
+for one in description['absent']:
+    part = one['what'].split('/')[0]
+    need(one['reason'] != 'erased' or any(first <= position <= last for event in records.values() if event['kind'] == 'erasure' for first, last in load(event['detail'])['positions'] for position in [positions[part]]), part + ': no erasure erased it')
 END
 \`\`\`
 `

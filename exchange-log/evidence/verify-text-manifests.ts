@@ -11,18 +11,21 @@ export interface SignedPart {
   readonly part: MessageName
   readonly alg: SignatureAlgorithm
   readonly signedAt: number
+  readonly level: string | undefined
   readonly chain: EvidenceChain
   readonly stamper: EvidenceChain | undefined
   /** Unix seconds of the signature's time-stamp. */
   readonly stampedAt: number | undefined
 }
 
-export function readSigned({ messages, chains }: Evidence): SignedPart[] {
+export function readSigned({ messages, chains, description }: Evidence): SignedPart[] {
   const named = (name: ChainName): EvidenceChain | undefined =>
     chains.find((chain) => chain.name === name)
   return messages.flatMap((message) => {
     const chain = named(`${message.part}-signer`)
-    return chain ? [describe(message, chain, named(`${message.part}-stamp`))] : []
+    const level = description.jades[message.part]
+    const stamper = named(`${message.part}-stamp`)
+    return chain ? [{ ...describe(message, chain, stamper), level }] : []
   })
 }
 
@@ -30,7 +33,7 @@ function describe(
   { part, manifest, signatureToken }: EvidenceMessage,
   chain: EvidenceChain,
   stamper: EvidenceChain | undefined,
-): SignedPart {
+): Omit<SignedPart, 'level'> {
   const { alg, iat: signedAt } = parseJws(manifest).header
   const stampedAt = stamper && signatureToken && genTimeOf(signatureToken)
   return { part, alg, signedAt, chain, stamper, stampedAt }
@@ -54,27 +57,47 @@ python3 -I - <<'END' || fail 'the manifests do not fit'
 import os, sys; sys.path.insert(0, os.environ['W'])
 from common import *
 ${parts.some(({ alg }) => alg === 'ES256') ? ECDSA : ''}${parts.some(({ alg }) => alg !== 'EdDSA') ? JWK : ''}texts = {}
-certificates = [der for file in glob.glob('certificates/*.pem') for der in unpem(read(file).decode())]
-answers = [read(file) for file in glob.glob('ocsp/*.der')]
+stamps = {${parts.map(({ part, level }) => `'${part}': ${level === 'B-B' ? 0 : 1}`).join(', ')}}
 for part, signed_at in {${signedAt}}.items():
     text = texts[part] = read(part + '/manifest.jws').decode()
     head, body, value = text.split('.')
-    header, manifest, raw = json.loads(unb64u(head)), json.loads(unb64u(body)), unb64u(value)
+    header, manifest, raw = load(unb64u(head)), load(unb64u(body)), unb64u(value)
+    member = manifest['client' if part == 'request' else 'service'].split('/')[:3]
     leaf = f'{W}/{part}-signer.leaf.pem'
     need(header['x5t#S256'] == b64u(sha256(openssl('x509', '-in', leaf, '-outform', 'DER'))), part + ': another certificate signed')
     need(header['iat'] == signed_at, part + ': it was signed at another time')
+    need(header['kid'] == '/'.join(member), part + ': another member signed')
+    subject = openssl('x509', '-in', leaf, '-noout', '-subject', '-nameopt', 'utf8,-esc_msb,sep_multiline,sname').decode()
+    names = [[line.strip()[len(name) + 1:] for line in subject.splitlines() if line.strip().startswith(name + '=')] for name in ('O', 'OU', 'CN')]
+    need(names[0] != member[:1] or names == [[name] for name in member], part + ': the certificate is of another member')
+    usage = openssl('x509', '-in', leaf, '-noout', '-ext', 'keyUsage,extendedKeyUsage').decode()
+    need('Non Repudiation' in usage and 'TLS Web' not in usage, part + ': the certificate is not one for signing')
     need((manifest['kind'], manifest['exchangeId']) == (part, '${exchangeId}'), part + ': it is about another exchange')
     for name in 'headers', 'body':
         file = part + '/' + name
         need(not os.path.exists(file) or digest(file) == manifest[name + 'Digest'], file + ' is not what was signed')
+    file = part + '/body'
+    need(not os.path.exists(file) or os.path.getsize(file) == manifest['bodySize'], file + ' has another size')
+    if part == 'request': asked = manifest
     if part == 'response' and 'request' in texts:
+        need(all(manifest[name] == asked[name] for name in ('messageId', 'client', 'service')), 'it answers another call')
         need(manifest['requestDigest'] == b64u(sha256(texts['request'].encode())), 'it answers another request')
-    jades = json.loads(read(part + '/manifest.jades.json'))
+    jades = load(read(part + '/manifest.jades.json'))
+    need(sorted(jades) == ['header', 'payload', 'protected', 'signature'] and list(jades['header']) == ['etsiU'], part + ': JAdES has more than a signature')
     need((jades['protected'], jades['payload'], jades['signature']) == (head, body, value), part + ': JAdES has another signature')
-    for item in map(json.loads, map(unb64u, jades['header']['etsiU'])):
-        for token in item.get('sigTst', {}).get('tstTokens', []): write(part + '.tst', base64.b64decode(token['val']))
-        for one in item.get('xVals', []): need(base64.b64decode(one['x509Cert']['val']) in certificates, part + ': JAdES has another certificate')
-        for one in item.get('rVals', {}).get('ocspVals', []): need(base64.b64decode(one['val']) in answers, part + ': JAdES has another answer')
+    values, lifted = lambda items: [base64.b64decode(one['val'], validate=True) for one in items], {}
+    for item in map(load, map(unb64u, jades['header']['etsiU'])):
+        need(len(item) == 1 and not lifted.keys() & item.keys(), part + ': JAdES has a component twice')
+        lifted.update(item)
+    need(lifted.keys() <= {'sigTst', 'xVals', 'rVals'}, part + ': JAdES has an unknown component')
+    chains = [f'{part}-signer', f'{part}-stamp']
+    certificates = {der for name in chains for file in glob.glob(f'certificates/{name}.pem') for der in unpem(read(file).decode())}
+    answers = {read(file) for name in chains for file in glob.glob(f'ocsp/{name}.*')}
+    need(set(values(one['x509Cert'] for one in lifted.get('xVals', []))) == certificates, part + ': JAdES has other certificates')
+    need(set(values(lifted.get('rVals', {}).get('ocspVals', []))) == answers, part + ': JAdES has other answers')
+    tokens = values(lifted.get('sigTst', {}).get('tstTokens', []))
+    need(len(tokens) == stamps[part], part + ': JAdES has not as many time-stamps as exchange.json says')
+    for token in tokens: write(part + '.tst', token)
     public = openssl('x509', '-in', leaf, '-noout', '-pubkey')
     write(part + '.pub', public)
     write(part + '.input', (head + '.' + body).encode())
@@ -139,19 +162,19 @@ export function stamperLines(chain: EvidenceChain, at: number): string[] {
   const { name } = chain
   return [
     `openssl verify -check_ss_sig -purpose timestampsign -attime ${at} -CAfile "\${W:?}/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" "$W/${name}.leaf.pem" || fail '${name}: the certificate does not lead to its root'`,
-    ...stateLines(chain),
+    ...stateLines(chain, at),
   ]
 }
 
-/** That the certificate was not revoked, as far as an answer is here. */
-function stateLines({ name, ocsp }: EvidenceChain): string[] {
+/** That the certificate was not revoked then, as far as an answer is here. */
+function stateLines({ name, ocsp }: EvidenceChain, at: number): string[] {
   const answer = ocsp.get(0)
   if (answer === undefined) return []
-  const statedAt = seconds(readOcspStatements(answer)[0]!.thisUpdate)
+  const stated = readOcspStatements(answer).map(({ thisUpdate }) => seconds(thisUpdate))
   const said = `"$W/${name}.ocsp"`
   return [
-    `openssl ocsp -respin ${ocspFile(name, 0)} -no_nonce -issuer "\${W:?}/${name}.issuer.pem" -cert "$W/${name}.leaf.pem" -CAfile "$W/${name}.root.pem" -verify_other "$W/${name}.issuers.pem" -attime ${statedAt} > ${said} 2>&1`,
-    `grep 'Response verify OK' ${said} && grep -E ': good|Update' ${said} && grep -q 'leaf.pem: good' ${said} || fail '${name}: the certificate was not good'`,
+    `openssl ocsp -respin ${ocspFile(name, 0)} -no_nonce -issuer "\${W:?}/${name}.issuer.pem" -cert "$W/${name}.leaf.pem" -CAfile "$W/${name}.root.pem" -verify_other "$W/${name}.issuers.pem" -attime ${Math.max(at, ...stated)} > ${said} 2> ${said}.notes`,
+    `python3 -I "$W/state.py" ${said} ${at} || fail '${name}: the certificate was revoked, or nothing shows that it was not'`,
   ]
 }
 
@@ -161,10 +184,11 @@ function certificateLines({ part, signedAt, chain, stamper, stampedAt }: SignedP
   const lines = [
     `openssl x509 -in ${leaf} -noout -subject -nameopt RFC2253,utf8,-esc_msb || fail '${part}: the certificate cannot be read'`,
     `openssl verify -x509_strict -check_ss_sig -attime ${signedAt} -CAfile "$W/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" ${leaf} || fail '${part}: the certificate does not lead to its root'`,
-    ...stateLines(chain),
+    ...stateLines(chain, signedAt),
   ]
   if (stamper !== undefined && stampedAt !== undefined) {
     lines.push(
+      `[ ${stampedAt} -ge ${signedAt - 300} ] || fail '${part}: the signature was stamped before it was made'`,
       ...stamperLines(stamper, stampedAt),
       `openssl ts -verify -data "$W/${part}.value" -in "$W/${part}.tst" -token_in -attime ${stampedAt} -CAfile "$W/${part}-stamp.root.pem" -untrusted "$W/${part}-stamp.issuers.pem" || fail '${part}: the time-stamp of the signature does not verify'`,
     )

@@ -8,19 +8,20 @@ import { incompleteness, type Absence } from './layout.ts'
 import { checkpointBlock, stampBlock } from './verify-text-log.ts'
 import { certificatesBlock, manifestsBlock, readSigned } from './verify-text-manifests.ts'
 
-export function verifyText(evidence: Evidence): string {
+/** @param names of all files but SHA256SUMS. */
+export function verifyText(evidence: Evidence, names: readonly string[]): string {
   const { description, chains, records, checkpointNote, stamp, absent } = evidence
   const isComplete = incompleteness(absent).length === 0
   const signed = readSigned(evidence)
   const proved = records.filter(({ proof }) => proof !== undefined)
   const stamper = chains.find(({ name }) => name === 'time-stamp')
   const blocks = [
-    filesBlock(),
+    filesBlock(names),
     toolsBlock(),
     ...(signed.length > 0
       ? [manifestsBlock(signed, description.exchangeId), certificatesBlock(signed)]
       : []),
-    ...(checkpointNote ? [checkpointBlock(proved, { isComplete })] : []),
+    ...(checkpointNote ? [checkpointBlock(proved, { ...description, isComplete, stamp })] : []),
     ...(stamp && stamper ? [stampBlock(stamp, stamper)] : []),
     lastBlock(
       chains,
@@ -45,8 +46,12 @@ folder, and run the blocks in turn in one \`sh\`, or all at once:
 
     sed -n '/^\`\`\`sh$/,/^\`\`\`$/{/^\`\`\`/!p}' VERIFY.md > /tmp/verify.sh; sh /tmp/verify.sh
 
-It is proved when the exit status is 0 and the last line begins with PROVED. All of it rests on the keys that the last block
-prints: compare them with what the operators published, for no archive can vouch for itself.
+It is proved when the exit status is 0 and the last line begins with PROVED. Whatever is wrong ends it, with a line that begins with
+FAILED.
+
+Two things no archive can vouch for: these commands, and the keys that everything rests on. Read the commands before you run them (they read
+the files here and write to one temporary folder), or verify with a program of your own, \`spean evidence verify\`. Compare the keys that the
+last block prints with what the operators published.
 ${absent.length > 0 ? `\n${introduction(absent)}:\n\n${list.join('')}` : ''}`
 }
 
@@ -61,7 +66,7 @@ function lineOf(text: string): string {
   return `\`${text.replace(/[\p{Cc}\p{Zl}\p{Zp}`]/gu, '\ufffd')}\``
 }
 
-function filesBlock(): string {
+function filesBlock(names: readonly string[]): string {
   return `The files are all there, and no others
 
 \`\`\`sh
@@ -70,6 +75,10 @@ fail() { echo "FAILED: $1" >&2; false || exit 11; }
 W=$(mktemp -d) && export W || fail 'no temporary folder can be made'
 find . ! -type d ! -path ./SHA256SUMS -printf '%P\\n' | sort | xargs sha256sum > "$W/sums"
 diff "$W/sums" SHA256SUMS >&2 || fail 'the files are not those of SHA256SUMS'
+cut -c 67- SHA256SUMS > "$W/names"
+diff "$W/names" - >&2 <<'END' || fail 'the files are not those that belong to this evidence'
+${[...names].sort().join('\n')}
+END
 \`\`\`
 `
 }
@@ -78,7 +87,8 @@ function toolsBlock(): string {
   return `What the next blocks use
 
 Python reads files and computes digests; signatures are verified by openssl and jose. The certificates of each signer are taken
-apart: the signer's, the one of its issuer, the root.
+apart: the signer's, the one of its issuer, the root. \`state.py\` reads what openssl says of an authority's answer about a certificate: it was
+good, or was revoked only after the time in question; an answer from before holds until a day after its Next Update.
 
 \`\`\`sh
 cat > "\${W:?}/common.py" <<'END'
@@ -86,6 +96,10 @@ import base64, glob, hashlib, json, os, subprocess, sys
 W = os.environ['W']
 def need(ok, what):
     if not ok: sys.exit('FAILED: ' + what)
+def once(members):
+    need(len(dict(members)) == len(members), 'a member stands twice')
+    return dict(members)
+def load(text): return json.loads(text, object_pairs_hook=once)
 def read(name): return open(name, 'rb').read()
 def write(name, data): open(os.path.join(W, name), 'wb').write(data)
 def sha256(data): return hashlib.sha256(data).digest()
@@ -99,6 +113,18 @@ def digest(name):
 def unpem(text): return [base64.b64decode(part.split('-----')[0]) for part in text.split('-----BEGIN CERTIFICATE-----')[1:]]
 def pem(label, der): return f'-----BEGIN {label}-----\\n{base64.encodebytes(der).decode()}-----END {label}-----\\n'.encode()
 def openssl(*args): return subprocess.run(('openssl',) + args, stdout=subprocess.PIPE, check=True).stdout
+END
+cat > "$W/state.py" <<'END'
+import calendar, sys, time
+said, notes, at = open(sys.argv[1]).read().splitlines(), open(sys.argv[1] + '.notes').read().splitlines(), int(sys.argv[2])
+def seconds(what):
+    times = [line.split(': ', 1)[1] for line in said if line.strip().startswith(what + ': ')]
+    return calendar.timegm(time.strptime(times[0], '%b %d %H:%M:%S %Y GMT')) if times else None
+# openssl warns in between when the answer is old by now, which it may be
+good, later = 'good' in (line.split('.pem: ')[-1] for line in said), (seconds('Revocation Time') or 0) > at
+is_fresh = seconds('This Update') >= at or seconds('Next Update') + 86400 >= at
+if 'Response verify OK' not in notes or not (good or later) or not is_fresh: sys.exit('\\n'.join(said + notes))
+print('  not revoked then, said its authority:', '; '.join(line.strip() for line in said if line.startswith('\\t')))
 END
 python3 -I - <<'END' || fail 'the certificates cannot be read'
 import os, sys; sys.path.insert(0, os.environ['W'])

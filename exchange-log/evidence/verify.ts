@@ -18,25 +18,31 @@ import {
   type ExchangeDescription,
 } from './layout.ts'
 import { loadEvidence, type LoadedEvidence } from './loaded.ts'
+import { readChain } from './verify-certificates.ts'
+import { checkJades } from './verify-jades.ts'
 import {
   checkCheckpoint,
   checkInclusion,
   checkLogTimeStamp,
-  checkRecord,
   checkWitnesses,
   readPolicy,
-  readRecord,
 } from './verify-log.ts'
 import {
   checkAnswer,
   checkCertificate,
-  checkJades,
   checkMessage,
   checkSignature,
-  readChain,
+  memberIn,
   readMessage,
   type SignedMessage,
 } from './verify-messages.ts'
+import {
+  checkErased,
+  checkRecord,
+  checkSigningTime,
+  checkStampTime,
+  readRecord,
+} from './verify-records.ts'
 
 export interface Check {
   /** What is checked, as `request signature`. */
@@ -132,13 +138,16 @@ async function verifyAll(
     checkPresence(evidence, described, signed)
     for (const part of signed) {
       checkKept(readRecord(evidence, part).kept, part, described.absent)
+      checkErased(evidence, described, part)
       messages.set(part, readMessage(evidence, part))
     }
     return `${parts.join(' and ')} of ${described.exchangeId}, in the log ${described.origin}`
   })
   const description = described!
   await pinAnchors(evidence, trust, run, found.unpinned)
-  for (const message of messages.values()) await verifyMessage(evidence, message, run)
+  for (const message of messages.values()) {
+    await verifyMessage(evidence, description, { message, run, unpinned: found.unpinned })
+  }
   const [request, response] = [messages.get('request'), messages.get('response')]
   if (request && response) {
     const from = [manifestFile('request'), manifestFile('response')]
@@ -186,8 +195,12 @@ async function pinAnchors(
 
 async function verifyMessage(
   evidence: LoadedEvidence,
-  message: SignedMessage,
-  run: Run,
+  description: ExchangeDescription,
+  {
+    message,
+    run,
+    unpinned,
+  }: { readonly message: SignedMessage; readonly run: Run; readonly unpinned: string[] },
 ): Promise<void> {
   const { part } = message
   const signer = `${part}-signer` as const
@@ -198,9 +211,25 @@ async function verifyMessage(
     await run(`${part} certificate`, [chainFile(signer)], () =>
       checkCertificate(evidence, message, chain),
     )
+    const { kid } = message.parsed.header
+    if (memberIn(chain[0]!, kid) === undefined) {
+      const { subject, thumbprint } = chain[0]!
+      const hex = Buffer.from(thumbprint, 'base64url').toString('hex')
+      unpinned.push(`certificate of ${kid}: ${subject}, SHA-256 ${hex}`)
+    }
   }
   await run(`${part} message`, [manifestFile(part)], () => checkMessage(evidence, message))
-  await run(`${part} JAdES`, [jadesFile(part)], () => checkJades(evidence, message))
+  await run(`${part} time`, [manifestFile(part), recordFile(part)], () =>
+    checkSigningTime(message, description),
+  )
+  await run(`${part} JAdES`, [jadesFile(part)], () => {
+    const { level, stampedAt, says } = checkJades(evidence, message)
+    if (stampedAt !== undefined) checkStampTime(jadesFile(part), stampedAt, message.signedAt)
+    const said = description.jades[part]
+    if (said === level) return says
+    const sentence = `${FILE.exchange} says that ${jadesFile(part)} is ${said}, and it is ${level}`
+    throw new EvidenceError('evidence.description-wrong', sentence)
+  })
 }
 
 async function verifyLog(
@@ -222,6 +251,7 @@ async function verifyLog(
         .filter(({ verifier }) => verifier.name === description.origin)
         .map(keyOf('log')),
       ...policy.witnesses.map(keyOf('witness')),
+      `quorum ${quorumOf(policy)}`,
     )
     return 'from the archive itself: nothing here vouches for its keys'
   })
@@ -230,8 +260,10 @@ async function verifyLog(
   let found: ReturnType<typeof checkCheckpoint> | undefined
   await run('checkpoint', [FILE.checkpoint, FILE.policy], () => {
     found = checkCheckpoint(evidence, judged, unknown)
-    if (found.checkpoint.origin === description.origin) return found.says
-    throw new EvidenceError('evidence.description-wrong', `${FILE.exchange} names another log`)
+    const { origin, size } = found.checkpoint
+    if (origin === description.origin && size === description.checkpoint?.size) return found.says
+    const sentence = `${FILE.exchange} names another log, or another checkpoint of it`
+    throw new EvidenceError('evidence.description-wrong', sentence)
   })
   const { checkpoint } = found!
   await run('witnesses', [FILE.checkpoint, FILE.policy], () =>
@@ -248,11 +280,19 @@ async function verifyLog(
   }
   if (evidence.has(FILE.timeStamp) && evidence.has(chainFile('time-stamp'))) {
     await run('time-stamp', [FILE.timeStamp, FILE.checkpoint], () =>
-      checkLogTimeStamp(evidence, checkpoint),
+      checkLogTimeStamp(evidence, description, checkpoint),
     )
   }
 }
 
 function keyOf(kind: string) {
   return ({ verifier }: TlogPolicy['logs'][number]): string => `${kind} ${formatVkey(verifier)}`
+}
+
+/** How many have to cosign: a policy of the same keys that asks for fewer is a weaker one. */
+function quorumOf({ quorum, groups }: TlogPolicy): string {
+  const group = groups.find(({ name }) => name === quorum)
+  return group === undefined
+    ? quorum
+    : `${quorum}: ${group.threshold} of ${group.members.join(', ')}`
 }

@@ -49,7 +49,11 @@ export function createEvidenceService(deps: EvidenceServiceDeps): EvidenceServic
   /** The log as whoever asks sees it: of an id that several parties used, only their own run is chosen. */
   const sourcesOf = ({ visible }: EvidenceRequest): EvidenceSources => ({
     ...deps,
-    records: { entries: async (id) => visible(await deps.records.entries(id)) },
+    records: {
+      entries: async (id) => visible(await deps.records.entries(id)),
+      events: (kinds, after, limit) => deps.records.events(kinds, after, limit),
+      wrappedKey: (position) => deps.records.wrappedKey(position),
+    },
   })
 
   const complete = async (
