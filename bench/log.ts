@@ -1,6 +1,6 @@
 /**
  * An exchange log of some size, and how fast it is searched, proved and verified:
- * npm run bench:log [-- --records 3000000 --body 1024 --json --keep]
+ * npm run bench:log [-- --records 3000000 --body 1024 --seconds 60 --json --keep]
  *
  * Makes a sandbox, fills the log of one of its gateways through the real store with exchanges whose manifests are
  * all signed, brings them into the tree, and starts that gateway on it again.
@@ -27,20 +27,23 @@ import { fillLog, openManifestSigner, type FillOptions, type Population } from '
 import { bytesOnDisk, measureEs256, measureQueries, measureVerify } from './log/measure.ts'
 
 const OFFSET = 31_000
-const CALLS = 500
+/** Calls that are under way at one time. */
+const CALLERS = 8
 const DAY_MS = 86_400_000
 const { values } = parseArgs({
   options: {
     records: { type: 'string', default: '3000000' },
     body: { type: 'string', default: '1024' },
+    seconds: { type: 'string', default: '60' },
     json: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
 })
 const wanted = Number(values.records)
 const bodyBytes = Number(values.body)
-if (!(wanted >= 10_000 && wanted % 2 === 0 && bodyBytes >= 0)) {
-  throw new TypeError('--records is an even number from 10000 on, --body a number of bytes')
+const trafficSeconds = Number(values.seconds)
+if (!(wanted >= 20_000 && wanted % 2 === 0 && bodyBytes >= 0 && trafficSeconds > 0)) {
+  throw new TypeError('--records is an even number from 20000 on, --body a number of bytes')
 }
 const say = (text: string): void => void process.stderr.write(`${text}\n`)
 
@@ -57,25 +60,38 @@ const files = sandboxFiles(dir)
 const { httpPort } = plan.gateways.find((gateway) => gateway.httpPort !== 0)!
 const folder = join(files.gateway('ncdd').folder, 'state')
 
-/** Resident memory of the gateway after so many calls (proc_pid_status(5), VmRSS and VmHWM), in megabytes. */
-async function gatewayMemory(fresh: boolean): Promise<{ rss: number; peak: number }> {
+interface GatewayMemory {
+  readonly calls: number
+  /** Resident, after the traffic, in megabytes (proc_pid_status(5), VmRSS and VmHWM). */
+  readonly rss: number
+  readonly peak: number
+}
+
+/** Starts the gateway, and has it answer calls for a while. */
+async function gatewayMemory(fresh: boolean): Promise<GatewayMemory> {
   await using sandbox = await startSandbox(plan, { fresh, progress: () => undefined })
   const url = `http://127.0.0.1:${httpPort}/r1/KH-DEV/GOV/NCDD/GAZETTEER/places/01`
   const headers = { 'x-road-client': 'KH-DEV/COM/MEKONGBANK/KYC' }
-  for (let i = 0; i < CALLS; i += 1) {
-    const answer = await fetch(url, { headers })
-    await answer.arrayBuffer()
-    if (answer.status !== 200) throw new TypeError(`a call was answered with ${answer.status}`)
+  const until = performance.now() + trafficSeconds * 1000
+  let calls = 0
+  const caller = async (): Promise<void> => {
+    while (performance.now() < until) {
+      const answer = await fetch(url, { headers })
+      await answer.arrayBuffer()
+      if (answer.status !== 200) throw new TypeError(`a call was answered with ${answer.status}`)
+      calls += 1
+    }
   }
+  await Promise.all(Array.from({ length: CALLERS }, caller))
   const { pid } = sandbox.programs.find(({ name }) => name === 'gateway-ncdd')!
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const of = (field: string): number =>
     Math.round(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1000)
-  return { rss: of('VmRSS'), peak: of('VmHWM') }
+  return { calls, rss: of('VmRSS'), peak: of('VmHWM') }
 }
 
 try {
-  say(`${CALLS} calls through a gateway with an empty log`)
+  say(`${trafficSeconds} s of calls through a gateway with an empty log`)
   const small = await gatewayMemory(true)
   const signers = {
     requestSigner: openManifestSigner('KH-DEV/COM/MEKONGBANK', files.gateway('mekongbank').signing),
@@ -85,7 +101,7 @@ try {
   rmSync(dir, { recursive: true })
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const figures = await filledFigures(signers)
-  say(`${CALLS} calls through the gateway with the full log`)
+  say(`${trafficSeconds} s of calls through the gateway with the full log`)
   const large = await gatewayMemory(false)
   print({ ...figures, gatewayMegabytes: { small, large } })
 } finally {
@@ -136,7 +152,7 @@ async function filledFigures(signers: Pick<FillOptions, 'requestSigner' | 'respo
     ...{ records: wanted, exchanges: wanted / 2, bodyBytes, writtenPerSecond, integratedPerSecond },
     ...{ bytesPerExchange, ...queries, verify, es256, verifyWithSignatures },
     signaturesShareOfEs256:
-      Math.round((verifyWithSignatures.recordsPerSecond / es256.rawPerSecond) * 100) / 100,
+      Math.round((verifyWithSignatures.recordsPerCpuSecond / es256.rawPerCpuSecond) * 100) / 100,
   }
 }
 

@@ -79,7 +79,7 @@ const mismatch = (name: string): EncryptionKeyMismatch =>
  */
 export function encrypt(key: KeyObject, nonce: Buffer, aad: Buffer, plain: Buffer): Buffer {
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
-  cipher.setAAD(aad)
+  if (aad.length > 0) cipher.setAAD(aad)
   // Of its own memory: a worker is sent the whole of what a buffer is part of.
   const sealed = Buffer.allocUnsafeSlow(plain.length + TAG_BYTES)
   cipher.update(plain).copy(sealed)

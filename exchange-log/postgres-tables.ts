@@ -40,6 +40,7 @@ CREATE INDEX ON spean.record (client, at) WHERE ${BEGINS};
 CREATE INDEX ON spean.record (service, at) WHERE ${BEGINS};
 CREATE INDEX ON spean.record ("userId", at) WHERE "userId" IS NOT NULL AND ${BEGINS};
 CREATE INDEX ON spean.record (issue, at) WHERE issue IS NOT NULL AND ${BEGINS};
+CREATE INDEX ON spean.record (purpose, at) WHERE purpose IS NOT NULL AND ${BEGINS};
 CREATE INDEX ON spean.record (code, at) WHERE kind = 'refusal';
 CREATE INDEX ON spean.record ("begunAt") WHERE kind = 'response' AND status >= 400;
 CREATE INDEX ON spean.record (kind, position) WHERE side IS NULL;

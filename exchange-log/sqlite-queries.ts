@@ -68,8 +68,8 @@ export function listStatement(query: LogQuery): Statement {
 
 /** Without statistics SQLite goes over all exchanges, newest first, where a time is the better way. */
 function hintOf(query: LogQuery): string {
-  const { id, userId, issue, client = '*', service = '*' } = query
-  const isNamed = id !== undefined || userId !== undefined || issue !== undefined
+  const { id, userId, issue, purpose, client = '*', service = '*' } = query
+  const isNamed = [id, userId, issue, purpose].some((name) => name !== undefined)
   const isWhole = !client.endsWith('*') || !service.endsWith('*')
   return isShort(query) && !isNamed && !isWhole ? 'INDEXED BY recordByTime' : ''
 }

@@ -44,6 +44,7 @@ export const SCHEMA = `
   CREATE INDEX IF NOT EXISTS recordByService ON record (service, at) WHERE ${BEGINS};
   CREATE INDEX IF NOT EXISTS recordByUser ON record (userId, at) WHERE userId IS NOT NULL AND ${BEGINS};
   CREATE INDEX IF NOT EXISTS recordByIssue ON record (issue, at) WHERE issue IS NOT NULL AND ${BEGINS};
+  CREATE INDEX IF NOT EXISTS recordByPurpose ON record (purpose, at) WHERE purpose IS NOT NULL AND ${BEGINS};
   CREATE INDEX IF NOT EXISTS recordOfRefusal ON record (code, begunAt) WHERE kind = 'refusal';
   CREATE INDEX IF NOT EXISTS recordOfEvent ON record (kind) WHERE side IS NULL;
   CREATE INDEX IF NOT EXISTS recordStaged ON record (staged) WHERE staged IS NOT NULL;

@@ -3,7 +3,7 @@
  * but the entries of that commit.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
 import {
   emptyWriteAheadLog,
   erase,
@@ -21,19 +21,17 @@ export interface WorkerOptions {
   readonly maxBytes: number
 }
 interface Insert {
-  readonly id: number
   readonly insert: SQLInputValue[]
   readonly wrappedKey?: Uint8Array
   readonly parts?: readonly Uint8Array[]
 }
 interface Stage {
-  readonly id: number
   /** Owner, part, bytes. */
   readonly stage: readonly [number, number, Uint8Array]
 }
+export type Entry = Insert | Stage
 export type WorkerRequest =
-  | Insert
-  | Stage
+  | { readonly id: number; readonly write: readonly Entry[] }
   | { readonly id: number; readonly unstage: number }
   | { readonly id: number; readonly erase: readonly number[] }
   | { readonly id: number; readonly removeUpTo: number }
@@ -41,17 +39,18 @@ export type WorkerRequest =
   | { readonly id: number; readonly close: true }
 export type WorkerReply =
   | { readonly id: number; readonly result: unknown }
+  /** Of each entry its position, or why it could not be written. */
+  | { readonly id: number; readonly written: readonly (number | string)[] }
   | { readonly id: number; readonly error: string }
 
 const PAGE_BYTES = 16_384
 /** Longest wait for another program's lock (a backup); exchanges wait behind it. */
 const BUSY_MS = 1000
-/** Entries of one commit, and bytes of their content. More would hold up those that come after. */
-const BATCH = 256
-const BATCH_BYTES = 8_388_608
 /** How often it is tried to empty the write-ahead log while a reader needs it, and when its caller is told. */
 const EMPTY_EVERY_MS = 100
 const EMPTY_WITHIN_MS = 10_000
+/** No room: SQLITE_FULL (sqlite.org/rescode.html). */
+const FULL = 13
 /** Statements that stay prepared. */
 const PREPARED = 100
 
@@ -115,23 +114,27 @@ function run(port: MessagePort, options: WorkerOptions): void {
     statements.set(sql, made)
     return made
   }
-  const store = (request: Insert | Stage): unknown => {
-    const insertPart = prepared('INSERT INTO content (owner, part, bytes) VALUES (?, ?, ?)')
-    if ('stage' in request) return insertPart.run(...request.stage)
-    const { insert, wrappedKey, parts } = request
-    const position = Number(prepared(INSERT).run(...insert).lastInsertRowid)
-    if (wrappedKey) {
-      prepared('INSERT INTO recordKey (position, wrapped) VALUES (?, ?)').run(position, wrappedKey)
+  const insertPart = 'INSERT INTO content (owner, part, bytes) VALUES (?, ?, ?)'
+  const insertKey = 'INSERT INTO recordKey (position, wrapped) VALUES (?, ?)'
+  const store = (entry: Entry): number => {
+    if ('stage' in entry) {
+      prepared(insertPart).run(...entry.stage)
+      return 0
     }
-    parts?.forEach((bytes, part) => insertPart.run(position, part, bytes))
+    const { insert, wrappedKey, parts } = entry
+    const position = Number(prepared(INSERT).run(...insert).lastInsertRowid)
+    if (wrappedKey) prepared(insertKey).run(position, wrappedKey)
+    parts?.forEach((bytes, part) => prepared(insertPart).run(position, part, bytes))
     return position
   }
-  const commit = (batch: readonly (Insert | Stage)[]): void => {
+  const write = (entries: readonly Entry[]): (number | string)[] => {
     try {
-      const results = transaction(db, () => batch.map(store))
-      batch.forEach(({ id }, i) => reply({ id, result: results[i] }))
+      return transaction(db, () => entries.map(store))
     } catch (error) {
-      for (const { id } of batch) reply({ id, error: text(error) })
+      const isFull = (error as { errcode?: number }).errcode === FULL
+      // What is too large for the room that is left takes nobody else down with it.
+      if (isFull && entries.length > 1) return entries.flatMap((entry) => write([entry]))
+      return entries.map(() => text(error))
     }
   }
 
@@ -166,9 +169,10 @@ function run(port: MessagePort, options: WorkerOptions): void {
     reply({ id, result: undefined })
     port.close()
   }
-  const handle = (request: Exclude<WorkerRequest, Insert | Stage>): void => {
+  const handle = (request: WorkerRequest): void => {
     const { id } = request
     if ('close' in request) return close(id)
+    if ('write' in request) return reply({ id, written: write(request.write) })
     try {
       if ('select' in request) {
         reply({ id, result: prepared(request.select).all(...request.parameters) })
@@ -190,28 +194,8 @@ function run(port: MessagePort, options: WorkerOptions): void {
     }
   }
 
-  port.on('message', (received: WorkerRequest) => {
-    const batch: (Insert | Stage)[] = []
-    let bytes = 0
-    let request: WorkerRequest | undefined = received
-    // Whatever arrived while the last commit ran shares the next one.
-    while (request !== undefined && ('insert' in request || 'stage' in request)) {
-      batch.push(request)
-      bytes += contentBytes(request)
-      request =
-        batch.length < BATCH && bytes < BATCH_BYTES
-          ? (receiveMessageOnPort(port)?.message as WorkerRequest | undefined)
-          : undefined
-    }
-    if (batch.length > 0) commit(batch)
-    if (request !== undefined) handle(request)
-  })
+  port.on('message', handle)
   reply({ id: 0, result: undefined })
-}
-
-function contentBytes(request: Insert | Stage): number {
-  if ('stage' in request) return request.stage[2].length
-  return request.parts?.reduce((sum, { length }) => sum + length, 0) ?? 0
 }
 
 if (parentPort) run(parentPort, workerData as WorkerOptions)

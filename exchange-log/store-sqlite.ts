@@ -1,7 +1,4 @@
-import { once } from 'node:events'
 import type { SQLInputValue } from 'node:sqlite'
-import { Worker } from 'node:worker_threads'
-import { ConfigError } from '../runtime/config.ts'
 import { touchPrivate } from '../runtime/private-file.ts'
 import {
   contentsStatement,
@@ -12,10 +9,8 @@ import {
   type Statement,
 } from './sqlite-queries.ts'
 import { SELECT, toRecord, toRow, type Row } from './sqlite-rows.ts'
-import type { WorkerOptions, WorkerReply, WorkerRequest } from './sqlite-worker.ts'
-import { LogStoreError, type ExchangeLogStore } from './store.ts'
-
-type Ask = WorkerRequest extends infer R ? (R extends R ? Omit<R, 'id'> : never) : never
+import { openThread, openWhenAsked } from './sqlite-thread.ts'
+import type { ExchangeLogStore } from './store.ts'
 
 /**
  * Opens the log in `file`, making it at first start.
@@ -29,9 +24,9 @@ export async function openSqliteLogStore(
 ): Promise<ExchangeLogStore> {
   touchPrivate(file)
   await using opening = new AsyncDisposableStack()
-  const writer = opening.use(await openWorker({ file, maxBytes, readOnly: false }))
+  const writer = opening.use(await openThread({ file, maxBytes, readOnly: false }))
   // Queries have threads and connections of their own: a long one holds up no exchange, a search no checkpoint.
-  const reader = opening.use(await openWorker({ file, maxBytes, readOnly: true }))
+  const reader = opening.use(await openThread({ file, maxBytes, readOnly: true }))
   const searcher = opening.use(openWhenAsked({ file, maxBytes, readOnly: true }))
   const select = async (sql: string, ...parameters: SQLInputValue[]): Promise<Row[]> =>
     (await reader.ask({ select: sql, parameters })) as Row[]
@@ -46,10 +41,10 @@ export async function openSqliteLogStore(
         wrappedKey: content.wrappedKey,
         ...('parts' in content ? { parts: content.parts } : {}),
       }
-      return (await writer.ask({ insert: toRow(sealed), ...kept })) as number
+      return writer.write({ insert: toRow(sealed), ...kept })
     },
     stage: async (staged, part, bytes) => {
-      await writer.ask({ stage: [-staged, part, bytes] })
+      await writer.write({ stage: [-staged, part, bytes] })
     },
     unstage: async (staged) => {
       await writer.ask({ unstage: -staged })
@@ -105,72 +100,4 @@ export async function openSqliteLogStore(
 
 function bytesOf(value: SQLInputValue | undefined): Buffer {
   return Buffer.from(value as Uint8Array)
-}
-
-interface Thread extends AsyncDisposable {
-  ask(request: Ask): Promise<unknown>
-}
-
-/** A thread that many never need. Once closed it is closed, whether it was opened or not. */
-function openWhenAsked(options: WorkerOptions): Thread {
-  let thread: Promise<Thread> | undefined
-  let isClosed = false
-  return {
-    ask: async (request) => {
-      if (isClosed) throw new LogStoreError('the log is closed')
-      thread ??= openWorker(options)
-      const opened = await thread.catch((cause: unknown) => {
-        thread = undefined
-        throw new LogStoreError(String(cause), { cause })
-      })
-      return opened.ask(request)
-    },
-    [Symbol.asyncDispose]: async () => {
-      isClosed = true
-      await (await thread?.catch(() => undefined))?.[Symbol.asyncDispose]()
-    },
-  }
-}
-
-async function openWorker(options: WorkerOptions): Promise<Thread> {
-  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { workerData: options })
-  const waiting = new Map<number, PromiseWithResolvers<unknown>>()
-  let lastId = 0
-  let ended: LogStoreError | undefined
-  const end = (message: string): void => {
-    ended = new LogStoreError(message)
-    for (const { reject } of waiting.values()) reject(ended)
-    waiting.clear()
-  }
-  const ready = once(worker, 'message').catch((cause: unknown) => {
-    throw new ConfigError(`${options.file}: the exchange log cannot be opened (${String(cause)})`, {
-      cause,
-    })
-  })
-  await ready
-  worker.on('message', (reply: WorkerReply) => {
-    const promise = waiting.get(reply.id)
-    waiting.delete(reply.id)
-    if ('error' in reply) promise?.reject(new LogStoreError(reply.error))
-    else promise?.resolve(reply.result)
-  })
-  worker.on('error', (error) => end(`the log's thread failed: ${String(error)}`))
-  worker.on('exit', () => end('the log is closed'))
-  const ask = (request: Ask): Promise<unknown> => {
-    if (ended) return Promise.reject(ended)
-    const promise = Promise.withResolvers<unknown>()
-    lastId += 1
-    waiting.set(lastId, promise)
-    worker.postMessage({ id: lastId, ...request })
-    return promise.promise
-  }
-  return {
-    ask,
-    [Symbol.asyncDispose]: async () => {
-      if (ended) return
-      const exited = once(worker, 'exit')
-      await ask({ close: true })
-      await exited
-    },
-  }
 }

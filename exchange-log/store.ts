@@ -111,7 +111,7 @@ export interface ExchangeLogStore extends AsyncDisposable {
   /**
    * Writes a record. When this resolves, record, content and key survive a power cut; when it rejects, the caller
    * must take it that the record may or may not be there (an answer of the database can be lost), and it is there
-   * at most once. Calls at the same time share one commit.
+   * at most once. Calls at the same time share one commit. The bytes of the content are the store's from now on.
    *
    * @returns its position.
    * @throws LogStoreError; a later call may succeed, once the disk has room or the database is back.
@@ -121,6 +121,7 @@ export interface ExchangeLogStore extends AsyncDisposable {
   /**
    * Writes one part of content that is too large to be held in memory, before the record that it belongs to.
    * Durable when it resolves. What no record names later is swept when the store is opened by its only writer.
+   * The bytes are the store's from now on.
    *
    * @param staged a number that the caller drew at random, 1 to 2^53 - 1.
    * @param part counts from 0.

@@ -9,13 +9,7 @@
  */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
-  if (typeof value === 'object' && value !== null) {
-    const members = Object.entries(value)
-      .filter(([, member]) => member !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, member]) => `${canonicalJson(name)}:${canonicalJson(member)}`)
-    return `{${members.join(',')}}`
-  }
+  if (typeof value === 'object' && value !== null) return canonicalObject(value)
   if (typeof value === 'number' && !Number.isSafeInteger(value)) {
     throw new TypeError('canonical JSON of a manifest holds safe integers only')
   }
@@ -23,4 +17,15 @@ export function canonicalJson(value: unknown): string {
     throw new TypeError('canonical JSON holds well-formed Unicode only')
   }
   return JSON.stringify(value)
+}
+
+function canonicalObject(value: object): string {
+  const members = value as Record<string, unknown>
+  let text = ''
+  for (const name of Object.keys(value).toSorted()) {
+    const member = members[name]
+    if (member === undefined) continue
+    text += `${text === '' ? '' : ','}${canonicalJson(name)}:${canonicalJson(member)}`
+  }
+  return `{${text}}`
 }

@@ -15,6 +15,7 @@ export interface ManifestHeader {
   /** SHA-256 of the signing certificate, base64url (RFC 7515 §4.1.8). */
   readonly 'x5t#S256': string
 }
+const UTF8 = new TextDecoder('utf-8', { fatal: true })
 /** The last second of the year 9999: no later one has an RFC 3339 form. */
 const MAX_IAT = 253_402_300_799
 
@@ -103,7 +104,7 @@ export function verifyJws(jws: ParsedJws, publicKey: KeyObject): void {
 function readHeader(bytes: Buffer): ManifestHeader {
   let value: unknown
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    value = JSON.parse(UTF8.decode(bytes))
   } catch {
     throw malformed('its header is not JSON')
   }

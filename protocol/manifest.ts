@@ -56,6 +56,7 @@ const REQUIRED: Record<Manifest['kind'], Record<string, MemberType>> = {
   response: { ...BASE, status: 'integer', requestDigest: 'string' },
 }
 const OPTIONAL = ['userId', 'issue', 'representedParty', 'purpose']
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** The text that is signed: RFC 8785 canonical JSON. */
@@ -98,7 +99,7 @@ function parseManifest(payload: Uint8Array, kind: Manifest['kind']): Record<stri
   let text: string
   let value: unknown
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(payload)
+    text = UTF8.decode(payload)
     value = JSON.parse(text)
   } catch {
     throw malformed('it is not JSON')

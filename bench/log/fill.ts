@@ -34,8 +34,9 @@ export interface ManifestSigner {
   sign(manifest: Manifest, at: Date): string
 }
 
-/** Exchanges that are on their way to the store at one time. */
-const TOGETHER = 512
+/** Exchanges that are made at one time, and how many such batches are on their way to the store meanwhile. */
+const TOGETHER = 256
+const UNDER_WAY = 4
 const HEADERS: HeaderBlock = [
   ['accept', 'application/json'],
   ['content-type', 'application/json; charset=utf-8'],
@@ -64,6 +65,7 @@ export async function fillLog(stores: LogStores, options: FillOptions): Promise<
   const { records: wanted, requestSigner, responseSigner } = options
   await stores.validation.keepCertificates([requestSigner.certificate, responseSigner.certificate])
   const { last } = await stores.records.extent()
+  const underWay: Promise<unknown>[] = []
   for (let done = 0; done < wanted; done += 2 * TOGETHER) {
     const pairs = Math.min(TOGETHER, (wanted - done) / 2)
     const records = Array.from({ length: pairs }, (_, i) => {
@@ -71,10 +73,12 @@ export async function fillLog(stores: LogStores, options: FillOptions): Promise<
       return [request, { ...response, begunAt: last + done + 2 * i + 1 }]
     }).flat()
     const sealed = await Promise.all(records.map((record) => seal(record, options)))
+    if (underWay.length >= UNDER_WAY) await underWay.shift()
     // In their order: positions are those that the responses name.
-    await Promise.all(sealed.map((one) => stores.records.append(one)))
+    underWay.push(Promise.all(sealed.map((one) => stores.records.append(one))))
     options.progress(done + 2 * pairs)
   }
+  await Promise.all(underWay)
 }
 
 async function seal(record: LogRecord, { bodyBytes, sealer }: FillOptions): Promise<SealedRecord> {

@@ -52,9 +52,11 @@ export function describeLogContent(name: string, newLog: () => Promise<LogLocati
       {
         await using store = await log.open()
         await append(store, requestEntry('bare'))
-        const appends = contents.map((content, i) =>
-          store.append({ ...sealed(requestEntry(`x-${i}`)), content }),
-        )
+        // What is appended is the store's; ours is a copy.
+        const appends = contents.map(({ wrappedKey, parts }, i) => {
+          const content = { wrappedKey, parts: parts.map((bytes) => Buffer.from(bytes)) }
+          return store.append({ ...sealed(requestEntry(`x-${i}`)), content })
+        })
         expect(await Promise.all(appends)).toEqual([2, 3, 4])
       }
       await using store = await log.open()
