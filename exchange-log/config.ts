@@ -1,4 +1,5 @@
 import type { JSONSchemaType } from 'ajv'
+import { s3Schema, type S3Config } from './archive/s3-config.ts'
 import type { Keeping } from './record.ts'
 
 export const CLASSIFICATIONS = ['public', 'internal', 'personal', 'sensitive'] as const
@@ -15,8 +16,9 @@ export interface KeepingRule {
   days?: number
 }
 export interface LogArchiveConfig {
-  /** Folder for archives, on this machine or mounted. */
-  folder: string
+  /** Folder for archives, on this machine or mounted. Either this or `s3`. */
+  folder?: string
+  s3?: S3Config
   /** A calendar month (UTC) is archived so many days after its end. Absent: only by `spean log archive`. */
   afterDays?: number
 }
@@ -81,9 +83,10 @@ export const exchangeLogSchema: JSONSchemaType<ExchangeLogConfig> = {
       type: 'object',
       nullable: true,
       additionalProperties: false,
-      required: ['folder'],
+      required: [],
       properties: {
-        folder: { type: 'string', minLength: 1 },
+        folder: { type: 'string', minLength: 1, nullable: true },
+        s3: { ...s3Schema, nullable: true },
         afterDays: { type: 'integer', minimum: 0, maximum: 36_525, nullable: true },
       },
     },

@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs'
 import type { JSONSchemaType } from 'ajv'
-import { exchangeLogSchema, type ExchangeLogConfig } from '../exchange-log/config.ts'
+import {
+  exchangeLogSchema,
+  type ExchangeLogConfig,
+  type LogArchiveConfig,
+} from '../exchange-log/config.ts'
 import { isPkcs11Uri } from '../pki/pkcs11-uri.ts'
 import { ConfigError, readConfig, relativeTo } from '../runtime/config.ts'
 
@@ -220,7 +224,7 @@ export function readGatewayConfig(configFile: string): GatewayConfig {
     exchangeLog: {
       ...exchangeLog,
       ...(postgresUrlFile === undefined ? {} : { postgresUrlFile: at(postgresUrlFile) }),
-      ...(archive === undefined ? {} : { archive: { ...archive, folder: at(archive.folder) } }),
+      ...(archive === undefined ? {} : { archive: absoluteArchive(archive, at) }),
       ...(signingKeyFile === undefined ? {} : { signingKeyFile: at(signingKeyFile) }),
       ...(encryptionKey === undefined || isPkcs11Uri(encryptionKey)
         ? {}
@@ -230,6 +234,19 @@ export function readGatewayConfig(configFile: string): GatewayConfig {
     authentication: pair(config.authentication),
     signing: config.signing.map(pair),
   }
+}
+
+function absoluteArchive(
+  archive: LogArchiveConfig,
+  at: (path: string) => string,
+): LogArchiveConfig {
+  const { folder, s3 } = archive
+  if ((folder === undefined) === (s3 === undefined)) {
+    throw new ConfigError('exchangeLog.archive: give either folder or s3')
+  }
+  if (s3 === undefined) return { ...archive, folder: at(folder!) }
+  const ca = s3.caFile === undefined ? {} : { caFile: at(s3.caFile) }
+  return { ...archive, s3: { ...s3, ...ca, credentialsFile: at(s3.credentialsFile) } }
 }
 
 /** @throws ConfigError when a certificate file cannot be read. */

@@ -1,10 +1,13 @@
 /** Keeps the exchange log within its room: watches it, and archives what is old. */
-import { folderPlace } from '../exchange-log/archive/archive-place.ts'
+import { join } from 'node:path'
+import { folderPlace, type ArchivePlace } from '../exchange-log/archive/archive-place.ts'
 import {
   startArchiveSchedule,
   type ArchiveHealth,
   type ArchiveSchedule,
 } from '../exchange-log/archive/archive-schedule.ts'
+import { s3Place } from '../exchange-log/archive/s3-place.ts'
+import type { LogArchiveConfig } from '../exchange-log/config.ts'
 import type { LogStores } from '../exchange-log/open-log.ts'
 import { startSpaceWatch, type LogSpace } from '../exchange-log/space-watch.ts'
 import type { NoteVerifier } from '../protocol/signed-note.ts'
@@ -62,7 +65,7 @@ function openArchive(
   return scope.use(
     startArchiveSchedule({
       archiver: {
-        ...{ stores, logKey, clock, place: openPlace(archive.folder) },
+        ...{ stores, logKey, clock, place: openPlace(archive, deps) },
         record: (event) => log.recordEvent(event),
       },
       afterDays: archive.afterDays,
@@ -71,11 +74,17 @@ function openArchive(
   )
 }
 
-function openPlace(folder: string): ReturnType<typeof folderPlace> {
+function openPlace(
+  { folder, s3 }: LogArchiveConfig,
+  { folder: logFolder, scope }: Parameters<typeof openLogKeeping>[1],
+): ArchivePlace {
   try {
-    return folderPlace(folder)
+    if (s3 === undefined) return folderPlace(folder!)
+    return scope.use(s3Place(s3, { workFolder: join(logFolder, 'archiving') }))
   } catch (cause) {
+    if (cause instanceof ConfigError) throw cause
     const { code } = cause as NodeJS.ErrnoException
-    throw new ConfigError(`${folder}: archives cannot be put there (${code})`, { cause })
+    const where = folder ?? join(logFolder, 'archiving')
+    throw new ConfigError(`${where}: archives cannot be put there (${code})`, { cause })
   }
 }

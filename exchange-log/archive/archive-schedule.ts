@@ -1,4 +1,5 @@
 import type { Logger } from '../../runtime/logger.ts'
+import { ArchiveError, type ArchiveFault } from './archive-errors.ts'
 import type { ArchiveEvent } from './archive-event.ts'
 import { archiveNext, type ArchiverOptions, type ArchiveUpTo } from './archiver.ts'
 
@@ -16,6 +17,7 @@ export interface ArchiveHealth {
   readonly last?: ArchiveEvent
   /** Why the last run ended before its time; what was not archived is in the log still. */
   readonly fault?: string
+  readonly faultCode?: ArchiveFault
 }
 
 const INTERVAL_MS = 3_600_000
@@ -41,13 +43,15 @@ export function startArchiveSchedule(options: {
         state = { ...state, last: event }
         logger.info(event, 'records were archived')
       }
-      const { fault: _, ...rest } = state
+      const { fault: _, faultCode: __, ...rest } = state
       state = { ...rest, lastRunAt: archiver.clock() }
     } catch (error) {
       if (signal.aborted) return
       const fault = error instanceof Error ? error.message : String(error)
       if (fault !== state.fault) logger.error({ err: error }, 'the exchange log is not archived')
-      state = { ...state, fault, lastRunAt: archiver.clock() }
+      const code = error instanceof ArchiveError ? { faultCode: error.code } : {}
+      const { faultCode: _, ...rest } = state
+      state = { ...rest, ...code, fault, lastRunAt: archiver.clock() }
     }
   }
   const run = (upTo: ArchiveUpTo, actor: string): void => {

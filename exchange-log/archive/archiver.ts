@@ -1,4 +1,5 @@
 /** Archives the oldest records of a log: written, read back, verified, recorded, and only then removed. */
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -11,6 +12,7 @@ import type { StoredCheckpoint } from '../tree-store.ts'
 import type { Finding } from '../verify/finding.ts'
 import { positionAt } from '../verify/positions.ts'
 import { storesSource } from '../verify/stores-source.ts'
+import { ArchiveError, asArchiveError, type ArchiveFault } from './archive-errors.ts'
 import { archiveDetail, parseArchiveDetail, type ArchiveEvent } from './archive-event.ts'
 import { syncFile, writeArchive, type ArchiveRange } from './archive-file.ts'
 import { removeFile, sha256OfFile, type ArchivePlace } from './archive-place.ts'
@@ -31,13 +33,10 @@ export type ArchiveUpTo =
   /** Every calendar month (UTC) that ended so many days ago. */
   | { readonly endedDaysAgo: number }
 
-/** Nothing can be archived, or what was written is not what it must be. Nothing was removed then. */
-export class ArchiveError extends Error {
-  override readonly name = 'ArchiveError'
-}
-
 const DAY_MS = 86_400_000
 const EVENTS = 1000
+/** Faults of an archive that another one makes good. */
+const LOST: readonly ArchiveFault[] = ['archive.missing', 'archive.altered']
 
 /**
  * Archives one period: the oldest month, or everything up to a position. Cut off at any moment, it is taken up
@@ -51,20 +50,14 @@ export async function archiveNext(
   upTo: ArchiveUpTo,
   actor: string,
 ): Promise<ArchiveEvent | undefined> {
-  const { stores, signal } = options
+  const { stores } = options
   await finishRemoval(options)
   const { first, last: newest } = await stores.records.extent()
   const last = Math.min(newest, await endOf(options, first, upTo))
   if (last < first) return undefined
   const range = { first, last }
   const seal = await sealOf(stores, last)
-  const { place } = options
-  const archive = nameOf(range)
-  const made = join(place.workFolder, `${archive}.new`)
-  await writeArchive(made, stores, { range, seal, signal })
-  const sha256 = await sha256OfFile(made)
-  await place.keep(made, archive)
-  const event = { ...range, archive, sha256, place: place.name }
+  const event = await put(options, range, seal)
   await verifyArchive(options, event)
   await describe(options, event, seal)
   const detail = archiveDetail(event)
@@ -75,6 +68,27 @@ export async function archiveNext(
   return event
 }
 
+/** Writes the file, and puts it where archives are. Nothing half written is left behind. */
+async function put(
+  { stores, place, signal }: ArchiverOptions,
+  range: ArchiveRange,
+  seal: StoredCheckpoint,
+): Promise<ArchiveEvent> {
+  const made = join(place.workFolder, `${nameOf(range, randomBytes(8).toString('hex'))}.new`)
+  try {
+    await writeArchive(made, stores, { range, seal, signal })
+    const sha256 = await sha256OfFile(made)
+    // Another process that archives the same must not put another file under this name.
+    const archive = nameOf(range, sha256.slice(0, 16))
+    await place.keep(made, archive, signal)
+    return { ...range, archive, sha256, place: place.name }
+  } catch (cause) {
+    throw asArchiveError(cause, `an archive cannot be put into ${place.name}`)
+  } finally {
+    removeFile(made)
+  }
+}
+
 /** The newest archive may be recorded, and its records not removed yet. */
 async function finishRemoval(options: ArchiverOptions): Promise<void> {
   const { stores } = options
@@ -82,10 +96,14 @@ async function finishRemoval(options: ArchiverOptions): Promise<void> {
   const event = (await archivesOf(stores)).at(-1)
   if (event === undefined || event.last < first) return
   if (event.place !== options.place.name) return // it is made again where archives go now
-  const back = await options.place.fetch(event.archive)
-  back?.[Symbol.dispose]()
-  if (back === undefined) return
-  await verifyArchive(options, event)
+  try {
+    await verifyArchive(options, event)
+  } catch (error) {
+    // As long as all of its records are in the log, they are archived anew.
+    const isLost = error instanceof ArchiveError && LOST.includes(error.code)
+    if (isLost && first <= event.first) return
+    throw error
+  }
   await stores.records.removeUpTo(event.last)
 }
 
@@ -124,43 +142,60 @@ async function sealOf({ tree, stamps }: LogStores, last: number): Promise<Stored
   const seal = stamped ?? (await tree.covering(last, { witnessed: true }))
   if (seal !== undefined) return seal
   throw new ArchiveError(
+    'archive.unsealed',
     `no checkpoint that is time-stamped or witnessed covers the records up to ${last}`,
   )
 }
 
-const nameOf = ({ first, last }: ArchiveRange): string => {
+const nameOf = ({ first, last }: ArchiveRange, distinction: string): string => {
   const padded = [first, last].map((position) => String(position).padStart(12, '0'))
-  return `exchange-log-${padded.join('-')}.archive`
+  return `exchange-log-${padded.join('-')}-${distinction}.archive`
 }
 
 /** Reads back what is in the place. @throws ArchiveError */
 async function verifyArchive(
-  { place, logKey }: ArchiverOptions,
+  { place, logKey, signal }: ArchiverOptions,
   { archive, sha256, first, last }: ArchiveEvent,
 ): Promise<void> {
-  using back = await place.fetch(archive)
-  if (back === undefined) throw new ArchiveError(`${archive} is not in ${place.name}`)
-  if ((await sha256OfFile(back.file)) !== sha256) {
-    throw new ArchiveError(`${archive} in ${place.name} is not the file that was put there`)
+  try {
+    using back = await place.fetch(archive, signal)
+    if (back === undefined) {
+      throw new ArchiveError('archive.missing', `${archive} is not in ${place.name}`)
+    }
+    if ((await sha256OfFile(back.file)) !== sha256) {
+      const what = `${archive} in ${place.name} is not the file that was put there`
+      throw new ArchiveError('archive.altered', what)
+    }
+    const wanted = { file: back.file, vkey: formatVkey(logKey), first, last }
+    const finding = await runWorker(wanted, signal)
+    if (finding === undefined) return
+    const { code, detail, position } = finding
+    const what = `${archive} does not verify: ${code} at ${position}: ${detail}`
+    throw new ArchiveError('archive.unverified', what)
+  } catch (cause) {
+    throw asArchiveError(cause, `${archive} cannot be read back from ${place.name}`)
   }
-  const wanted = { file: back.file, vkey: formatVkey(logKey), first, last }
-  const finding = await runWorker(wanted)
-  if (finding === undefined) return
-  const { code, detail, position } = finding
-  throw new ArchiveError(`${archive} does not verify: ${code} at ${position}: ${detail}`)
 }
 
-async function runWorker(workerData: ArchiveToVerify): Promise<Finding | undefined> {
+async function runWorker(
+  workerData: ArchiveToVerify,
+  signal: AbortSignal,
+): Promise<Finding | undefined> {
   const worker = new Worker(new URL('./verify-archive-worker.ts', import.meta.url), { workerData })
-  const [answer] = (await once(worker, 'message')) as [{ finding?: Finding; error?: string }]
-  await worker.terminate()
-  if (answer.error !== undefined) throw new ArchiveError(answer.error)
-  return answer.finding
+  try {
+    const [answer] = (await once(worker, 'message', { signal })) as [
+      { finding?: Finding; error?: string },
+    ]
+    if (answer.error !== undefined) throw new ArchiveError('archive.unverified', answer.error)
+    return answer.finding
+  } finally {
+    await worker.terminate()
+  }
 }
 
 /** For people, and for whoever finds the file in twenty years: what it is and how to verify it. */
 async function describe(
-  { place, logKey }: ArchiverOptions,
+  { place, logKey, signal }: ArchiverOptions,
   event: ArchiveEvent,
   seal: StoredCheckpoint,
 ): Promise<void> {
@@ -171,8 +206,13 @@ async function describe(
     ...{ archive, sha256, first, last, log: formatVkey(logKey), checkpoint: seal.note },
     verify: `spean log verify ${archive} --log-key '${formatVkey(logKey)}'`,
   }
-  writeFileAtomically(made, `${JSON.stringify(description, undefined, 2)}\n`, 0o600)
-  syncFile(made)
-  await place.keep(made, name)
-  removeFile(made)
+  try {
+    writeFileAtomically(made, `${JSON.stringify(description, undefined, 2)}\n`, 0o600)
+    syncFile(made)
+    await place.keep(made, name, signal)
+  } catch (cause) {
+    throw asArchiveError(cause, `${name} cannot be put into ${place.name}`)
+  } finally {
+    removeFile(made)
+  }
 }
