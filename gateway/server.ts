@@ -27,6 +27,7 @@ import { createStampRoutes } from './http/stamp-routes.ts'
 import { createTreeRoutes } from './http/tree-routes.ts'
 import { openKnowledge } from './knowledge.ts'
 import { openPrivateLog } from './log-privacy.ts'
+import { openLogArchive } from './log-archive.ts'
 import { openLogKeeping } from './log-keeping.ts'
 import { METRICS_PREFIX, registerMetrics } from './metrics.ts'
 import { openAdminPort, openPorts, openTransparencyPort } from './open-ports.ts'
@@ -82,7 +83,10 @@ export async function startGateway(
   await verifyLogKey(tree, logKeys.log.verifier)
   const witnessing = await openWitnessing(config, { ...context, keys: logKeys, stores, catalogue })
   const { records } = witnessing
-  const { log, ...privacy } = await openPrivateLog(config, { ...context, ...knowledge, records })
+  const { place, reachable } = openLogArchive(config, { ...context, records, folder })
+  const { log, ...privacy } = await openPrivateLog(config, {
+    ...{ ...context, ...knowledge, records, reachable },
+  })
   const growth = { records, tree, key: logKeys.log, clock, logger }
   const integrator = scope.use(startIntegrator(growth))
   scope.use(startThinning({ tree, stamps, clock, logger }))
@@ -98,9 +102,7 @@ export async function startGateway(
   const keeping = openLogKeeping(config, {
     ...context,
     stores: { ...stores, records },
-    log,
-    logKey,
-    folder,
+    ...{ log, logKey, folder, place },
   })
 
   const metrics = createMetrics(METRICS_PREFIX)
@@ -153,16 +155,18 @@ export async function startGateway(
       clock,
     })
   const origin = logKeys.log.verifier.name
-  const auditing = openAuditing(config, { ...context, store: records, tree, origin, log })
+  const readable = { ...records, entries: reachable.entries }
+  const auditing = openAuditing(config, { ...context, store: readable, tree, origin, log })
   const routes: Route[] = [
     ...createSettingsRoutes({ ...settingsDeps(config, catalogue, clock), settings, status }),
-    ...createLogRoutes(records),
+    ...createLogRoutes(readable),
     ...privacy.routes,
     ...keeping.routes,
     ...createStampRoutes(stamps, tree),
     ...createEvidenceRoutes(
       openEvidence({
-        ...{ ...context, ...privacy, ...stamping, stores, integrator, stamper, ocsp },
+        ...{ ...context, ...privacy, ...stamping, integrator, stamper, ocsp },
+        stores: { ...stores, records: readable },
         key: logKeys.log,
         policy: () => catalogue.newest?.logPolicy?.text,
       }),
