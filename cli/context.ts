@@ -21,8 +21,13 @@ export async function show<T>(
 ): Promise<void> {
   await using api = client
   const answer = await ask(api)
-  if (command.optsWithGlobals<GlobalOptions>().json) printJson(answer ?? {})
+  if (isJson(command)) printJson(answer ?? {})
   else forPeople(answer)
+}
+
+/** Whether what is printed is for a program. */
+export function isJson(command: Command): boolean {
+  return command.optsWithGlobals<GlobalOptions>().json === true
 }
 
 /** The same id with its instance, whether or not it was written; groups have none. */

@@ -116,7 +116,7 @@ BEGIN
   UPDATE spean.extent SET first = greatest(first, least(in_position, last) + 1);
   INSERT INTO spean."archivedEvent" (position, ${quotedColumns})
     SELECT position, ${quotedColumns} FROM spean.record
-    WHERE position <= in_position AND side IS NULL AND kind IN ('hold', 'release')
+    WHERE position <= in_position AND side IS NULL AND kind IN ('hold', 'release', 'archive')
     ON CONFLICT DO NOTHING;
   INSERT INTO spean."archivedContent" (position, "exchangeId", at, client, service, "userId", issue)
     SELECT r.position, r."exchangeId", coalesce(b.at, a.at, r.at), r.client, r.service,

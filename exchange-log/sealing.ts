@@ -199,15 +199,19 @@ async function openKey(
   }
 }
 
-type ReadableStore = Pick<ExchangeLogStore, 'wrappedKey' | 'commitments' | 'contentPart'>
+type ReadableStore = Pick<ExchangeLogStore, 'wrappedKey' | 'after' | 'contentPart'>
 
 export function createContentReader(keys: RecordKeys, store: ReadableStore): ContentReader {
   const sourceOf = async (position: number): Promise<ContentSource | undefined> => {
     const wrappedKey = await store.wrappedKey(position)
     if (wrappedKey === undefined) return undefined
-    const [commitment] = await store.commitments(position - 1, 1)
-    if (commitment === undefined) return undefined
-    return { wrappedKey, commitment, part: (number) => store.contentPart(position, number) }
+    const [record] = await store.after(position - 1, 1)
+    if (record?.position !== position) return undefined // it left with an archive
+    return {
+      wrappedKey,
+      commitment: record.commitment,
+      part: (number) => store.contentPart(position, number),
+    }
   }
   return {
     headers: async (position) => {

@@ -71,7 +71,7 @@ export function emptyWriteAheadLog(db: DatabaseSync): boolean {
 export function* removeUpTo(db: DatabaseSync, position: number): Generator<void> {
   const steps = [
     `INSERT OR IGNORE INTO archivedEvent SELECT * FROM record
-      WHERE position <= ? AND side IS NULL AND kind IN ('hold', 'release')`,
+      WHERE position <= ? AND side IS NULL AND kind IN ('hold', 'release', 'archive')`,
     `INSERT OR IGNORE INTO archivedContent
       SELECT r.position, r.exchangeId, coalesce(b.at, a.at, r.at), r.client, r.service,
         coalesce(r.userId, b.userId, a.userId), coalesce(r.issue, b.issue, a.issue)

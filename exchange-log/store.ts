@@ -143,8 +143,8 @@ export interface ExchangeLogStore extends AsyncDisposable {
   entries(exchangeId: string): Promise<StoredRecord[]>
 
   /**
-   * Events of some kinds after a position, oldest first, at most `limit`. Holds and their releases are among them
-   * also when they were archived: they hold on.
+   * Events of some kinds after a position, oldest first, at most `limit`. Holds, their releases and
+   * archives are among them also when they were archived themselves: they hold on.
    */
   events(kinds: readonly EventKind[], after: number, limit: number): Promise<StoredRecord[]>
 

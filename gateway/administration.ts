@@ -43,16 +43,17 @@ export async function openAdministration(
 ): Promise<Administration> {
   const { knowledge, own, ownLog, settings, metrics, ...context } = deps
   const { clock, logger } = context
-  const { records, stores, key, log } = ownLog
+  const { readable, stores, key, log } = ownLog
   const { tree } = stores
 
   const status = (): object => gatewayStatus({ config, ...knowledge, ...own, ...ownLog, clock })
   const evidence = openEvidence({
     ...{ ...context, ...ownLog, ocsp: knowledge.ocsp },
+    stores: { ...stores, records: readable },
     policy: () => knowledge.catalogue.newest?.logPolicy?.text,
   })
   const origin = key.verifier.name
-  const auditing = openAuditing(config, { ...context, store: records, tree, origin, log })
+  const auditing = openAuditing(config, { ...context, store: readable, tree, origin, log })
 
   const described: Route[] = [
     ...createSettingsRoutes({

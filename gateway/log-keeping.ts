@@ -1,19 +1,15 @@
 /** Keeps the exchange log within its room: watches it, and archives what is old. */
-import { join } from 'node:path'
-import { folderPlace, type ArchivePlace } from '../exchange-log/archive/archive-place.ts'
+import type { ArchivePlace } from '../exchange-log/archive/archive-place.ts'
 import {
   startArchiveSchedule,
   type ArchiveHealth,
   type ArchiveSchedule,
 } from '../exchange-log/archive/archive-schedule.ts'
-import { s3Place } from '../exchange-log/archive/s3-place.ts'
-import type { LogArchiveConfig } from '../exchange-log/config.ts'
 import type { LogStores } from '../exchange-log/open-log.ts'
 import { startSpaceWatch, type LogSpace } from '../exchange-log/space-watch.ts'
 import type { NoteVerifier } from '../protocol/signed-note.ts'
 import type { Route } from '../runtime/admin-api.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { ConfigError } from '../runtime/config.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { GatewayConfig } from './config.ts'
 import type { GatewayLog } from './exchange-log/log.ts'
@@ -26,7 +22,7 @@ export interface LogKeeping {
 
 /**
  * @param deps.folder where the log's own files are.
- * @throws ConfigError when archives have no place.
+ * @param deps.place where archives go; undefined: nothing is archived.
  */
 export function openLogKeeping(
   config: GatewayConfig,
@@ -35,6 +31,7 @@ export function openLogKeeping(
     readonly log: Pick<GatewayLog, 'recordEvent'>
     readonly logKey: NoteVerifier
     readonly folder: string
+    readonly place: ArchivePlace | undefined
     readonly scope: AsyncDisposableStack
     readonly clock: Clock
     readonly logger: Logger
@@ -59,32 +56,16 @@ function openArchive(
   { exchangeLog }: GatewayConfig,
   deps: Parameters<typeof openLogKeeping>[1],
 ): ArchiveSchedule | undefined {
-  const { archive } = exchangeLog
-  if (archive === undefined) return undefined
-  const { stores, log, logKey, scope, clock, logger } = deps
+  const { stores, log, logKey, place, scope, clock, logger } = deps
+  if (place === undefined) return undefined
   return scope.use(
     startArchiveSchedule({
       archiver: {
-        ...{ stores, logKey, clock, place: openPlace(archive, deps) },
+        ...{ stores, logKey, clock, place },
         record: (event) => log.recordEvent(event),
       },
-      afterDays: archive.afterDays,
+      afterDays: exchangeLog.archive?.afterDays,
       logger,
     }),
   )
-}
-
-function openPlace(
-  { folder, s3 }: LogArchiveConfig,
-  { folder: logFolder, scope }: Parameters<typeof openLogKeeping>[1],
-): ArchivePlace {
-  try {
-    if (s3 === undefined) return folderPlace(folder!)
-    return scope.use(s3Place(s3, { workFolder: join(logFolder, 'archiving') }))
-  } catch (cause) {
-    if (cause instanceof ConfigError) throw cause
-    const { code } = cause as NodeJS.ErrnoException
-    const where = folder ?? join(logFolder, 'archiving')
-    throw new ConfigError(`${where}: archives cannot be put there (${code})`, { cause })
-  }
 }

@@ -1,3 +1,4 @@
+import type { ReachableRecords } from '../exchange-log/archive/archived-records.ts'
 import type { Classification } from '../exchange-log/config.ts'
 import { LogContentError, type ContentReader } from '../exchange-log/content.ts'
 import { openEncryptionKey } from '../exchange-log/encryption-key.ts'
@@ -37,6 +38,8 @@ export async function openPrivateLog(
   config: GatewayConfig,
   deps: {
     readonly records: ExchangeLogStore
+    /** The log with what left it. */
+    readonly reachable: ReachableRecords
     readonly catalogue: SnapshotClient
     readonly clockCheck: MeasuredClock
     readonly scope: AsyncDisposableStack
@@ -44,7 +47,7 @@ export async function openPrivateLog(
     readonly logger: Logger
   },
 ): Promise<PrivateLog> {
-  const { records, catalogue, clockCheck, scope, clock, logger } = deps
+  const { records, reachable, catalogue, clockCheck, scope, clock, logger } = deps
   const { stateDir, exchangeLog } = config
   const { rules } = exchangeLog
   const newest = await newestContent(records)
@@ -53,8 +56,9 @@ export async function openPrivateLog(
     { mayMake: newest === undefined, passphrase: passphraseOf(config) },
   )
   const keys = await createRecordKeys({ key, clock, logger })
-  const content = createContentReader(keys, records)
-  const fault = newest === undefined ? undefined : await openingFault(content, newest)
+  const content = createContentReader(keys, reachable)
+  const inLog = createContentReader(keys, records) // an archive may be far
+  const fault = newest === undefined ? undefined : await openingFault(inLog, newest)
   if (fault !== undefined) logger.error({ err: fault.cause, position: newest }, fault.message)
 
   const classes = openClassifications(`${stateDir}/service-classifications.json`)

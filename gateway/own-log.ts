@@ -15,6 +15,7 @@ import { createStampRoutes } from './http/stamp-routes.ts'
 import type { PublicRoute } from './http/transparency-server.ts'
 import { createTreeRoutes } from './http/tree-routes.ts'
 import type { Knowledge } from './knowledge.ts'
+import { openLogArchive } from './log-archive.ts'
 import { openLogKeeping, type LogKeeping } from './log-keeping.ts'
 import { openPrivateLog, type PrivateLog } from './log-privacy.ts'
 import { openOwnLogKeys, type OwnLogKeys } from './own-log-keys.ts'
@@ -37,6 +38,8 @@ export interface OwnLog extends Omit<PrivateLog, 'routes'>, TimeStamping {
   readonly stores: LogStores
   /** The store of records, refused once it is known to be rolled back. */
   readonly records: ExchangeLogStore
+  /** The same for reading: exchanges that were archived are found where they are. */
+  readonly readable: ExchangeLogStore
   readonly integrator: Integrator
   readonly witnessing: Witnessing
   readonly keeping: LogKeeping
@@ -81,10 +84,9 @@ export async function openOwnLog(
 
   const witnessing = await openWitnessing(config, { ...context, keys, stores, catalogue })
   const { records } = witnessing
+  const { place, reachable } = openLogArchive(config, { ...context, records, folder })
   const { routes, ...privateLog } = await openPrivateLog(config, {
-    ...context,
-    ...knowledge,
-    records,
+    ...{ ...context, ...knowledge, records, reachable },
   })
   const integrator = scope.use(startIntegrator({ records, tree, key: keys.log, clock, logger }))
   scope.use(startThinning({ tree, stamps, clock, logger }))
@@ -92,10 +94,11 @@ export async function openOwnLog(
   const timeStamping = openTimeStamping(config, { ...context, ...knowledge, stores })
   const keeping = openLogKeeping(config, {
     ...{ ...context, stores: { ...stores, records }, folder },
-    ...{ log: privateLog.log, logKey: keys.log.verifier },
+    ...{ log: privateLog.log, logKey: keys.log.verifier, place },
   })
+  const readable = { ...records, entries: reachable.entries }
   const adminRoutes = [
-    ...createLogRoutes(records),
+    ...createLogRoutes(readable),
     ...routes,
     ...keeping.routes,
     ...createStampRoutes(stamps, tree),
@@ -104,7 +107,7 @@ export async function openOwnLog(
   const publicRoutes = [...createTreeRoutes({ tree, records }), ...witnessing.publicRoutes]
   return {
     ...{ ...privateLog, ...timeStamping },
-    ...{ key: keys.log, stores, records, integrator, witnessing, keeping },
+    ...{ key: keys.log, stores, records, readable, integrator, witnessing, keeping },
     ...{ adminRoutes, publicRoutes },
   }
 }

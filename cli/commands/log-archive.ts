@@ -1,25 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { archivedEntries } from '../../exchange-log/archive/archived-exchanges.ts'
-import type { StoredRecord } from '../../exchange-log/record.ts'
 import type { ApiClient } from '../../runtime/api-client.ts'
 import { ApiError } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { profileOf, show } from '../context.ts'
-import { printJson, printLine, printRecord, printTable } from '../output.ts'
-
-/** Bytes as the administration's API gives them. */
-function toView({
-  salt,
-  commitment,
-  at,
-  recordedAt,
-  ...record
-}: StoredRecord): object & Record<string, unknown> {
-  const times = { at: at.toISOString(), recordedAt: recordedAt.toISOString() }
-  const bytes = { salt: salt.toString('base64'), commitment: commitment.toString('base64') }
-  return { ...record, ...times, ...bytes }
-}
+import { printLine, printRecord, printTable } from '../output.ts'
 
 interface Archive {
   readonly archive: string
@@ -59,15 +44,6 @@ export function addArchiveCommands(log: Command): void {
         if (state.isRunning === true) printLine('archiving is under way')
         if (state.fault !== undefined) printLine(`archiving failed: ${state.fault}`)
       })
-    })
-  log
-    .command('archived <exchange-id> <file...>')
-    .description('everything recorded of one exchange, from archives; no gateway is asked')
-    .action((id: string, files: string[], _options: object, command: Command) => {
-      const entries = files.flatMap((file) => archivedEntries(file, id)).map(toView)
-      if (entries.length === 0) throw new ConfigError(`no archive of these has the exchange ${id}`)
-      if (command.optsWithGlobals<{ json?: boolean }>().json === true) printJson({ entries })
-      else for (const entry of entries) printRecord(entry)
     })
   log
     .command('archive')

@@ -1,8 +1,9 @@
 import { Option, type Command } from 'commander'
 import { CSV_HEAD, csvLine, type ExchangeLine } from '../../exchange-log/exchange-table.ts'
 import type { ApiClient } from '../../runtime/api-client.ts'
-import { profileOf, show } from '../context.ts'
+import { isJson, profileOf, show } from '../context.ts'
 import { printJson, printTable } from '../output.ts'
+import { ARCHIVE_OPTION, listArchived } from './log-archive-files.ts'
 import { addFilters, GATEWAY_OPTION, queryOf } from './log-filters.ts'
 
 interface Page {
@@ -14,6 +15,7 @@ interface ListOptions {
   readonly limit: string
   readonly before?: string
   readonly output: 'table' | 'json' | 'csv'
+  readonly archive?: readonly string[]
 }
 
 /** `spean log list`: by `/admin/log`, or as an auditor by what is recorded. */
@@ -22,13 +24,18 @@ export function addListCommand(log: Command): void {
   addFilters(list.option(...GATEWAY_OPTION))
     .option('--limit <n>', 'at most this many', '50')
     .option('--before <position>', 'those before the last line of the page before')
+    .option(...ARCHIVE_OPTION)
     .addOption(
       new Option('--output <form>', 'how to print it')
         .choices(['table', 'json', 'csv'])
         .default('table'),
     )
     .action(async (options: ListOptions, command: Command) => {
-      const { gateway, output, limit, before } = options
+      const { gateway, output, limit, before, archive } = options
+      if (archive !== undefined) {
+        const page = await listArchived(archive, queryOf(command, { limit, before }))
+        return PRINT[isJson(command) ? 'json' : output](page)
+      }
       const profile = profileOf(command)
       const path = profile.isAuditor(gateway) ? '/audit/exchanges' : '/admin/log'
       const query = queryOf(command, { limit, before }).toString()

@@ -62,8 +62,9 @@ function recordsOf(db: ReadOnlyDatabase, { first, last }: ArchiveRange): RecordS
     },
     content: async () => undefined,
     archivedUpTo: async () => first - 1,
-    isErased: async ({ position }) =>
-      db.row('SELECT 1 FROM emptied WHERE position = ?', position) !== undefined,
+    isErased: async (record) =>
+      db.row('SELECT 1 FROM emptied WHERE position = ?', record.position) !== undefined ||
+      (await reader.isErased(record)),
   }
 }
 

@@ -108,7 +108,11 @@ async function finishRemoval(options: ArchiverOptions): Promise<void> {
 }
 
 /** Every archive that the log tells of, oldest first. */
-export async function archivesOf({ records }: Pick<LogStores, 'records'>): Promise<ArchiveEvent[]> {
+export async function archivesOf({
+  records,
+}: {
+  readonly records: Pick<LogStores['records'], 'events'>
+}): Promise<ArchiveEvent[]> {
   const found: ArchiveEvent[] = []
   for (let after = 0; ;) {
     const events = await records.events(['archive'], after, EVENTS)

@@ -12,8 +12,6 @@ export function chainRecords(
   keysIn: (after: number, upTo: number) => Promise<ReadonlySet<number>>,
 ): RecordSource {
   const sorted = archives.toSorted((a, b) => a.range.first - b.range.first)
-  const holderOf = (position: number): RecordSource =>
-    sorted.find(({ range }) => position >= range.first && position <= range.last)?.records ?? live
   return {
     ...live,
     extent: async () => {
@@ -42,7 +40,12 @@ export function chainRecords(
       }
       return found
     },
-    isErased: async (record) =>
-      (await live.isErased(record)) || (await holderOf(record.position).isErased(record)),
+    // An erasure may have been archived itself, later than what it erased.
+    isErased: async (record) => {
+      for (const { isErased } of [live, ...sorted.map(({ records }) => records)]) {
+        if (await isErased(record)) return true
+      }
+      return false
+    },
   }
 }

@@ -8,6 +8,8 @@ export interface ReadOnlyDatabase extends Disposable {
   /** Rows as arrays, in the order of the columns that were asked for. */
   rows(sql: string, ...values: SQLInputValue[]): unknown[][]
   row(sql: string, ...values: SQLInputValue[]): unknown[] | undefined
+  /** Rows by the names of their columns. */
+  objects(sql: string, ...values: SQLInputValue[]): Record<string, unknown>[]
 }
 
 const BUSY_MS = 5000
@@ -28,6 +30,7 @@ export function openReadOnly(file: string): ReadOnlyDatabase {
   return {
     rows: (sql, ...values) => statement(sql).all(...values) as unknown as unknown[][],
     row: (sql, ...values) => statement(sql).get(...values) as unknown as unknown[] | undefined,
+    objects: (sql, ...values) => db.prepare(sql).all(...values),
     [Symbol.dispose]: () => db.close(),
   }
 }

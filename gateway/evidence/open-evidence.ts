@@ -1,4 +1,5 @@
 import type { ContentReader } from '../../exchange-log/content.ts'
+import type { EvidenceSources } from '../../exchange-log/evidence/gather.ts'
 import { policyOf } from '../../exchange-log/evidence/policy.ts'
 import { readOcspProducedAt } from '../../pki/ocsp-verify.ts'
 import type { Certificate } from '../../pki/certificate.ts'
@@ -15,7 +16,7 @@ import { createEvidenceService, type EvidenceService } from './evidence-service.
 
 /** The evidence of a gateway's own log. */
 export function openEvidence(deps: {
-  readonly stores: LogStores
+  readonly stores: Omit<LogStores, 'records'> & Pick<EvidenceSources, 'records'>
   readonly content: ContentReader
   readonly integrator: Pick<Integrator, 'integrateNow'>
   readonly stamper: Pick<LogStamper, 'stampNow'>
