@@ -112,6 +112,7 @@ try {
 async function filledFigures(signers: Pick<FillOptions, 'requestSigner' | 'responseSigner'>) {
   await using stores = await openLogStores({ stateDir: folder, maxBytes: 2 ** 45 })
   const before = bytesOnDisk(folder)
+  const cpu = process.cpuUsage()
   const begun = performance.now()
   let told = begun
   const clock = systemClock
@@ -130,6 +131,8 @@ async function filledFigures(signers: Pick<FillOptions, 'requestSigner' | 'respo
     },
   })
   const writtenPerSecond = speed(wanted)
+  const { user, system } = process.cpuUsage(cpu)
+  const cpuMicrosPerWrite = Math.round((user + system) / wanted)
   say('bringing them into the tree')
   const { privateKey } = await ensureKeyFile(`${folder}/log.key`, 'Ed25519', {})
   const origin = logOrigin(readGatewayId('KH-DEV/GOV/NCDD/NCDD-1'))
@@ -150,7 +153,7 @@ async function filledFigures(signers: Pick<FillOptions, 'requestSigner' | 'respo
   const verifyWithSignatures = await measureVerify(folder, { logKey, signatures: true })
   return {
     ...{ records: wanted, exchanges: wanted / 2, bodyBytes, writtenPerSecond, integratedPerSecond },
-    ...{ bytesPerExchange, ...queries, verify, es256, verifyWithSignatures },
+    ...{ cpuMicrosPerWrite, bytesPerExchange, ...queries, verify, es256, verifyWithSignatures },
     signaturesShareOfEs256:
       Math.round((verifyWithSignatures.recordsPerCpuSecond / es256.rawPerCpuSecond) * 100) / 100,
   }

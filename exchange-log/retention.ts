@@ -144,10 +144,11 @@ async function* dueBatches(options: RetentionOptions): AsyncGenerator<Batch> {
       const rule = keepingRule(rules, service, classification)
       if (rule?.days === undefined || owner.at.getTime() >= now - rule.days * DAY_MS) continue
       const owners = collected.get(rule) ?? []
-      collected.set(rule, [...owners, owner])
-      if (owners.length + 1 < BATCH) continue
+      owners.push(owner)
+      collected.set(rule, owners)
+      if (owners.length < BATCH) continue
       collected.delete(rule)
-      yield { rule, owners: [...owners, owner] }
+      yield { rule, owners }
     }
     if (page.length < PAGE || page.every(({ at }) => at.getTime() > end)) break
     after = page.at(-1)!.position

@@ -1,32 +1,9 @@
-import { openSqliteDatabase, type Database } from '../runtime/sqlite-database.ts'
-import {
-  TreeStoreError,
-  type StoredCheckpoint,
-  type TileWrite,
-  type TreeStore,
-} from './tree-store.ts'
-
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS tile (
-    level  INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    hashes BLOB NOT NULL,
-    PRIMARY KEY (level, number)
-  ) STRICT;
-  CREATE TABLE IF NOT EXISTS checkpoint (
-    size        INTEGER PRIMARY KEY,
-    rootHash    BLOB NOT NULL,
-    note        TEXT NOT NULL,
-    at          INTEGER NOT NULL,
-    witnessedAt INTEGER
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS checkpointByTime ON checkpoint (at);
-  CREATE INDEX IF NOT EXISTS checkpointWitnessed ON checkpoint (size) WHERE witnessedAt IS NOT NULL;
-  CREATE TABLE IF NOT EXISTS cosignature (
-    size INTEGER NOT NULL REFERENCES checkpoint (size) ON DELETE CASCADE,
-    line TEXT NOT NULL,
-    UNIQUE (size, line)
-  ) STRICT`
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import type { Database } from '../runtime/sqlite-database.ts'
+import { openTree } from './sqlite-tree.ts'
+import type { TreeChange, TreeReply } from './sqlite-tree-worker.ts'
+import { TreeStoreError, type StoredCheckpoint, type TreeStore } from './tree-store.ts'
 
 interface Row {
   readonly size: number
@@ -38,7 +15,8 @@ interface Row {
 
 /** Opens the tree in `file`, making it at first start. @throws ConfigError */
 export function openSqliteTreeStore(file: string): TreeStore {
-  const db = openSqliteDatabase(file, (database) => database.exec(SCHEMA))
+  const db = openTree(file)
+  const writer = openWriter(file)
   const find = (condition: string, ...values: number[]): StoredCheckpoint[] =>
     db
       .all<Row>(`SELECT * FROM checkpoint WHERE ${condition}`, ...values)
@@ -47,8 +25,8 @@ export function openSqliteTreeStore(file: string): TreeStore {
     asStoreError(() => find(`${condition} LIMIT 1`, ...values)[0])
   return {
     head: () => one('TRUE ORDER BY size DESC'),
-    advance: (from, tiles, checkpoint) =>
-      asStoreError(() => db.transaction(() => advance(db, from, tiles, checkpoint))),
+    advance: async (from, tiles, checkpoint) =>
+      (await writer.change({ advance: [from, tiles, checkpoint] })) === true,
     tile: (level, index) =>
       asStoreError(() => {
         const sql = 'SELECT hashes FROM tile WHERE level = ? AND number = ?'
@@ -61,56 +39,17 @@ export function openSqliteTreeStore(file: string): TreeStore {
     witnessedHead: () => one('witnessedAt IS NOT NULL ORDER BY size DESC'),
     checkpoints: (size, limit) =>
       asStoreError(() => find('size > ? ORDER BY size LIMIT ?', size, limit)),
-    addCosignatures: (size, lines, witnessedAt) =>
-      asStoreError(() =>
-        db.transaction(() => {
-          if (db.get('SELECT 1 FROM checkpoint WHERE size = ?', size) === undefined) return
-          const sql = 'INSERT OR IGNORE INTO cosignature (size, line) VALUES (?, ?)'
-          for (const line of lines) db.run(sql, size, line)
-          if (witnessedAt === undefined) return
-          const mark = 'UPDATE checkpoint SET witnessedAt = coalesce(witnessedAt, ?) WHERE size = ?'
-          db.run(mark, witnessedAt.getTime(), size)
-        }),
-      ),
-    thin: (before, keep, from) => asStoreError(() => thin(db, { before, keep, from })),
-    [Symbol.asyncDispose]: async () => db[Symbol.dispose](),
+    addCosignatures: async (size, lines, witnessedAt) => {
+      await writer.change({ addCosignatures: [size, lines, witnessedAt] })
+    },
+    thin: async (before, keep, from) => {
+      await writer.change({ thin: { before, keep, from } })
+    },
+    [Symbol.asyncDispose]: async () => {
+      await writer[Symbol.asyncDispose]()
+      db[Symbol.dispose]()
+    },
   }
-}
-
-function advance(
-  db: Database,
-  from: number,
-  tiles: readonly TileWrite[],
-  { size, rootHash, note, at, witnessedAt }: StoredCheckpoint,
-): boolean {
-  const head = db.get<{ size: number | null }>('SELECT max(size) AS size FROM checkpoint')
-  if ((head?.size ?? 0) !== from) return false
-  for (const { level, index, hashes } of tiles) {
-    const sql = 'INSERT OR REPLACE INTO tile (level, number, hashes) VALUES (?, ?, ?)'
-    db.run(sql, level, index, hashes)
-  }
-  const sql =
-    'INSERT INTO checkpoint (size, rootHash, note, at, witnessedAt) VALUES (?, ?, ?, ?, ?)'
-  db.run(sql, size, rootHash, note, at.getTime(), witnessedAt?.getTime() ?? null)
-  return true
-}
-
-function thin(
-  db: Database,
-  { before, keep, from }: { before: Date; keep: ReadonlySet<number>; from: Date | undefined },
-): void {
-  const old = db.all<{ size: number }>(
-    `SELECT size FROM checkpoint WHERE at >= ? AND at < ?
-       AND size < (SELECT max(size) FROM checkpoint)
-       AND size <> coalesce((SELECT max(size) FROM checkpoint WHERE witnessedAt IS NOT NULL), 0)`,
-    from?.getTime() ?? 0,
-    before.getTime(),
-  )
-  db.transaction(() => {
-    for (const { size } of old) {
-      if (!keep.has(size)) db.run('DELETE FROM checkpoint WHERE size = ?', size)
-    }
-  })
 }
 
 function toCheckpoint(db: Database, { witnessedAt, ...row }: Row): StoredCheckpoint {
@@ -131,5 +70,61 @@ async function asStoreError<T>(run: () => T): Promise<T> {
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') throw cause
     throw new TreeStoreError(`the tree cannot be read or written (${String(cause)})`, { cause })
+  }
+}
+
+interface Writer extends AsyncDisposable {
+  /** @throws TreeStoreError */
+  change(change: TreeChange): Promise<unknown>
+}
+
+/** A thread, so that nobody but who made a change waits for the disk. */
+function openWriter(file: string): Writer {
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>()
+  let worker: Worker | undefined
+  let lastId = 0
+  let isClosed = false
+
+  const end = (ended: Worker, message: string): void => {
+    if (worker !== ended) return
+    worker = undefined // the next change has another
+    for (const { reject } of waiting.values()) reject(new TreeStoreError(message))
+    waiting.clear()
+  }
+  const start = (): Worker => {
+    const made = new Worker(new URL('./sqlite-tree-worker.ts', import.meta.url), {
+      workerData: file,
+    })
+    made.on('message', (reply: TreeReply) => {
+      const promise = waiting.get(reply.id)
+      waiting.delete(reply.id)
+      if ('error' in reply) promise?.reject(new TreeStoreError(reply.error))
+      else promise?.resolve(reply.result)
+    })
+    made.on('error', (error) => end(made, `the thread of the tree failed: ${String(error)}`))
+    made.on('exit', () => end(made, 'the tree is closed'))
+    return made
+  }
+  const post = (message: TreeChange | { readonly close: true }): Promise<unknown> => {
+    const promise = Promise.withResolvers<unknown>()
+    lastId += 1
+    waiting.set(lastId, promise)
+    worker ??= start()
+    worker.postMessage({ id: lastId, ...message })
+    return promise.promise
+  }
+  worker = start()
+  return {
+    change: async (change) => {
+      if (isClosed) throw new TreeStoreError('the tree is closed')
+      return post(change)
+    },
+    [Symbol.asyncDispose]: async () => {
+      isClosed = true
+      if (worker === undefined) return
+      const exited = once(worker, 'exit')
+      await post({ close: true })
+      await exited
+    },
   }
 }

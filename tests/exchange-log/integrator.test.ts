@@ -37,6 +37,7 @@ describe('the integrator', () => {
     const file = `${folder.dir}/log.db`
     await using records = await openSqliteLogStore(file, { maxBytes: 1e9 })
     await using tree = openSqliteTreeStore(`${folder.dir}/tree.db`)
+    await tree.thin(new Date(0), new Set()) // its thread has started then
     await using integrator = startIntegrator({ records, tree, key, clock: systemClock, logger })
     for (let round = 1; round <= 3; round += 1) {
       await records.append(newRecord(`${round}`))

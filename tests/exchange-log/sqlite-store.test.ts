@@ -6,7 +6,9 @@ import { listStatement } from '../../exchange-log/sqlite-queries.ts'
 import { openSqliteLogStore } from '../../exchange-log/store-sqlite.ts'
 import type { ExchangeLogStore, LogQuery } from '../../exchange-log/store.ts'
 import { appendRun, found, minute, requestEntry, sealed } from '../contract/exchange-log-entries.ts'
+import { ConfigError } from '../../runtime/config.ts'
 import { temporaryFolder } from '../pki/support.ts'
+import { mountSmallDisk } from '../support/small-disk.ts'
 import { random } from './support.ts'
 
 const freshFile = (): string => join(temporaryFolder(), 'exchange-log.db')
@@ -74,6 +76,35 @@ describe('parts that were staged', () => {
   })
 })
 
+describe('a log without much room', () => {
+  it('refuses what is too large for it, and stores what comes with that', async () => {
+    await using store = await openSqliteLogStore(freshFile(), { maxBytes: 1_048_576 })
+    // Those in the middle share a commit.
+    const appends = Array.from({ length: 12 }, (_, i) => {
+      const parts = [random(i === 6 ? 2_000_000 : 100)]
+      const content = { wrappedKey: random(50), parts }
+      return store.append({ ...sealed(requestEntry(`x-${i}`)), content })
+    })
+    const positions = (await Promise.allSettled(appends)).map((append) =>
+      append.status === 'fulfilled' ? append.value : (append.reason as Error).name,
+    )
+    expect(positions).toEqual([1, 2, 3, 4, 5, 6, 'LogStoreError', 7, 8, 9, 10, 11])
+    const ids = (await store.after(0, 20)).map(({ exchangeId }) => exchangeId)
+    expect(ids).toEqual([0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11].map((i) => `x-${i}`))
+  })
+
+  it('is not opened on a disk that takes no writes', async () => {
+    using disk = mountSmallDisk(3_000_000)
+    const file = join(disk.dir, 'exchange-log.db')
+    {
+      await using store = await open(file)
+      await store.append(sealed(requestEntry('x')))
+    }
+    disk.makeReadOnly()
+    await expect(open(file)).rejects.toThrow(ConfigError)
+  })
+})
+
 const HOUR = { from: minute(0), to: minute(60) }
 const DAYS = { from: minute(0), to: minute(60 * 24 * 40) }
 
@@ -91,6 +122,8 @@ describe('searches', () => {
     ['scope and hour', 'recordByTime', { within: ['KH/GOV/A'], ...HOUR }],
     ['user', 'recordByUser', { userId: 'u' }],
     ['case and hour', 'recordByIssue', { issue: 'c', ...HOUR }],
+    ['purpose', 'recordByPurpose', { purpose: 'p' }],
+    ['purpose and hour', 'recordByPurpose', { purpose: 'p', ...HOUR }],
     ['hour', 'recordByTime', HOUR],
     ['hour and outcome', 'recordByTime', { outcome: 'refused', ...HOUR }],
     ['exchange id', 'recordOfExchange', { id: 'x' }],

@@ -41,6 +41,20 @@ describe('services', () => {
     expect((await running.call('GET', `${PATH}/plain`)).body).toEqual(body)
   })
 
+  it('are classified by one of four words, or not at all', async () => {
+    for (const classification of ['public', 'internal', 'personal', 'sensitive']) {
+      const { body } = await put('classified', { title: 'Classified', classification })
+      expect(body.classification).toBe(classification)
+    }
+    for (const classification of ['secret', '', 'Personal', 7]) {
+      const { status, body } = await put('classified', { title: 'Classified', classification })
+      expect([status, body.code]).toEqual([422, 'admin.invalid'])
+    }
+    expect((await running.call('GET', `${PATH}/classified`)).body.classification).toBe('sensitive')
+    const { body } = await put('classified', { title: 'Classified', classification: null })
+    expect(body).not.toHaveProperty('classification')
+  })
+
   it('with a description have its endpoints, and it is served under its digest', async () => {
     const description = openApi()
     const { body } = await put('persons', { title: 'ប្រជាជន', description })

@@ -9,6 +9,8 @@ export interface SmallDisk extends Disposable {
   fill(): void
   /** Takes away what `fill` wrote. */
   clear(): void
+  /** As a system does with a disk that has faults; no file may be open for writing. */
+  makeReadOnly(): void
 }
 
 /** Mounts a file system of its own in memory; it needs root, or sudo without a password. */
@@ -27,6 +29,7 @@ export function mountSmallDisk(bytes: number): SmallDisk {
       writeFileSync(ballast, Buffer.alloc(bavail * bsize))
     },
     clear: () => rmSync(ballast),
+    makeReadOnly: () => asRoot('mount', '-o', 'remount,ro', dir),
     [Symbol.dispose]: () => {
       asRoot('umount', '-l', dir)
       rmdirSync(dir)
