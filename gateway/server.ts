@@ -84,7 +84,8 @@ export async function startGateway(
   const { records } = witnessing
   const { log, ...privacy } = await openPrivateLog(config, { ...context, ...knowledge, records })
   const growth = { records, tree, key: logKeys.log, clock, logger }
-  const integrator = scope.use(startIntegrator(growth))
+  const { isHolding: isHeld, onCheckpoint } = witnessing
+  const integrator = scope.use(startIntegrator({ ...growth, isHeld, onCheckpoint }))
   scope.use(startThinning({ tree, stamps, clock, logger }))
   await keepMissing({
     log: records,
@@ -178,7 +179,7 @@ export async function startGateway(
     auditorOf: auditing.auditorOf,
   })
 
-  const publicRoutes = [...createTreeRoutes({ tree, records }), ...witnessing.publicRoutes]
+  const publicRoutes = [...createTreeRoutes({ tree, records, clock }), ...witnessing.publicRoutes]
   const everybody = { ...context, ...own, routes: publicRoutes }
   const transparency = await openTransparencyPort(config, everybody)
 
