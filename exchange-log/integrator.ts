@@ -29,6 +29,8 @@ export interface IntegratorOptions extends GrowthDeps {
   readonly logger: Logger
   /** Told of each new checkpoint. */
   readonly onCheckpoint?: (checkpoint: StoredCheckpoint) => void
+  /** While it says so, nothing is signed: whether the records are those of this log is being found out. */
+  readonly isHeld?: () => boolean
   /** Longest time from a record to its checkpoint, half of it to spare. */
   readonly intervalMs?: number
 }
@@ -38,7 +40,7 @@ const INTERVAL_MS = 500
 const BATCH = 16_384
 
 export function startIntegrator(options: IntegratorOptions): Integrator {
-  const { records, logger, onCheckpoint, intervalMs = INTERVAL_MS } = options
+  const { records, logger, onCheckpoint, isHeld, intervalMs = INTERVAL_MS } = options
   let known: KnownTree | undefined
   let head: StoredCheckpoint | undefined
   let oldestWaitingAt: Date | undefined
@@ -51,6 +53,7 @@ export function startIntegrator(options: IntegratorOptions): Integrator {
   const step = async (): Promise<boolean> => {
     known = await checkHead(options, known, head)
     head = known.head
+    if (isHeld?.() === true) return false
     const before = known.range.size
     const grown = await growTree(options, known, BATCH)
     if (grown === undefined) return false

@@ -23,7 +23,8 @@ export async function verifyLogKey(
     if (!(cause instanceof NoteError)) throw cause
     throw new ConfigError(
       `the newest checkpoint of the exchange log is not by the key of ${verifier.name} (${cause.message}); ` +
-        'replicas share one key: copy it to exchangeLog.signingKeyFile',
+        'bring its key back from a copy; replicas share one, by exchangeLog.signingKeyFile; ' +
+        'when it is lost for good, begin the next log (docs/witnesses.md)',
       { cause },
     )
   }

@@ -31,6 +31,8 @@ export function startThinning({ tree, stamps, clock, logger }: ThinningOptions):
   /** Each checkpoint is looked at once, when it is an hour old. */
   const thin = async (): Promise<void> => {
     const before = new Date(clock().getTime() - KEPT_MS)
+    // A clock that was set back: what it makes from now on is looked at again.
+    if (before < from) from = new Date(before.getTime() - FIRST_LOOK_MS)
     const head = await tree.head()
     const keep = await stampedSince(stamps, from)
     // A time-stamp over a head may be under way still, however old that is.

@@ -33,6 +33,8 @@ export interface GatewayConfig {
   transparency: {
     host: string
     port: number
+    /** false: this gateway is no witness of other logs. Of replicas one is: each has a key and a memory of its own. */
+    witness?: boolean
     /** How others reach it: `https://HOST:PORT`. Absent: the host that other gateways are told, and this port. */
     url?: string
   }
@@ -151,6 +153,7 @@ export const gatewayConfigSchema: JSONSchemaType<GatewayConfig> = {
       properties: {
         host: { ...host, default: '0.0.0.0' },
         port: port(5577),
+        witness: { type: 'boolean', nullable: true },
         url: { type: 'string', pattern: '^https://[^/?#@]+$', nullable: true },
       },
     },

@@ -306,8 +306,8 @@ export function registerMetrics(
   gauge('validation_waiting', () => single(keeper.health().waiting))
   const { witnessing } = deps
   gauge('log_unwitnessed_seconds', () => {
-    const { state, waitingSince } = witnessing.health().cosigning
-    return state === 'unwitnessed' ? [] : single(waitingSince ? age(waitingSince) : 0)
+    const { state, waitingMs } = witnessing.health().cosigning
+    return state === 'unwitnessed' ? [] : single(Math.round(waitingMs / 1000))
   })
   gauge('log_witness_failing', () =>
     witnessing

@@ -88,7 +88,9 @@ export async function openOwnLog(
   const { routes, ...privateLog } = await openPrivateLog(config, {
     ...{ ...context, ...knowledge, records, reachable },
   })
-  const integrator = scope.use(startIntegrator({ records, tree, key: keys.log, clock, logger }))
+  const { isHolding: isHeld, onCheckpoint } = witnessing
+  const growth = { records, tree, key: keys.log, clock, logger }
+  const integrator = scope.use(startIntegrator({ ...growth, isHeld, onCheckpoint }))
   scope.use(startThinning({ tree, stamps, clock, logger }))
   await keepMissing({ log: records, validation, snapshot: () => catalogue.newest, trust })
   const timeStamping = openTimeStamping(config, { ...context, ...knowledge, stores })
@@ -104,7 +106,7 @@ export async function openOwnLog(
     ...createStampRoutes(stamps, tree),
     ...witnessing.adminRoutes,
   ]
-  const publicRoutes = [...createTreeRoutes({ tree, records }), ...witnessing.publicRoutes]
+  const publicRoutes = [...createTreeRoutes({ tree, records, clock }), ...witnessing.publicRoutes]
   return {
     ...{ ...privateLog, ...timeStamping },
     ...{ key: keys.log, stores, records, readable, integrator, witnessing, keeping },

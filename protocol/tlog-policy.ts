@@ -132,10 +132,24 @@ export function judgeCosignatures({ note }: Checkpoint, policy: TlogPolicy): Wit
     const found = note.signatures.find((signature) => isBy(signature, verifier))
     return found ? [{ name, at: verifyCosignature(note.text, found, verifier) }] : []
   })
-  const satisfied = new Set(by.map(({ name }) => name))
-  for (const { name, threshold, members } of policy.groups) {
+  return {
+    isEnough: isQuorum(
+      by.map(({ name }) => name),
+      policy,
+    ),
+    by,
+  }
+}
+
+/** Whether witnesses of a policy, by what it calls them, are enough of them. */
+export function isQuorum(
+  names: Iterable<string>,
+  { groups, quorum }: Pick<TlogPolicy, 'groups' | 'quorum'>,
+): boolean {
+  const satisfied = new Set(names)
+  for (const { name, threshold, members } of groups) {
     const count = members.filter((member) => satisfied.has(member)).length
     if (count >= threshold) satisfied.add(name)
   }
-  return { isEnough: policy.quorum === 'none' || satisfied.has(policy.quorum), by }
+  return quorum === 'none' || satisfied.has(quorum)
 }

@@ -15,8 +15,9 @@ interface GatewayKey {
 }
 
 /**
- * Takes the keys that a gateway says of itself: the first of each log and of its witness. What is listed already
- * gets the new address.
+ * Takes the keys that a gateway says of itself: the first of all its logs, and that of its witness. What is listed
+ * already gets the new address. A second log begins when the first was lost, or when somebody has the gateway's
+ * certificate who is not the gateway: that is for the operator to tell.
  *
  * @throws ExchangeError `registration.not-allowed` for another key than the listed one.
  */
@@ -26,10 +27,14 @@ export function registerKeys(db: Database, { gateway, log, witness }: Registrati
       const { name } = parseVkey(log.vkey)
       if (!isLogOf(readGatewayId(gateway), name))
         throw refused(`${name} is no log of gateway ${gateway}`)
-      const listed = db.all<{ vkey: string }>('SELECT vkey FROM log_key WHERE origin = ?', name)
+      const sql = 'SELECT vkey, origin FROM log_key WHERE gateway = ?'
+      const listed = db.all<{ vkey: string; origin: string }>(sql, gateway)
       if (listed.length > 0 && !listed.some(({ vkey }) => vkey === log.vkey)) {
+        const isSame = listed.some(({ origin }) => origin === name)
         throw refused(
-          `the log ${name} has another key; when it was lost, the operator adds the new one: spean gateway log-key`,
+          isSame
+            ? `the log ${name} has another key; when that was lost, the gateway begins the next log: exchangeLog.number`
+            : `gateway ${gateway} has a log already; when that was lost, the operator adds the key of ${name}: spean gateway log-key`,
         )
       }
       putLogKey(db, { gateway, ...log })

@@ -9,6 +9,7 @@ export interface WitnessedStatus {
     }
     readonly rolledBack?: { readonly detail: string }
     readonly witness: WitnessStatus
+    readonly policyFault?: string
     readonly keys?: { readonly fault?: { readonly code: string; readonly detail: string } }
   }
   /** Of the catalogue as a witness. */
@@ -38,7 +39,7 @@ export function witnessNotes({
       `the log ${origin} ${MISBEHAVIOUR[kind] ?? kind}, seen at ${at} (spean witness refusals)`,
   )
   if (witnessing === undefined) return misbehaving
-  const { cosigning, rolledBack, keys } = witnessing
+  const { cosigning, rolledBack, keys, policyFault } = witnessing
   const [first, ...others] = cosigning.witnesses.flatMap(({ fault }) => fault ?? [])
   const more = others.length > 0 ? `, and ${others.length} more` : ''
   const why = first === undefined ? '' : ` (${first}${more})`
@@ -47,6 +48,9 @@ export function witnessNotes({
     ...(rolledBack ? [`exchanges are refused: ${rolledBack.detail}; see docs/witnesses.md`] : []),
     ...(cosigning.state === 'late'
       ? [`checkpoints without enough cosignatures since ${cosigning.waitingSince}${why}`]
+      : []),
+    ...(policyFault
+      ? [`nobody cosigns: the log policy of the snapshot cannot be read (${policyFault})`]
       : []),
     ...(fault ? [`the keys of the log are not registered (${fault.code}): ${fault.detail}`] : []),
     ...misbehaving,

@@ -31,6 +31,8 @@ export interface IndexedSnapshot extends CatalogueView {
   /** Every certificate of gateways and members: what peers may show us. */
   readonly certificates: readonly Certificate[]
   /** Whose checkpoints count, and with whose cosignatures; undefined: nothing is said, or nothing that can be read. */
+  /** Why there is none, although the snapshot has one. */
+  readonly logPolicyFault: string | undefined
   readonly logPolicy: { readonly text: string; readonly policy: TlogPolicy } | undefined
 }
 
@@ -72,7 +74,7 @@ export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
       ...[...gateways.values()].flatMap((gateway) => [...gateway.certificates.values()]),
       ...[...members.signing.values()].flatMap((certificates) => [...certificates.values()]),
     ],
-    logPolicy: readLogPolicy(snapshot),
+    ...readLogPolicy(snapshot),
     isRegistered: (client) => members.known.has(formatId(client)),
     gateway: (id) => gateways.get(id),
     gatewayByCertificate: (thumbprint) => byCertificate.get(thumbprint),
@@ -98,12 +100,14 @@ function readAuthority(authority: SnapshotAuthority): ApprovedAuthority[] {
 }
 
 /** What cannot be read stops no exchange: gateways tell of logs without cosignatures by themselves. */
-function readLogPolicy({ logPolicy: text }: Snapshot): IndexedSnapshot['logPolicy'] {
-  if (text === undefined) return undefined
+function readLogPolicy({
+  logPolicy: text,
+}: Snapshot): Pick<IndexedSnapshot, 'logPolicy' | 'logPolicyFault'> {
+  if (text === undefined) return { logPolicy: undefined, logPolicyFault: undefined }
   try {
-    return { text, policy: parsePolicy(text) }
+    return { logPolicy: { text, policy: parsePolicy(text) }, logPolicyFault: undefined }
   } catch (error) {
-    if (error instanceof NoteError) return undefined
+    if (error instanceof NoteError) return { logPolicy: undefined, logPolicyFault: error.message }
     throw error
   }
 }

@@ -3,27 +3,31 @@ import { HASH_BYTES, leafHash, parseTilePath, TILE_WIDTH } from '../../protocol/
 import type { ExchangeLogStore } from '../../exchange-log/store.ts'
 import type { TreeStore } from '../../exchange-log/tree-store.ts'
 import type { ApiReply } from '../../runtime/admin-api.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import { createServedCheckpoint } from '../transparency/served-checkpoint.ts'
 import type { PublicRoute } from './transparency-server.ts'
 
 interface Deps {
-  readonly tree: Pick<TreeStore, 'head' | 'tile'>
+  readonly tree: Pick<TreeStore, 'head' | 'witnessedHead' | 'covering' | 'tile'>
   readonly records: Pick<ExchangeLogStore, 'commitments' | 'extent'>
+  readonly clock: Clock
 }
 
 /** A gateway's log as C2SP tlog-tiles lays it out, below `/log`: for anybody, and telling nobody anything. */
-export function createTreeRoutes({ tree, records }: Deps): PublicRoute[] {
+export function createTreeRoutes({ tree, records, clock }: Deps): PublicRoute[] {
+  const checkpoint = createServedCheckpoint(tree, clock)
   return [
     {
       method: 'GET',
       path: '/log/checkpoint',
       access: 'public',
       handle: async () => {
-        const head = await tree.head()
-        if (head === undefined) throw notServed('the log has no checkpoint yet')
-        const cosignatures = head.cosignatures.map((line) => `${line}\n`).join('')
+        const served = await checkpoint()
+        if (served === undefined) throw notServed('the log has no checkpoint yet')
+        const cosignatures = served.cosignatures.map((line) => `${line}\n`).join('')
         return {
           headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-cache' },
-          body: head.note + cosignatures,
+          body: served.note + cosignatures,
         }
       },
     },

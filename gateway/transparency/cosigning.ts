@@ -25,6 +25,8 @@ export interface CosigningHealth {
   readonly state: 'unwitnessed' | 'ok' | 'waiting' | 'late'
   /** Since when there is a checkpoint that has not enough. */
   readonly waitingSince: Date | undefined
+  /** How long that is; a clock that is set back makes it no shorter. */
+  readonly waitingMs: number
   /** Size of the newest checkpoint that has enough. */
   readonly witnessedSize: number | undefined
   readonly witnesses: readonly {
@@ -36,6 +38,8 @@ export interface CosigningHealth {
   }[]
 }
 export interface Cosigning extends AsyncDisposable {
+  /** There is a new checkpoint: witnesses are asked at once. */
+  wake(): void
   health(): CosigningHealth
 }
 
@@ -49,7 +53,7 @@ export interface CosigningOptions {
   readonly guard: StoreGuard
   readonly clock: Clock
   readonly logger: Logger
-  /** How often it looks for a new checkpoint. */
+  /** How often it looks for a new checkpoint of which nobody told. */
   readonly intervalMs?: number
   /** Age of a checkpoint with too few cosignatures that is an alarm. */
   readonly lateMs?: number
@@ -61,6 +65,8 @@ const INTERVAL_MS = 300
 const LATE_MS = 60_000
 const BACK_OFF_MS = 1000
 const LONGEST_BACK_OFF_MS = 60_000
+/** In a row; a witness that says so more often lies, or is of no use. */
+const MOST_OVERTAKEN = 10
 /** How far a witness's clock may be ahead. */
 const AHEAD_MS = 5 * 60_000
 
@@ -74,6 +80,8 @@ interface Progress {
   fault: string | undefined
   /** Not by the clock: one that is set back must leave nobody alone for an hour. */
   notBefore: number
+  /** How often in a row it had seen a larger tree than it was asked about. */
+  overtaken: number
   isBusy: boolean
 }
 
@@ -82,20 +90,18 @@ export function startCosigning(options: CosigningOptions): Cosigning {
   const { lateMs = LATE_MS, backOffMs = BACK_OFF_MS } = options
   const progress = new Map<string, Progress>()
   let waitingSince: Date | undefined
+  let seenMs = 0
   let witnessedSize: number | undefined
   let isLate = false
   let closed = false
   let fault: string | undefined
 
-  const asked = (): PolicyWitness[] =>
-    (policy()?.witnesses ?? []).filter(
-      ({ url, verifier }) => url !== undefined && !verifier.publicKey.equals(own.publicKey),
-    )
+  const asked = (): PolicyWitness[] => othersOf(policy(), own)
   const progressOf = (witness: PolicyWitness): Progress => {
     const key = `${witness.verifier.keyId.toString('hex')} ${witness.url}`
     const known = progress.get(key) ?? {
       ...{ size: 0, cosigned: undefined, failures: 0, fault: undefined, notBefore: 0 },
-      isBusy: false,
+      ...{ overtaken: 0, isBusy: false },
     }
     progress.set(key, known)
     return known
@@ -106,9 +112,11 @@ export function startCosigning(options: CosigningOptions): Cosigning {
     state.isBusy = true
     try {
       const line = await cosignatureOf(witness, head, state, options)
+      if (line === undefined) return // asked again about the next one
       await tree.addCosignatures(head.size, [line])
       state.cosigned = head.size
       state.failures = 0
+      state.overtaken = 0
       if (state.fault !== undefined)
         logger.info({ witness: witness.name }, 'a witness cosigns again')
       state.fault = undefined
@@ -118,6 +126,7 @@ export function startCosigning(options: CosigningOptions): Cosigning {
       if (text !== state.fault) logger.warn({ witness: witness.name, err: error }, 'not cosigned')
       state.fault = text
       state.size = 0 // what it said last may have been a lie: it is asked anew
+      state.overtaken = 0
       state.failures += 1
       const waitMs = Math.min(backOffMs * 2 ** (state.failures - 1), LONGEST_BACK_OFF_MS)
       state.notBefore = performance.now() + waitMs
@@ -163,15 +172,22 @@ export function startCosigning(options: CosigningOptions): Cosigning {
       const [first = head] = await tree.checkpoints(witnessedSize ?? 0, 1)
       // Old checkpoints are thinned out: one that waits does not become younger by that.
       const isOlder = waitingSince === undefined || first.at < waitingSince
-      if (hasMoved || isOlder) waitingSince = first.at
+      if (hasMoved || isOlder) {
+        waitingSince = first.at
+        seenMs = performance.now()
+      }
     }
     tellState()
   }
+  const waitingMs = (): number =>
+    waitingSince === undefined
+      ? 0
+      : Math.max(clock().getTime() - waitingSince.getTime(), performance.now() - seenMs)
   const stateNow = (): CosigningHealth['state'] => {
     const quorum = policy()?.quorum
     if (quorum === undefined || quorum === 'none') return 'unwitnessed'
     if (waitingSince === undefined) return 'ok'
-    return clock().getTime() - waitingSince.getTime() >= lateMs ? 'late' : 'waiting'
+    return waitingMs() >= lateMs ? 'late' : 'waiting'
   }
   const tellState = (): void => {
     const late = stateNow() === 'late'
@@ -184,7 +200,10 @@ export function startCosigning(options: CosigningOptions): Cosigning {
 
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
+  let isWoken = false
   const run = (): void => {
+    clearTimeout(timer)
+    isWoken = false
     running = round()
       .then(() => (fault = undefined))
       .catch((error: unknown) => {
@@ -192,14 +211,20 @@ export function startCosigning(options: CosigningOptions): Cosigning {
         fault = String(error)
       })
       .finally(() => {
-        if (!closed) timer = setTimeout(run, intervalMs)
+        running = undefined
+        if (!closed) timer = setTimeout(run, isWoken ? 0 : intervalMs)
       })
   }
   run()
   return {
+    wake: () => {
+      isWoken = true
+      if (running === undefined && !closed) run()
+    },
     health: () => ({
       state: stateNow(),
       waitingSince,
+      waitingMs: waitingMs(),
       witnessedSize,
       witnesses: asked().map((witness) => {
         const { cosigned, fault } = progressOf(witness)
@@ -213,6 +238,13 @@ export function startCosigning(options: CosigningOptions): Cosigning {
       await running
     },
   }
+}
+
+/** Who can be asked: witnesses with an address, but for the one with our `own` key. */
+export function othersOf(policy: TlogPolicy | undefined, own: NoteVerifier): PolicyWitness[] {
+  return (policy?.witnesses ?? []).filter(
+    ({ url, verifier }) => url !== undefined && !verifier.publicKey.equals(own.publicKey),
+  )
 }
 
 /** After a start, who cosigned already is not asked again about the same checkpoint. */
@@ -233,7 +265,7 @@ function recall(
 }
 
 /**
- * A verified cosignature of `head`.
+ * A verified cosignature of `head`; undefined when the witness had a newer one of ours from another replica.
  *
  * @throws WitnessFault saying why there is none.
  */
@@ -242,14 +274,16 @@ async function cosignatureOf(
   head: StoredCheckpoint,
   state: Progress,
   { tree, client, guard, clock }: CosigningOptions,
-): Promise<string> {
+): Promise<string | undefined> {
   const fault = (why: string): WitnessFault =>
     new WitnessFault(`witness ${witness.name} at ${witness.url} ${why}`)
   const text = parseCheckpoint(head.note).note.text
   for (let attempt = 0; attempt < 3; attempt += 1) {
     if (state.size > head.size) {
       // Another replica may have been faster; else the witness has seen what our store has not.
-      if (((await tree.head())?.size ?? 0) < state.size) await guard.compareWith(witness)
+      const isOvertaken = ((await tree.head())?.size ?? 0) >= state.size
+      if (isOvertaken && (state.overtaken += 1) < MOST_OVERTAKEN) return undefined
+      if (!isOvertaken) await guard.compareWith(witness)
       throw fault(
         `says that it cosigned ${state.size} records, and this checkpoint has ${head.size}`,
       )

@@ -12,7 +12,7 @@ import type { Registrar } from '../renewal/registrar.ts'
 /** What others are to know of this gateway's log and of it as a witness. */
 export interface PublishedKeys {
   readonly log: RegistrationKey
-  /** Undefined when the port that it would answer on is closed. */
+  /** Undefined when it is none, or the port that it would answer on is closed. */
   readonly witness: RegistrationKey | undefined
   /** Whether the snapshot has all of it. */
   readonly isListed: boolean
@@ -46,12 +46,13 @@ export function startKeyRegistration(deps: {
   let running: Promise<void> | undefined
 
   const wanted = (): Pick<PublishedKeys, 'log' | 'witness'> => {
+    const { port, witness: isWitness } = config.transparency
     const base = baseUrlOf(config, catalogue.newest)
     const at = (path: string): { url?: string } => (base === undefined ? {} : { url: base + path })
     const witness = { vkey: formatVkey(keys.witness.verifier), ...at(WITNESS_PREFIX) }
     return {
       log: { vkey: formatVkey(keys.log.verifier), ...at('/log') },
-      witness: config.transparency.port === 0 ? undefined : witness,
+      witness: port === 0 || isWitness === false ? undefined : witness,
     }
   }
   const look = async (): Promise<void> => {

@@ -14,14 +14,15 @@ import { createLogKeyRoutes } from '../http/log-key-routes.ts'
 import type { PublicRoute } from '../http/transparency-server.ts'
 import type { OwnLogKeys } from '../own-log-keys.ts'
 import type { Registrar } from '../renewal/registrar.ts'
-import { startCosigning, type CosigningHealth } from './cosigning.ts'
+import { othersOf, startCosigning, type CosigningHealth } from './cosigning.ts'
 import {
   startKeyRegistration,
   type KeyRegistration,
   type PublishedKeys,
 } from './key-registration.ts'
 import { openOwnWitness } from './own-witness.ts'
-import { createStoreGuard, type RolledBack, type StoreGuard } from './store-guard.ts'
+import { createStoreGuard, type RolledBack } from './store-guard.ts'
+import { startCheck } from './start-check.ts'
 import { createWitnessClient } from './witness-client.ts'
 
 export interface WitnessingHealth {
@@ -32,10 +33,16 @@ export interface WitnessingHealth {
   /** This gateway as a witness of others. */
   readonly witness: WitnessHealth
   readonly keys: PublishedKeys | undefined
+  /** Why the log policy of the snapshot cannot be read: nobody is asked for cosignatures then. */
+  readonly policyFault: string | undefined
 }
 export interface Witnessing {
   /** The store of records, refused once it is known to be rolled back. */
   readonly records: ExchangeLogStore
+  /** Whether nothing may be signed yet: too few witnesses said what they have seen of this log. */
+  isHolding(): boolean
+  /** To be told of each new checkpoint: it is submitted at once. */
+  onCheckpoint(): void
   /** For the port that everybody reaches. */
   readonly publicRoutes: readonly PublicRoute[]
   readonly adminRoutes: readonly Route[]
@@ -54,9 +61,6 @@ interface Deps {
   readonly logger: Logger
 }
 
-/** Longest wait of a start for witnesses; those that answer later are heard while it runs. */
-const START_MS = 3000
-
 /** Compares the store with what witnesses have seen before it comes back. @throws ConfigError */
 export async function openWitnessing(config: GatewayConfig, deps: Deps): Promise<Witnessing> {
   const { anchor, keys, stores, catalogue, scope, clock, logger } = deps
@@ -73,17 +77,23 @@ export async function openWitnessing(config: GatewayConfig, deps: Deps): Promise
   const log = keys.log.verifier
   const guard = createStoreGuard({ records: stores.records, tree, log, client, clock, logger })
   await guard.compareWithTree()
-  await compareWithWitnesses(guard, deps)
+  const policy = () => catalogue.newest?.logPolicy?.policy
+  const { verifier } = keys.witness
+  const check = scope.use(
+    startCheck({ policy: policy(), others: othersOf(policy(), verifier), guard, logger }),
+  )
+  await check.waited
   const common = { catalogue, clock, logger }
   const own = scope.use(openOwnWitness({ ...common, gatewayId, stateDir, key: keys.witness }))
-  const policy = () => catalogue.newest?.logPolicy?.policy
   const cosigning = scope.use(
-    startCosigning({ tree, own: keys.witness.verifier, policy, client, guard, clock, logger }),
+    startCosigning({ tree, own: verifier, policy, client, guard, clock, logger }),
   )
   let registration: KeyRegistration | undefined
   return {
     records: guard.records,
-    publicRoutes: createWitnessRoutes(own.witness),
+    isHolding: () => check.isHolding(),
+    onCheckpoint: () => cosigning.wake(),
+    publicRoutes: config.transparency.witness === false ? [] : createWitnessRoutes(own.witness),
     adminRoutes: [
       ...createWitnessAdminRoutes(own.witness, own.state),
       ...createLogKeyRoutes(() => registration!.describe()),
@@ -96,27 +106,7 @@ export async function openWitnessing(config: GatewayConfig, deps: Deps): Promise
       rolledBack: guard.rolledBack,
       witness: own.witness.describe(),
       keys: registration?.describe(),
+      policyFault: catalogue.newest?.logPolicyFault,
     }),
   }
-}
-
-async function compareWithWitnesses(
-  guard: StoreGuard,
-  { catalogue, keys, logger }: Deps,
-): Promise<void> {
-  const { witnesses = [] } = catalogue.newest?.logPolicy?.policy ?? {}
-  const others = witnesses.filter(
-    ({ url, verifier }) => url !== undefined && verifier.name !== keys.witness.verifier.name,
-  )
-  const compared = others.map(async (witness) => {
-    try {
-      await guard.compareWith(witness)
-    } catch (error) {
-      logger.warn({ witness: witness.name, err: error }, 'a witness cannot say what it has seen')
-    }
-  })
-  const { promise: waited, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, START_MS)
-  await Promise.race([Promise.all(compared), waited])
-  clearTimeout(timer)
 }

@@ -65,6 +65,8 @@ export interface OcspCache extends AsyncDisposable {
   check(question: OcspQuestion, at: Date): Promise<Answer>
   /** Keeps the states of these certificates, this gateway's own, fresh ahead of all need. */
   follow(own: readonly OcspQuestion[]): void
+  /** Has an answer about a certificate asked for, unless a young one is at hand; nobody waits for it. */
+  hear(question: OcspQuestion): void
   /**
    * Takes an answer that a certificate's owner handed over, unless a newer one is at hand.
    *
@@ -236,6 +238,11 @@ export function openOcspCache(options: Options): OcspCache {
       const current = new Set(own.map(({ certificate }) => certificate.thumbprint))
       for (const [thumbprint, entry] of followed) entry.own &&= current.has(thumbprint)
       for (const question of own) entryFor(question).own = true
+      fetchDue()
+    },
+    hear: (question) => {
+      const entry = entryFor(question)
+      entry.askedAt = entry.seenAt = clock()
       fetchDue()
     },
     take: (der, question, source) => {

@@ -12,6 +12,8 @@ import type { ValidationKeeper } from './validation-keeper.ts'
 export interface SnapshotTrust extends Trust {
   /** A signature is recorded that this gateway need not judge, its own for one: what others judge it by is kept. */
   noteSigner(certificate: Certificate): void
+  /** The same of a signature of before a restart: its state is asked for when it is not at hand. */
+  recallSigner(certificate: Certificate): void
   /** Keeps the states of this gateway's own certificates fresh, to be handed to its peers. */
   follow(own: readonly Certificate[]): void
   /**
@@ -64,6 +66,11 @@ export function createTrust(deps: {
     },
     noteSigner: (certificate) => {
       const path = judgeIfGood(certificate)?.path ?? [certificate]
+      keeper.used(path, ocsp.answer(certificate.thumbprint))
+    },
+    recallSigner: (certificate) => {
+      const { path = [certificate], question } = judgeIfGood(certificate) ?? {}
+      if (question !== undefined) ocsp.hear(question)
       keeper.used(path, ocsp.answer(certificate.thumbprint))
     },
     follow: (own) => {

@@ -107,6 +107,12 @@ describe('a store that was restored from an old copy', () => {
     })
     expect(await exchange()).toBe(200)
     expect(existsSync(join(copy, 'log2', 'exchange-log.db'))).toBe(true)
+    const faultOf = async (): Promise<string | undefined> =>
+      (await health(client)).keys?.fault?.code
+    await expect.poll(faultOf, { timeout: 15_000 }).toBe('registration.not-allowed')
+    const { log } = (await health(client)).keys!
+    const path = `/admin/gateways/${client.config.gatewayId.split('/').slice(1).join('/')}`
+    await federation.catalogueAdmin.call('PUT', `${path}/log-keys`, log)
     await expect
       .poll(async () => (await health(client)).cosigning.witnessedSize, { timeout: 15_000 })
       .toBeGreaterThan(0)

@@ -29,7 +29,7 @@ export interface OwnLog extends AsyncDisposable {
   readonly guard: StoreGuard
   append(count: number): Promise<void>
   /** Brings the records into the tree. */
-  integrate(): Promise<void>
+  integrate(isHeld?: () => boolean): Promise<void>
   cosign(policy: TlogPolicy, logger?: Logger): Cosigning
 }
 
@@ -53,8 +53,9 @@ export async function openOwnLog(
     append: async (count) => {
       await Promise.all(Array.from({ length: count }, () => guard.records.append(newRecord())))
     },
-    integrate: async () => {
-      await using integrator = startIntegrator({ records: guard.records, tree, key, clock, logger })
+    integrate: async (isHeld = () => false) => {
+      const growth = { records: guard.records, tree, key, clock, logger, isHeld }
+      await using integrator = startIntegrator(growth)
       await integrator.integrateNow()
     },
     cosign: (policy, told = logger) =>

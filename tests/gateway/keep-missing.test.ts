@@ -11,9 +11,10 @@ import { createTrust } from '../../gateway/trust/trust.ts'
 import { startValidationKeeper } from '../../gateway/trust/validation-keeper.ts'
 import { append, refusalEntry, requestEntry } from '../contract/exchange-log-entries.ts'
 import { NOW, temporaryFolder } from '../pki/support.ts'
+import { startResponder } from './ocsp-responder.ts'
 import { pairOfGateways, silent } from './support.ts'
 
-it('has kept what is missing after the next start, and nothing twice', async () => {
+it('has kept the certificates that are missing after the next start', async () => {
   const pair = await pairOfGateways()
   const { client, keys, sent, view } = pair
   const { responseJws } = await requestExchange(pair.asked(), client.gw)
@@ -41,5 +42,44 @@ it('has kept what is missing after the next start, and nothing twice', async () 
   for (const { certificate } of [keys.bank, keys.registry]) {
     expect(await chainOf(validation, certificate.thumbprint, NOW)).toHaveLength(3)
   }
+})
+
+it('has the answer about a signer that is missing asked for, and kept', async () => {
+  await using responder = await startResponder()
+  const leaf = await responder.issue()
+  const folder = temporaryFolder()
+  await using validation = openSqliteValidationStore(join(folder, 'validation.db'))
+  // Killed after the certificate was written, before the answer was.
+  await validation.keepCertificates([leaf.der, responder.issuing.der])
+  const header = { alg: 'ES256', kid: 'KH-TEST/GOV/REG', iat: 1, 'x5t#S256': leaf.thumbprint }
+  const parts = [JSON.stringify(header), '{}', '-'.repeat(64)]
+  const manifest = parts.map((part) => Buffer.from(part).toString('base64url')).join('.')
+  await using log = await openSqliteLogStore(join(folder, 'log.db'), { maxBytes: 1_000_000 })
+  await append(log, requestEntry('x-1', { manifest }))
+  const { view } = await pairOfGateways()
+  const approved = { ...view.authorities[0]!, anchor: responder.issuing, intermediates: [] }
+  const snapshot = () => ({
+    ...view,
+    authorities: [approved],
+    anchors: [responder.issuing],
+    signingCertificate: () => leaf,
+  })
+
+  const start = async (): Promise<number> => {
+    const policy = { refreshSeconds: 300, logger: silent }
+    await using keeper = startValidationKeeper({ store: validation, ...policy })
+    await using ocsp = openOcspCache({
+      ...{ ...policy, gateway: 'KH-TEST/COM/BANK/BANK-1', outageMinutes: 240 },
+      dir: join(folder, 'ocsp'),
+      clock: responder.clock.now,
+      onAnswer: (certificate, answer) => keeper.heard(certificate, answer),
+    })
+    const trust = createTrust({ snapshot, ocsp, keeper, clock: responder.clock.now })
+    const missing = await keepMissing({ log, validation, snapshot, trust })
+    if (missing > 0) await expect.poll(() => ocsp.answer(leaf.thumbprint)).toBeDefined()
+    return missing
+  }
+  expect(await start()).toBe(1)
+  expect(await validation.ocspAnswer(leaf.thumbprint, new Date())).toBeDefined()
   expect(await start()).toBe(0)
 })

@@ -36,6 +36,7 @@ function ocspOf(
         throw new ExchangeError('certificate.revoked', 'revoked')
       return ANSWER
     },
+    hear: () => undefined,
     follow: (pairs) => void followed.push(...pairs),
     take: () => NOW,
     answer: (thumbprint) => (thumbprint === refused?.thumbprint ? undefined : ANSWER),

@@ -106,8 +106,16 @@ it('the operator adds the key of a log that lost its own, and that of before sta
     next.vkey,
   ])
   expect((await register({ log: next })).status).toBe(200)
-  const second = { vkey: vkey(logOrigin(id, 2)) }
+})
+
+it('the key of the next log is for the operator: a stolen certificate begins none', async () => {
+  const second = { vkey: vkey(logOrigin(id, 2)), url: log.url }
+  expect(outcome(await register({ log: second }))).toEqual(NOT_ALLOWED())
+  expect((await policy())?.logs).toHaveLength(2)
+  expect((await put(`${PATH}/log-keys`, second)).status).toBe(201)
   expect((await register({ log: second })).status).toBe(200)
+  const third = { vkey: vkey(logOrigin(id, 3)) }
+  expect(outcome(await register({ log: third }))).toEqual(NOT_ALLOWED())
   expect((await policy())?.logs).toHaveLength(3)
 })
 
