@@ -21,7 +21,7 @@ export function verifyText(evidence: Evidence, names: readonly string[]): string
     ...(signed.length > 0
       ? [manifestsBlock(signed, description.exchangeId), certificatesBlock(signed)]
       : []),
-    ...(checkpointNote ? [checkpointBlock(proved, { ...description, isComplete, stamp })] : []),
+    ...(checkpointNote ? [checkpointBlock(proved, { ...description, isComplete })] : []),
     ...(stamp && stamper ? [stampBlock(stamp, stamper)] : []),
     lastBlock(
       chains,
@@ -92,13 +92,14 @@ good, or was revoked only after the time in question; an answer from before hold
 
 \`\`\`sh
 cat > "\${W:?}/common.py" <<'END'
-import base64, glob, hashlib, json, os, subprocess, sys
+import base64, calendar, glob, hashlib, json, os, subprocess, sys, time
 W = os.environ['W']
 def need(ok, what):
     if not ok: sys.exit('FAILED: ' + what)
 def once(members):
     need(len(dict(members)) == len(members), 'a member stands twice')
     return dict(members)
+def instant(text): return calendar.timegm(time.strptime(text[:19], '%Y-%m-%dT%H:%M:%S'))
 def load(text): return json.loads(text, object_pairs_hook=once)
 def read(name): return open(name, 'rb').read()
 def write(name, data): open(os.path.join(W, name), 'wb').write(data)
