@@ -71,7 +71,9 @@ for part, position in positions.items():
     record = records[part] = load(record)
     need(record['kind'] == part.split('-')[0] and record.get('side') == (None if record['kind'] == 'erasure' else '${side}'), part + ': the record is of another kind, or of the other side')
     print(part, 'is record', position, 'recorded', record['recordedAt'])
-    if record['kind'] == 'erasure': continue
+    if record['kind'] == 'erasure':
+        need(any(first <= other <= last for other in positions.values() for first, last in load(record['detail'])['positions']), part + ': it erased nothing of this exchange')
+        continue
     need(record['exchangeId'] == '${exchangeId}', part + ': the record is about another exchange')
     need(record.get('begunAt') == (None if position == ${first} else ${first}), part + ': the record is of another run of the exchange')
     need(('manifest' in record) == (part in [${signed.join(', ')}]), part + ': the record has no manifest, or one that is not here')

@@ -11,21 +11,19 @@ export interface SignedPart {
   readonly part: MessageName
   readonly alg: SignatureAlgorithm
   readonly signedAt: number
-  readonly level: string | undefined
   readonly chain: EvidenceChain
   readonly stamper: EvidenceChain | undefined
   /** Unix seconds of the signature's time-stamp. */
   readonly stampedAt: number | undefined
 }
 
-export function readSigned({ messages, chains, description }: Evidence): SignedPart[] {
+export function readSigned({ messages, chains }: Evidence): SignedPart[] {
   const named = (name: ChainName): EvidenceChain | undefined =>
     chains.find((chain) => chain.name === name)
   return messages.flatMap((message) => {
     const chain = named(`${message.part}-signer`)
-    const level = description.jades[message.part]
     const stamper = named(`${message.part}-stamp`)
-    return chain ? [{ ...describe(message, chain, stamper), level }] : []
+    return chain ? [describe(message, chain, stamper)] : []
   })
 }
 
@@ -33,7 +31,7 @@ function describe(
   { part, manifest, signatureToken }: EvidenceMessage,
   chain: EvidenceChain,
   stamper: EvidenceChain | undefined,
-): Omit<SignedPart, 'level'> {
+): SignedPart {
   const { alg, iat: signedAt } = parseJws(manifest).header
   const stampedAt = stamper && signatureToken && genTimeOf(signatureToken)
   return { part, alg, signedAt, chain, stamper, stampedAt }
@@ -57,7 +55,7 @@ python3 -I - <<'END' || fail 'the manifests do not fit'
 import os, sys; sys.path.insert(0, os.environ['W'])
 from common import *
 ${parts.some(({ alg }) => alg === 'ES256') ? ECDSA : ''}${parts.some(({ alg }) => alg !== 'EdDSA') ? JWK : ''}texts = {}
-stamps = {${parts.map(({ part, level }) => `'${part}': ${level === 'B-B' ? 0 : 1}`).join(', ')}}
+levels = load(read('exchange.json'))['jades']
 for part, signed_at in {${signedAt}}.items():
     text = texts[part] = read(part + '/manifest.jws').decode()
     head, body, value = text.split('.')
@@ -96,7 +94,9 @@ for part, signed_at in {${signedAt}}.items():
     need(set(values(one['x509Cert'] for one in lifted.get('xVals', []))) == certificates, part + ': JAdES has other certificates')
     need(set(values(lifted.get('rVals', {}).get('ocspVals', []))) == answers, part + ': JAdES has other answers')
     tokens = values(lifted.get('sigTst', {}).get('tstTokens', []))
-    need(len(tokens) == stamps[part], part + ': JAdES has not as many time-stamps as exchange.json says')
+    level = 'B-B' if not tokens else 'B-LT' if all(os.path.exists(f'ocsp/{name}.der') for name in chains) else 'B-T'
+    need(len(tokens) < 2 and level == levels[part], part + ': JAdES has another level, or several time-stamps')
+    need(tokens or not os.path.exists(f'certificates/{part}-stamp.pem'), part + ': JAdES has no time-stamp')
     for token in tokens: write(part + '.tst', token)
     public = openssl('x509', '-in', leaf, '-noout', '-pubkey')
     write(part + '.pub', public)

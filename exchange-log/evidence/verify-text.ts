@@ -112,7 +112,10 @@ def digest(name):
         for chunk in iter(lambda: file.read(1 << 20), b''): total.update(chunk)
     return b64u(total.digest())
 def unpem(text): return [base64.b64decode(part.split('-----')[0]) for part in text.split('-----BEGIN CERTIFICATE-----')[1:]]
-def pem(label, der): return f'-----BEGIN {label}-----\\n{base64.encodebytes(der).decode()}-----END {label}-----\\n'.encode()
+def pem(label, der):
+    text = base64.b64encode(der).decode()
+    lines = [text[at:at + 64] for at in range(0, len(text), 64)]
+    return '\\n'.join([f'-----BEGIN {label}-----', *lines, f'-----END {label}-----', '']).encode()
 def openssl(*args): return subprocess.run(('openssl',) + args, stdout=subprocess.PIPE, check=True).stdout
 END
 cat > "$W/state.py" <<'END'
@@ -132,6 +135,7 @@ import os, sys; sys.path.insert(0, os.environ['W'])
 from common import *
 for file in glob.glob('certificates/*.pem'):
     chain, name = unpem(read(file).decode()), os.path.basename(file)[:-4]
+    need(read(file) == b''.join(pem('CERTIFICATE', der) for der in chain), file + ' has more in it than certificates')
     for role, ders in ('leaf', chain[:1]), ('issuer', chain[:2][-1:]), ('issuers', chain[1:] or chain), ('root', chain[-1:]):
         write(f'{name}.{role}.pem', b''.join(pem('CERTIFICATE', der) for der in ders))
 END
