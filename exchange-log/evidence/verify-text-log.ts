@@ -2,7 +2,7 @@
 import type { LogStamp } from '../stamp-store.ts'
 import type { EvidenceChain, EvidenceRecord } from './evidence.ts'
 import { FILE, MESSAGES, type ExchangeDescription } from './layout.ts'
-import { genTimeOf, stamperLines } from './verify-text-manifests.ts'
+import { genTimeOf, label, stamperLines } from './verify-text-manifests.ts'
 
 export function checkpointBlock(
   records: readonly EvidenceRecord[],
@@ -113,7 +113,7 @@ The time-stamp (RFC 3161) says that the checkpoint, and so the records, existed 
 
 \`\`\`sh
 ${stamperLines(chain, genTimeOf(token)).join('\n')}
-openssl ts -verify -data "\${W:?}/checkpoint.text" -in ${FILE.timeStamp} -token_in -attime ${genTimeOf(token)} -CAfile "$W/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" || fail 'the time-stamp does not verify'
+${label('checkpoint, time-stamp')}openssl ts -verify -data "\${W:?}/checkpoint.text" -in ${FILE.timeStamp} -token_in -attime ${genTimeOf(token)} -CAfile "$W/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" || fail 'the time-stamp does not verify'
 openssl ts -reply -in ${FILE.timeStamp} -token_in -token_out -text > "$W/time-stamp.txt" || fail 'the time-stamp cannot be read'
 grep '^Time stamp:' "$W/time-stamp.txt" || fail 'the time-stamp says no time'
 python3 -I - <<'END' || fail 'the time-stamp says another time than exchange.json and the records'

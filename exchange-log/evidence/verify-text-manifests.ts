@@ -124,6 +124,9 @@ const JWK = `def jwk(leaf, public):
     return {'kty': 'RSA', 'n': b64u(bytes.fromhex(modulus)), 'e': b64u(spki[-3:])}
 `
 
+/** What the line that follows is about: openssl says OK, and of what only by a temporary file's name. */
+export const label = (what: string): string => `printf '%s: ' '${what}'; `
+
 function signatureLines({ part, alg }: SignedPart): string {
   const failed = (tool: string): string =>
     ` || fail '${part}: ${tool} does not verify the signature'\n`
@@ -131,8 +134,8 @@ function signatureLines({ part, alg }: SignedPart): string {
   const jose =
     alg === 'EdDSA'
       ? ''
-      : `jose jws ver -i ${manifestFile(part)} -k "$W/${part}.jwk" -O- > "$W/${part}.json"${failed('jose')}`
-  return jose + OPENSSL[alg](part) + failed('openssl')
+      : `jose jws ver -i ${manifestFile(part)} -k "$W/${part}.jwk" -O- > "$W/${part}.json" && echo '${part}, signature by jose: Verified OK'${failed('jose')}`
+  return `${jose}${label(`${part}, signature by openssl`)}${OPENSSL[alg](part)}${failed('openssl')}`
 }
 
 const OPENSSL: Readonly<Record<SignatureAlgorithm, (part: MessageName) => string>> = {
@@ -161,7 +164,7 @@ ${parts.map(certificateLines).join('')}\`\`\`
 export function stamperLines(chain: EvidenceChain, at: number): string[] {
   const { name } = chain
   return [
-    `openssl verify -check_ss_sig -purpose timestampsign -attime ${at} -CAfile "\${W:?}/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" "$W/${name}.leaf.pem" || fail '${name}: the certificate does not lead to its root'`,
+    `${label(`${name}, certificate`)}openssl verify -check_ss_sig -purpose timestampsign -attime ${at} -CAfile "\${W:?}/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" "$W/${name}.leaf.pem" || fail '${name}: the certificate does not lead to its root'`,
     ...stateLines(chain, at),
   ]
 }
@@ -182,15 +185,15 @@ function certificateLines({ part, signedAt, chain, stamper, stampedAt }: SignedP
   const { name } = chain
   const leaf = `"\${W:?}/${name}.leaf.pem"`
   const lines = [
-    `openssl x509 -in ${leaf} -noout -subject -nameopt RFC2253,utf8,-esc_msb || fail '${part}: the certificate cannot be read'`,
-    `openssl verify -x509_strict -check_ss_sig -attime ${signedAt} -CAfile "$W/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" ${leaf} || fail '${part}: the certificate does not lead to its root'`,
+    `${label(name)}openssl x509 -in ${leaf} -noout -subject -nameopt RFC2253,utf8,-esc_msb || fail '${part}: the certificate cannot be read'`,
+    `${label(`${name}, certificate`)}openssl verify -x509_strict -check_ss_sig -attime ${signedAt} -CAfile "$W/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" ${leaf} || fail '${part}: the certificate does not lead to its root'`,
     ...stateLines(chain, signedAt),
   ]
   if (stamper !== undefined && stampedAt !== undefined) {
     lines.push(
       `[ ${stampedAt} -ge ${signedAt - 300} ] || fail '${part}: the signature was stamped before it was made'`,
       ...stamperLines(stamper, stampedAt),
-      `openssl ts -verify -data "$W/${part}.value" -in "$W/${part}.tst" -token_in -attime ${stampedAt} -CAfile "$W/${part}-stamp.root.pem" -untrusted "$W/${part}-stamp.issuers.pem" || fail '${part}: the time-stamp of the signature does not verify'`,
+      `${label(`${part}, time-stamp of the signature`)}openssl ts -verify -data "$W/${part}.value" -in "$W/${part}.tst" -token_in -attime ${stampedAt} -CAfile "$W/${part}-stamp.root.pem" -untrusted "$W/${part}-stamp.issuers.pem" || fail '${part}: the time-stamp of the signature does not verify'`,
     )
   }
   return lines.map((line) => `${line}\n`).join('')

@@ -28,7 +28,13 @@ export function verifyText(evidence: Evidence, names: readonly string[]): string
       `${isComplete ? 'PROVED' : 'PROVED WHAT IS HERE; INCOMPLETE'}: ${description.exchangeId}`,
     ),
   ]
-  return `${heading(evidence)}${blocks.map((block, i) => `\n## ${i + 1}. ${block}`).join('')}`
+  return `${heading(evidence)}${blocks.map((block, i) => `\n## ${numbered(block, i + 1)}`).join('')}`
+}
+
+/** A block says its title when it is run as well: what the tools print is theirs, and short. */
+function numbered(block: string, number: number): string {
+  const title = `${number}. ${block.slice(0, block.indexOf('\n'))}`
+  return `${number}. ${block.replace('```sh\n', `\`\`\`sh\necho '${title}'\n`)}`
 }
 
 function heading({ description, absent }: Evidence): string {
