@@ -65,6 +65,22 @@ export const ALTERATIONS: readonly Alteration[] = [
       ['no answers', items(([sigTst, xVals]) => [sigTst!, xVals!])],
       ['no time-stamp', items(([, ...others]) => others)],
       ['a component twice', items(([sigTst, ...others]) => [sigTst!, sigTst!, ...others])],
+      [
+        'two time-stamps',
+        items(([sigTst, ...others]) => {
+          const { tstTokens } = (opened(sigTst!) as { sigTst: { tstTokens: object[] } }).sigTst
+          const both = { tstTokens: [...tstTokens, ...tstTokens] }
+          return [component({ sigTst: both }), ...others]
+        }),
+      ],
+      [
+        'a component with a member twice',
+        items(([sigTst, xVals, rVals]) => {
+          const text = Buffer.from(rVals!, 'base64url').toString()
+          const twice = text.replace('{', '{"rVals":{},')
+          return [sigTst!, xVals!, Buffer.from(twice).toString('base64url')]
+        }),
+      ],
       ['an unknown component', items((all) => [...all, component({ sigPSt: { policy: 'none' } })])],
       [
         'a component with two members',

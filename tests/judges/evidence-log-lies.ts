@@ -1,6 +1,7 @@
 /** Lies about records, tree, witnesses, time and content; and files that were altered in true evidence. */
 import type { ExchangeDescription } from '../../exchange-log/evidence/layout.ts'
 import type { LogRecord } from '../../exchange-log/record.ts'
+import { createTestAuthority } from '../pki/support.ts'
 import { AT, FIRST, seconds } from './evidence-forger.ts'
 import type { Lie } from './evidence-lies.ts'
 
@@ -136,6 +137,33 @@ export const LOG_LIES: readonly Lie[] = [
     name: 'the time-stamp of the signature is older than it',
     code: 'evidence.times-contradict',
     lies: () => ({ liftedAt: seconds(-3600) }),
+  },
+  {
+    name: 'who stamped had been revoked',
+    code: 'evidence.certificate-revoked',
+    lies: async (world) => {
+      const revoked = {
+        status: 'revoked',
+        revokedAt: seconds(-60),
+        reason: 'keyCompromise',
+      } as const
+      const ocsp = new Map([[0, await world.state(world.tsa, revoked)]])
+      return { chain: (chain) => (chain.name === 'time-stamp' ? { ...chain, ocsp } : chain) }
+    },
+  },
+  {
+    name: 'an authority of the same name issued the certificate of who stamped',
+    code: 'evidence.certificate-untrusted',
+    lies: async (world) => {
+      const { issuing } = await createTestAuthority()
+      const above = [issuing.certificate.der, world.authority.root.certificate.der]
+      return {
+        chain: (chain) =>
+          chain.name === 'time-stamp'
+            ? { ...chain, certificates: [chain.certificates[0]!, ...above] }
+            : chain,
+      }
+    },
   },
   ...(
     [
