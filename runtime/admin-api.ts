@@ -172,13 +172,25 @@ function toApiRequest(request: Request, response: Response): ApiRequest {
     params: Object.fromEntries(
       Object.entries(request.params).map(([name, value]) => [name, [value].flat().join('/')]),
     ),
-    query: new URLSearchParams(request.url.split('?').slice(1).join('?')),
+    query: readQuery(request.url.split('?').slice(1).join('?')),
     headers: request.headers,
     body: request.body as unknown,
     signal: gone.signal,
     remoteAddress: request.socket.remoteAddress ?? '',
     peerCertificate: (request.socket as Partial<TLSSocket>).getPeerX509Certificate?.()?.raw,
   }
+}
+
+/** What is no UTF-8 would become a character that nobody sent. */
+function readQuery(query: string): URLSearchParams {
+  try {
+    decodeURIComponent(query)
+  } catch (cause) {
+    if (!(cause instanceof URIError)) throw cause
+    const detail = 'the query is not UTF-8 in percent encoding'
+    throw new ExchangeError('request.malformed', detail, { cause })
+  }
+  return new URLSearchParams(query)
 }
 
 async function send(response: Response, { status, headers = {}, body }: ApiReply): Promise<void> {

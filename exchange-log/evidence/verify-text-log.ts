@@ -2,17 +2,13 @@
 import type { LogStamp } from '../stamp-store.ts'
 import type { EvidenceChain, EvidenceRecord } from './evidence.ts'
 import { FILE, MESSAGES, type ExchangeDescription } from './layout.ts'
-import { genTimeOf, stamperLines } from './verify-text-manifests.ts'
+import { genTimeOf, label, stamperLines } from './verify-text-manifests.ts'
 
 export function checkpointBlock(
   records: readonly EvidenceRecord[],
-  about: Pick<ExchangeDescription, 'exchangeId' | 'side'> & {
-    readonly isComplete: boolean
-    readonly stamp: LogStamp | undefined
-  },
+  about: Pick<ExchangeDescription, 'exchangeId' | 'side'> & { readonly isComplete: boolean },
 ): string {
-  const { exchangeId, side, isComplete, stamp } = about
-  const stampedAt = stamp && genTimeOf(stamp.token)
+  const { exchangeId, side, isComplete } = about
   const first = records[0]?.record.position ?? 0
   const positions = records.map(({ part, record }) => `'${part}': ${record.position}`).join(', ')
   const signed = records
@@ -25,7 +21,7 @@ witnesses signed. \`policy\` says whose keys those are, and how many witnesses i
 
 \`\`\`sh
 python3 -I - <<'END' || fail 'the records do not fit the checkpoint'
-import calendar, os, sys, time; sys.path.insert(0, os.environ['W'])
+import os, sys; sys.path.insert(0, os.environ['W'])
 from common import *
 note = read('${FILE.checkpoint}').decode()
 text, _, signatures = note.rpartition('\\n\\n')
@@ -56,7 +52,6 @@ for word, *words in (line.split() for line in read('${FILE.policy}').decode().sp
     if word == 'quorum': quorum = words[0]
 need(log, 'the checkpoint is not signed by the log')
 ${isComplete ? "need(quorum in enough, 'too few witnesses cosigned the checkpoint')" : "if quorum not in enough: print('TOO FEW witnesses cosigned the checkpoint')"}
-def instant(text): return calendar.timegm(time.strptime(text[:19], '%Y-%m-%dT%H:%M:%S'))
 positions, records = {${positions}}, {}
 for part, position in positions.items():
     record, (proof, _, same) = read(part + '/record.json'), read(part + '/proof.tlog-proof').decode().partition('\\n\\n')
@@ -76,7 +71,9 @@ for part, position in positions.items():
     record = records[part] = load(record)
     need(record['kind'] == part.split('-')[0] and record.get('side') == (None if record['kind'] == 'erasure' else '${side}'), part + ': the record is of another kind, or of the other side')
     print(part, 'is record', position, 'recorded', record['recordedAt'])
-${stampedAt === undefined ? '' : `    need(instant(record['recordedAt']) - 300 <= ${stampedAt}, part + ': the checkpoint was stamped before the record was made')\n`}    if record['kind'] == 'erasure': continue
+    if record['kind'] == 'erasure':
+        need(any(first <= other <= last for other in positions.values() for first, last in load(record['detail'])['positions']), part + ': it erased nothing of this exchange')
+        continue
     need(record['exchangeId'] == '${exchangeId}', part + ': the record is about another exchange')
     need(record.get('begunAt') == (None if position == ${first} else ${first}), part + ': the record is of another run of the exchange')
     need(('manifest' in record) == (part in [${signed.join(', ')}]), part + ': the record has no manifest, or one that is not here')
@@ -93,9 +90,16 @@ for one in description['records']:
     record = records[one['part']]
     need(all(one.get(name) == record.get(name) for name in ('at', 'recordedAt', 'kept')), 'exchange.json and record differ: ' + one['part'])
 need(description['origin'] == origin and all(description.get(name) == records[description['records'][0]['part']].get(name) for name in ('client', 'service', 'peer')), 'exchange.json is about others')
-for one in description['absent']:
-    part = one['what'].split('/')[0]
-    need(one['reason'] != 'erased' or any(first <= position <= last for event in records.values() if event['kind'] == 'erasure' for first, last in load(event['detail'])['positions'] for position in [positions[part]]), part + ': no erasure erased it')
+need(description['checkpoint']['size'] == int(size), 'exchange.json is about another checkpoint')
+absent = {one['what']: one['reason'] for one in description['absent']}
+need(not any(map(os.path.exists, absent)), 'exchange.json says that a file is absent which is here')
+erased = [pair for event in records.values() if event['kind'] == 'erasure' for pair in load(event['detail'])['positions']]
+for part in [${signed.join(', ')}]:
+    for name, kept in ('headers', ['full', 'digest']), ('body', ['full']):
+        reason = absent.get(part + '/' + name)
+        need(reason or os.path.exists(part + '/' + name), part + '/' + name + ' is not here, and nothing says why')
+        need(reason is None or (reason == 'not-kept') == (records[part]['kept'] not in kept), part + '/' + name + ': the record says otherwise what was kept')
+        need(reason != 'erased' or any(first <= positions[part] <= last for first, last in erased), part + '/' + name + ': no erasure erased it')
 END
 \`\`\`
 `
@@ -109,8 +113,19 @@ The time-stamp (RFC 3161) says that the checkpoint, and so the records, existed 
 
 \`\`\`sh
 ${stamperLines(chain, genTimeOf(token)).join('\n')}
-openssl ts -verify -data "\${W:?}/checkpoint.text" -in ${FILE.timeStamp} -token_in -attime ${genTimeOf(token)} -CAfile "$W/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" || fail 'the time-stamp does not verify'
-openssl ts -reply -in ${FILE.timeStamp} -token_in -token_out -text | grep '^Time stamp:' || fail 'the time-stamp says no time'
+${label('checkpoint, time-stamp')}openssl ts -verify -data "\${W:?}/checkpoint.text" -in ${FILE.timeStamp} -token_in -attime ${genTimeOf(token)} -CAfile "$W/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" || fail 'the time-stamp does not verify'
+openssl ts -reply -in ${FILE.timeStamp} -token_in -token_out -text > "$W/time-stamp.txt" || fail 'the time-stamp cannot be read'
+grep '^Time stamp:' "$W/time-stamp.txt" || fail 'the time-stamp says no time'
+python3 -I - <<'END' || fail 'the time-stamp says another time than exchange.json and the records'
+import os, re, sys; sys.path.insert(0, os.environ['W'])
+from common import *
+said = dict(line.split(': ', 1) for line in open(W + '/time-stamp.txt') if ': ' in line)
+at = calendar.timegm(time.strptime(re.sub(r'\\.\\d+', '', said['Time stamp'].strip()), '%b %d %H:%M:%S %Y GMT'))
+description = load(read('${FILE.exchange}'))
+need(instant(description['timeStamp']['genTime']) == at, 'exchange.json has another time')
+need(int(description['timeStamp']['serial'], 16) == int(said['Serial number'], 16), 'exchange.json has another serial number')
+need(all(instant(one['recordedAt']) - 300 <= at for one in description['records']), 'it is older than a record that it is about')
+END
 \`\`\`
 `
 }

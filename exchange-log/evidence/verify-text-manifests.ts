@@ -11,21 +11,19 @@ export interface SignedPart {
   readonly part: MessageName
   readonly alg: SignatureAlgorithm
   readonly signedAt: number
-  readonly level: string | undefined
   readonly chain: EvidenceChain
   readonly stamper: EvidenceChain | undefined
   /** Unix seconds of the signature's time-stamp. */
   readonly stampedAt: number | undefined
 }
 
-export function readSigned({ messages, chains, description }: Evidence): SignedPart[] {
+export function readSigned({ messages, chains }: Evidence): SignedPart[] {
   const named = (name: ChainName): EvidenceChain | undefined =>
     chains.find((chain) => chain.name === name)
   return messages.flatMap((message) => {
     const chain = named(`${message.part}-signer`)
-    const level = description.jades[message.part]
     const stamper = named(`${message.part}-stamp`)
-    return chain ? [{ ...describe(message, chain, stamper), level }] : []
+    return chain ? [describe(message, chain, stamper)] : []
   })
 }
 
@@ -33,7 +31,7 @@ function describe(
   { part, manifest, signatureToken }: EvidenceMessage,
   chain: EvidenceChain,
   stamper: EvidenceChain | undefined,
-): Omit<SignedPart, 'level'> {
+): SignedPart {
   const { alg, iat: signedAt } = parseJws(manifest).header
   const stampedAt = stamper && signatureToken && genTimeOf(signatureToken)
   return { part, alg, signedAt, chain, stamper, stampedAt }
@@ -57,7 +55,7 @@ python3 -I - <<'END' || fail 'the manifests do not fit'
 import os, sys; sys.path.insert(0, os.environ['W'])
 from common import *
 ${parts.some(({ alg }) => alg === 'ES256') ? ECDSA : ''}${parts.some(({ alg }) => alg !== 'EdDSA') ? JWK : ''}texts = {}
-stamps = {${parts.map(({ part, level }) => `'${part}': ${level === 'B-B' ? 0 : 1}`).join(', ')}}
+levels = load(read('exchange.json'))['jades']
 for part, signed_at in {${signedAt}}.items():
     text = texts[part] = read(part + '/manifest.jws').decode()
     head, body, value = text.split('.')
@@ -96,7 +94,9 @@ for part, signed_at in {${signedAt}}.items():
     need(set(values(one['x509Cert'] for one in lifted.get('xVals', []))) == certificates, part + ': JAdES has other certificates')
     need(set(values(lifted.get('rVals', {}).get('ocspVals', []))) == answers, part + ': JAdES has other answers')
     tokens = values(lifted.get('sigTst', {}).get('tstTokens', []))
-    need(len(tokens) == stamps[part], part + ': JAdES has not as many time-stamps as exchange.json says')
+    level = 'B-B' if not tokens else 'B-LT' if all(os.path.exists(f'ocsp/{name}.der') for name in chains) else 'B-T'
+    need(len(tokens) < 2 and level == levels[part], part + ': JAdES has another level, or several time-stamps')
+    need(tokens or not os.path.exists(f'certificates/{part}-stamp.pem'), part + ': JAdES has no time-stamp')
     for token in tokens: write(part + '.tst', token)
     public = openssl('x509', '-in', leaf, '-noout', '-pubkey')
     write(part + '.pub', public)
@@ -124,6 +124,9 @@ const JWK = `def jwk(leaf, public):
     return {'kty': 'RSA', 'n': b64u(bytes.fromhex(modulus)), 'e': b64u(spki[-3:])}
 `
 
+/** What the line that follows is about: openssl says OK, and of what only by a temporary file's name. */
+export const label = (what: string): string => `printf '%s: ' '${what}'; `
+
 function signatureLines({ part, alg }: SignedPart): string {
   const failed = (tool: string): string =>
     ` || fail '${part}: ${tool} does not verify the signature'\n`
@@ -131,8 +134,8 @@ function signatureLines({ part, alg }: SignedPart): string {
   const jose =
     alg === 'EdDSA'
       ? ''
-      : `jose jws ver -i ${manifestFile(part)} -k "$W/${part}.jwk" -O- > "$W/${part}.json"${failed('jose')}`
-  return jose + OPENSSL[alg](part) + failed('openssl')
+      : `jose jws ver -i ${manifestFile(part)} -k "$W/${part}.jwk" -O- > "$W/${part}.json" && echo '${part}, signature by jose: Verified OK'${failed('jose')}`
+  return `${jose}${label(`${part}, signature by openssl`)}${OPENSSL[alg](part)}${failed('openssl')}`
 }
 
 const OPENSSL: Readonly<Record<SignatureAlgorithm, (part: MessageName) => string>> = {
@@ -161,7 +164,7 @@ ${parts.map(certificateLines).join('')}\`\`\`
 export function stamperLines(chain: EvidenceChain, at: number): string[] {
   const { name } = chain
   return [
-    `openssl verify -check_ss_sig -purpose timestampsign -attime ${at} -CAfile "\${W:?}/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" "$W/${name}.leaf.pem" || fail '${name}: the certificate does not lead to its root'`,
+    `${label(`${name}, certificate`)}openssl verify -check_ss_sig -purpose timestampsign -attime ${at} -CAfile "\${W:?}/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" "$W/${name}.leaf.pem" || fail '${name}: the certificate does not lead to its root'`,
     ...stateLines(chain, at),
   ]
 }
@@ -182,15 +185,15 @@ function certificateLines({ part, signedAt, chain, stamper, stampedAt }: SignedP
   const { name } = chain
   const leaf = `"\${W:?}/${name}.leaf.pem"`
   const lines = [
-    `openssl x509 -in ${leaf} -noout -subject -nameopt RFC2253,utf8,-esc_msb || fail '${part}: the certificate cannot be read'`,
-    `openssl verify -x509_strict -check_ss_sig -attime ${signedAt} -CAfile "$W/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" ${leaf} || fail '${part}: the certificate does not lead to its root'`,
+    `${label(name)}openssl x509 -in ${leaf} -noout -subject -nameopt RFC2253,utf8,-esc_msb || fail '${part}: the certificate cannot be read'`,
+    `${label(`${name}, certificate`)}openssl verify -x509_strict -check_ss_sig -attime ${signedAt} -CAfile "$W/${name}.root.pem" -untrusted "$W/${name}.issuers.pem" ${leaf} || fail '${part}: the certificate does not lead to its root'`,
     ...stateLines(chain, signedAt),
   ]
   if (stamper !== undefined && stampedAt !== undefined) {
     lines.push(
       `[ ${stampedAt} -ge ${signedAt - 300} ] || fail '${part}: the signature was stamped before it was made'`,
       ...stamperLines(stamper, stampedAt),
-      `openssl ts -verify -data "$W/${part}.value" -in "$W/${part}.tst" -token_in -attime ${stampedAt} -CAfile "$W/${part}-stamp.root.pem" -untrusted "$W/${part}-stamp.issuers.pem" || fail '${part}: the time-stamp of the signature does not verify'`,
+      `${label(`${part}, time-stamp of the signature`)}openssl ts -verify -data "$W/${part}.value" -in "$W/${part}.tst" -token_in -attime ${stampedAt} -CAfile "$W/${part}-stamp.root.pem" -untrusted "$W/${part}-stamp.issuers.pem" || fail '${part}: the time-stamp of the signature does not verify'`,
     )
   }
   return lines.map((line) => `${line}\n`).join('')

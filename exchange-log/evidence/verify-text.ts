@@ -21,14 +21,20 @@ export function verifyText(evidence: Evidence, names: readonly string[]): string
     ...(signed.length > 0
       ? [manifestsBlock(signed, description.exchangeId), certificatesBlock(signed)]
       : []),
-    ...(checkpointNote ? [checkpointBlock(proved, { ...description, isComplete, stamp })] : []),
+    ...(checkpointNote ? [checkpointBlock(proved, { ...description, isComplete })] : []),
     ...(stamp && stamper ? [stampBlock(stamp, stamper)] : []),
     lastBlock(
       chains,
       `${isComplete ? 'PROVED' : 'PROVED WHAT IS HERE; INCOMPLETE'}: ${description.exchangeId}`,
     ),
   ]
-  return `${heading(evidence)}${blocks.map((block, i) => `\n## ${i + 1}. ${block}`).join('')}`
+  return `${heading(evidence)}${blocks.map((block, i) => `\n## ${numbered(block, i + 1)}`).join('')}`
+}
+
+/** A block says its title when it is run as well: what the tools print is theirs, and short. */
+function numbered(block: string, number: number): string {
+  const title = `${number}. ${block.slice(0, block.indexOf('\n'))}`
+  return `${number}. ${block.replace('```sh\n', `\`\`\`sh\necho '${title}'\n`)}`
 }
 
 function heading({ description, absent }: Evidence): string {
@@ -92,13 +98,14 @@ good, or was revoked only after the time in question; an answer from before hold
 
 \`\`\`sh
 cat > "\${W:?}/common.py" <<'END'
-import base64, glob, hashlib, json, os, subprocess, sys
+import base64, calendar, glob, hashlib, json, os, subprocess, sys, time
 W = os.environ['W']
 def need(ok, what):
     if not ok: sys.exit('FAILED: ' + what)
 def once(members):
     need(len(dict(members)) == len(members), 'a member stands twice')
     return dict(members)
+def instant(text): return calendar.timegm(time.strptime(text[:19], '%Y-%m-%dT%H:%M:%S'))
 def load(text): return json.loads(text, object_pairs_hook=once)
 def read(name): return open(name, 'rb').read()
 def write(name, data): open(os.path.join(W, name), 'wb').write(data)
@@ -111,7 +118,10 @@ def digest(name):
         for chunk in iter(lambda: file.read(1 << 20), b''): total.update(chunk)
     return b64u(total.digest())
 def unpem(text): return [base64.b64decode(part.split('-----')[0]) for part in text.split('-----BEGIN CERTIFICATE-----')[1:]]
-def pem(label, der): return f'-----BEGIN {label}-----\\n{base64.encodebytes(der).decode()}-----END {label}-----\\n'.encode()
+def pem(label, der):
+    text = base64.b64encode(der).decode()
+    lines = [text[at:at + 64] for at in range(0, len(text), 64)]
+    return '\\n'.join([f'-----BEGIN {label}-----', *lines, f'-----END {label}-----', '']).encode()
 def openssl(*args): return subprocess.run(('openssl',) + args, stdout=subprocess.PIPE, check=True).stdout
 END
 cat > "$W/state.py" <<'END'
@@ -131,6 +141,7 @@ import os, sys; sys.path.insert(0, os.environ['W'])
 from common import *
 for file in glob.glob('certificates/*.pem'):
     chain, name = unpem(read(file).decode()), os.path.basename(file)[:-4]
+    need(read(file) == b''.join(pem('CERTIFICATE', der) for der in chain), file + ' has more in it than certificates')
     for role, ders in ('leaf', chain[:1]), ('issuer', chain[:2][-1:]), ('issuers', chain[1:] or chain), ('root', chain[-1:]):
         write(f'{name}.{role}.pem', b''.join(pem('CERTIFICATE', der) for der in ders))
 END

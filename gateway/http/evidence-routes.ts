@@ -4,6 +4,19 @@ import { ADMINISTRATOR, type Route } from '../../runtime/admin-api.ts'
 import { evidenceArchive } from '../../exchange-log/evidence/archive.ts'
 import { visibleRecords } from '../auditing/scope.ts'
 import type { EvidenceService } from '../evidence/evidence-service.ts'
+import type { Side } from '../../exchange-log/record.ts'
+import { parseParameters, type Parameters } from './log-query.ts'
+
+export const EVIDENCE_PARAMETERS = {
+  side: {
+    schema: { type: 'string', enum: ['client', 'provider'] },
+    description: 'Which of its records, when the gateway had both roles.',
+  },
+  incomplete: {
+    schema: { type: 'string', enum: ['allow'] },
+    description: 'Also when something that proves it is not there yet, or is lost.',
+  },
+} as const satisfies Parameters
 
 const EXCHANGE_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
@@ -19,15 +32,11 @@ export function createEvidenceRoutes(evidence: EvidenceService, logger: Logger):
         if (!EXCHANGE_ID.test(exchangeId)) {
           throw new ExchangeError('admin.not-found', `the log has no exchange ${exchangeId}`)
         }
-        for (const name of query.keys()) {
-          if (name === 'side' || name === 'incomplete') continue
-          throw new ExchangeError('admin.invalid', `there is no parameter ${name}`)
-        }
-        const side = oneOf(query, 'side', ['client', 'provider'])
-        const allowIncomplete = oneOf(query, 'incomplete', ['allow']) !== undefined
+        const { side, incomplete } = parseParameters(query, EVIDENCE_PARAMETERS)
         const archive = evidenceArchive(
           await evidence.obtain({
-            ...{ exchangeId, side, allowIncomplete },
+            ...{ exchangeId, allowIncomplete: incomplete !== undefined },
+            side: side as Side | undefined,
             visible: (records) => visibleRecords(principal, records),
           }),
         )
@@ -45,16 +54,4 @@ export function createEvidenceRoutes(evidence: EvidenceService, logger: Logger):
       },
     },
   ]
-}
-
-function oneOf<T extends string>(
-  query: URLSearchParams,
-  name: string,
-  values: readonly T[],
-): T | undefined {
-  const given = query.get(name)
-  if (given === null) return undefined
-  const found = values.find((value) => value === given)
-  if (found !== undefined) return found
-  throw new ExchangeError('admin.invalid', `${name} is ${values.join(' or ')}`)
 }

@@ -1,6 +1,7 @@
 /** The OpenAPI 3.1 description of what auditors may ask, made of the routes that are there. */
 import type { Route } from '../../runtime/admin-api.ts'
 import { AUDIT_PARAMETERS } from './audit-routes.ts'
+import { EVIDENCE_PARAMETERS } from './evidence-routes.ts'
 import type { Parameters } from './log-query.ts'
 import { SCHEMAS } from './openapi-schemas.ts'
 
@@ -12,7 +13,7 @@ interface Operation {
   /** By media type. */
   readonly content: Readonly<Record<string, object>>
   readonly headers?: Readonly<Record<string, object>>
-  /** Beside 401, 403, 422 and 503, which every operation has. */
+  /** Beside 400, 401, 403, 422 and 503, which every operation has. */
   readonly refusals?: readonly number[]
 }
 
@@ -75,16 +76,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: 'getEvidence',
     summary: 'Evidence of one exchange',
     description: 'An archive that proves the exchange without us (docs/evidence.md).',
-    parameters: {
-      side: {
-        schema: { type: 'string', enum: ['client', 'provider'] },
-        description: 'Which of its records, when the gateway had both roles.',
-      },
-      incomplete: {
-        schema: { type: 'string', enum: ['allow'] },
-        description: 'Also when time-stamp or cosignatures are not there yet.',
-      },
-    },
+    parameters: EVIDENCE_PARAMETERS,
     content: { 'application/zip': { schema: { type: 'string', format: 'binary' } } },
     refusals: [404, 409],
   },
@@ -133,7 +125,7 @@ function describe({ path }: Route, operation: Operation): object {
     in: 'query',
     ...parameter,
   }))
-  const refused = [401, 403, 422, 503, ...refusals].map((status) => [
+  const refused = [400, 401, 403, 422, 503, ...refusals].map((status) => [
     status,
     {
       description: REFUSALS[status],
@@ -151,10 +143,11 @@ function describe({ path }: Route, operation: Operation): object {
 }
 
 const REFUSALS: Readonly<Record<number, string>> = {
+  400: 'The query is not UTF-8 in percent encoding.',
   401: 'No token, or one that is unknown, expired or revoked.',
   403: 'The token is not for that.',
   404: 'No such exchange, or none in scope.',
-  409: 'Something is not there yet; `detail` names it.',
+  409: 'A record of the exchange was altered after it was recorded.',
   422: 'A parameter is unknown, stands twice, is missing or has another form.',
-  503: 'The log cannot be read, or takes no record of the query.',
+  503: 'The log cannot be read, or takes no record of the query; or something that proves an exchange is not there yet: `detail` names it.',
 }

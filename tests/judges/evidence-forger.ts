@@ -28,7 +28,7 @@ import { jwsDigest, manifestText, type Manifest } from '../../protocol/manifest.
 import { leafHash } from '../../protocol/merkle-tree.ts'
 import { formatNote, formatVkey, noteVerifier, signNote } from '../../protocol/signed-note.ts'
 import { formatTlogProof } from '../../protocol/tlog-proof.ts'
-import { createTestAuthority, DAY_MS, name, type TestAuthority } from '../pki/support.ts'
+import { createTestAuthority, name, type TestAuthority } from '../pki/support.ts'
 import { naiveInclusion, naiveRoot } from '../protocol/naive-tree.ts'
 
 export const AT = new Date('2026-03-02T08:00:00.250Z')
@@ -67,12 +67,14 @@ export async function createWorld() {
     publicKey: tsaKey.publicKey,
     subject: name('time'),
   })
+  const log = logKey(ORIGIN)
   let stamped = 0
   const world = {
     authority,
     responder,
-    log: logKey(ORIGIN),
+    log,
     logKey,
+    vkey: () => formatVkey(log.verifier),
     witnesses: [witness('one'), witness('two'), witness('three')],
     tsa,
     signer: async (
@@ -355,5 +357,3 @@ function describe(
     others: [],
   }
 }
-
-export const YEARS_MS = 365 * DAY_MS

@@ -62,10 +62,7 @@ export async function startJudged({
 export function unpack(files: ReadonlyMap<string, Buffer>): string {
   const folder = mkdtempSync(join(tmpdir(), 'spean-evidence-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  for (const [name, bytes] of files) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true })
-    writeFileSync(join(folder, name), bytes)
-  }
+  write(folder, files)
   return folder
 }
 
@@ -91,6 +88,24 @@ export async function judge(folder: string): Promise<Verdict> {
     })
   } finally {
     rmSync(place, { recursive: true, force: true })
+  }
+}
+
+/** As {@link judge}, of files that are in no folder yet; also for tests that run at once. */
+export async function judgeFiles(files: ReadonlyMap<string, Buffer>): Promise<Verdict> {
+  const folder = mkdtempSync(join(tmpdir(), 'spean-evidence-'))
+  try {
+    write(folder, files)
+    return await judge(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function write(folder: string, files: ReadonlyMap<string, Buffer>): void {
+  for (const [name, bytes] of files) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), bytes)
   }
 }
 

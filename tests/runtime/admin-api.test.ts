@@ -51,4 +51,12 @@ describe('an API', () => {
       expect(answer).toMatch(/^HTTP\/1.1 404 [\s\S]*"code":"request.route-unknown"/)
     },
   )
+
+  it.each(['?name=%', '?name=%ff', '?%e1%9e', '?name=%ed%a0%80'])(
+    'refuses the query %s, which is no UTF-8',
+    async (query) => {
+      const answer = await send({ port, path: `/open${query}` })
+      expect([answer.status, code(answer.body)]).toEqual([400, 'request.malformed'])
+    },
+  )
 })
