@@ -11,6 +11,7 @@ export interface KeepingRule {
   service?: string
   /** As the catalogue classifies the service. */
   classification?: Classification
+  /** `full`: header block and body; `digest`: the header block; `none`: neither. Their digests are always in the manifest. */
   keep: Keeping
   /** After so many days header blocks and bodies are erased, unless held. Absent: never. */
   days?: number

@@ -68,6 +68,7 @@ export interface GatewayConfig {
   ocspOutageMinutes: number
   /** Longest wait between two questions to the catalogue, which answers earlier when it changes. */
   catalogueWaitSeconds: number
+  /** Time-stamps over the log. */
   timeStamping: {
     /** How often what was recorded since is stamped, with one token for all of it. */
     intervalSeconds: number

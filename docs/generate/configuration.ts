@@ -7,6 +7,8 @@ interface Program {
   readonly title: string
   readonly about: string
   readonly file: string
+  /** Where interfaces are that members of its configuration are of. */
+  readonly also?: string
   readonly interface: string
   readonly schema: string
 }
@@ -16,6 +18,7 @@ const PROGRAMS: readonly Program[] = [
     title: 'Gateway',
     about: '`node gateway/main.ts gateway.json`',
     file: 'gateway/config.ts',
+    also: 'exchange-log/config.ts',
     interface: 'GatewayConfig',
     schema: 'gatewayConfigSchema',
   },
@@ -70,7 +73,9 @@ export async function configurationPage(root: string): Promise<string> {
     const path = join(root, program.file)
     // By path: the schema and the comments beside it are two readings of one file.
     const exported = (await import(path)) as Record<string, Schema>
-    const comments = docComments(readFileSync(path, 'utf8'), program.interface)
+    const files = [program.file, program.also].filter((file) => file !== undefined)
+    const source = files.map((file) => readFileSync(join(root, file), 'utf8')).join('\n')
+    const comments = docComments(source, program.interface)
     const rows = rowsOf(exported[program.schema]!, comments, '')
     const headings = ['Key', 'Type', 'Default', 'Limits', 'Meaning']
     return `## ${program.title}\n\n${program.about}\n\n${table(headings, rows)}`

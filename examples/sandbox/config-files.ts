@@ -87,7 +87,10 @@ function gatewayConfig({ instance, authority }: SandboxPlan, gateway: GatewayPla
     peers: { host: HOST, port: gateway.peerPort },
     admin: { host: HOST, port: gateway.adminPort },
     transparency: { host: HOST, port: gateway.transparencyPort },
-    ...(postgresUrlFile === undefined ? {} : { exchangeLog: { postgresUrlFile } }),
+    exchangeLog: {
+      archive: { folder: 'archives' },
+      ...(postgresUrlFile === undefined ? {} : { postgresUrlFile }),
+    },
   }
 }
 

@@ -126,6 +126,7 @@ async function all(starts: readonly Promise<void>[]): Promise<void> {
 interface Call {
   readonly client: string
   readonly url: string
+  readonly exchangeId: string
 }
 
 /** Makes the call that will be printed: it is not ready before that works. */
@@ -146,13 +147,18 @@ async function firstCall(plan: SandboxPlan): Promise<Call> {
   const [row] = (JSON.parse(text) as { items: Record<string, string>[] }).items
   const key = provider.register?.key ?? (row && 'code' in row ? 'code' : Object.keys(row ?? {})[0])
   const value = row && key !== undefined ? row[key] : undefined
-  return { client, url: value === undefined ? url : `${url}/${encodeURIComponent(value)}` }
+  return {
+    client,
+    url: value === undefined ? url : `${url}/${encodeURIComponent(value)}`,
+    exchangeId: answer.headers.get('x-road-request-id')!,
+  }
 }
 
-function welcome(plan: SandboxPlan, { client, url }: Call, seconds: string): string {
+function welcome(plan: SandboxPlan, { client, url, exchangeId }: Call, seconds: string): string {
   const bank = plan.gateways.find(({ httpsPort }) => httpsPort !== 0)!
   const files = sandboxFiles(plan.dir)
   const usual = plan.dir === join(ROOT, '.spean')
+  const evidence = join(plan.dir, 'evidence.zip')
   const spean = usual ? 'bin/spean' : `bin/spean --profile ${files.profile}`
   return `
 ready in ${seconds} s. Call a register of another member, through two gateways:
@@ -164,7 +170,12 @@ What both sides recorded of it, signed:
   ${spean} log list --gateway mekongbank
   ${spean} log list --gateway ncdd
 
-The same by mutual TLS, as in production:
+What proves a call to anybody, in one file; how to check it without us is in its VERIFY.md:
+
+  ${spean} evidence get ${exchangeId} --gateway ncdd --out ${evidence}
+  ${spean} evidence verify ${evidence} --anchor ${files.rootCertificate}
+
+The same call by mutual TLS, as in production:
 
   curl --cacert ${files.rootCertificate} --cert ${files.informationSystem.certificate} --key ${files.informationSystem.key} \\
     -H 'X-Road-Client: ${client}' ${url.replace(/^http:/, 'https:').replace(/:\d+\//, `:${bank.httpsPort}/`)}

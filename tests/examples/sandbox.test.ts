@@ -84,9 +84,10 @@ describe('the sandbox', () => {
   it('starts, and every command that it prints works as printed', async () => {
     running = await start()
     const commands = printedCommands(running.printed())
-    expect(commands).toHaveLength(4)
-    const outputs = await Promise.all(commands.map((command) => shell(command)))
-    const [http, clientLog, providerLog, mtls] = outputs
+    expect(commands).toHaveLength(7)
+    const outputs: string[] = []
+    for (const command of commands) outputs.push(await shell(command))
+    const [http, clientLog, providerLog, , verified, mtls, checkpoint] = outputs
     expect(JSON.parse(http!)).toMatchObject({
       name_latin: 'Banteay Meanchey',
       name_km: 'បន្ទាយមានជ័យ',
@@ -94,6 +95,8 @@ describe('the sandbox', () => {
     expect(mtls).toBe(http)
     expect(clientLog).toContain('KH-DEV/GOV/NCDD/GAZETTEER/places')
     expect(providerLog).toContain('KH-DEV/COM/MEKONGBANK/KYC')
+    expect(verified).toContain('Verified.')
+    expect(checkpoint).toMatch(/^spean\/KH-DEV\/COM\/MEKONGBANK\/MEKONGBANK-1\/log\n\d+\n/)
   })
 
   it('keeps every key for its owner’s eyes only', () => {
