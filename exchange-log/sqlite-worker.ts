@@ -25,6 +25,8 @@ interface Insert {
   readonly insert: SQLInputValue[]
   readonly wrappedKey?: Uint8Array
   readonly parts?: readonly Uint8Array[]
+  /** Exchange id, side, kind, and since when no such record may have been recorded. */
+  readonly once?: readonly SQLInputValue[]
 }
 interface Stage {
   readonly id: number
@@ -43,6 +45,8 @@ export type WorkerReply =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: string }
 
+const DOUBLE = `SELECT 1 FROM record
+  WHERE exchangeId = ? AND side = ? AND kind = ? AND recordedAt >= ? LIMIT 1`
 const PAGE_BYTES = 16_384
 /** Longest wait for another program's lock (a backup); exchanges wait behind it. */
 const BUSY_MS = 1000
@@ -118,7 +122,8 @@ function run(port: MessagePort, options: WorkerOptions): void {
   const store = (request: Insert | Stage): unknown => {
     const insertPart = prepared('INSERT INTO content (owner, part, bytes) VALUES (?, ?, ?)')
     if ('stage' in request) return insertPart.run(...request.stage)
-    const { insert, wrappedKey, parts } = request
+    const { insert, wrappedKey, parts, once } = request
+    if (once && prepared(DOUBLE).get(...once) !== undefined) return undefined
     const position = Number(prepared(INSERT).run(...insert).lastInsertRowid)
     if (wrappedKey) {
       prepared('INSERT INTO recordKey (position, wrapped) VALUES (?, ?)').run(position, wrappedKey)

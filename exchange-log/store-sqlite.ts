@@ -13,7 +13,7 @@ import {
 } from './sqlite-queries.ts'
 import { SELECT, toRecord, toRow, type Row } from './sqlite-rows.ts'
 import type { WorkerOptions, WorkerReply, WorkerRequest } from './sqlite-worker.ts'
-import { LogStoreError, type ExchangeLogStore } from './store.ts'
+import { AlreadyRecordedError, LogStoreError, type ExchangeLogStore } from './store.ts'
 
 type Ask = WorkerRequest extends infer R ? (R extends R ? Omit<R, 'id'> : never) : never
 
@@ -41,12 +41,19 @@ export async function openSqliteLogStore(
   const open = opening.move()
   return {
     append: async (sealed) => {
-      const { content } = sealed
+      const { content, onceSince, record } = sealed
+      const once = onceSince && [
+        ...[record.exchangeId, record.side ?? null, record.kind],
+        onceSince.getTime(),
+      ]
       const kept = content && {
         wrappedKey: content.wrappedKey,
         ...('parts' in content ? { parts: content.parts } : {}),
       }
-      return (await writer.ask({ insert: toRow(sealed), ...kept })) as number
+      const insert = { insert: toRow(sealed), ...kept, ...(once && { once }) }
+      const position = (await writer.ask(insert)) as number | undefined
+      if (position !== undefined) return position
+      throw new AlreadyRecordedError(`exchange ${record.exchangeId} was recorded already`)
     },
     stage: async (staged, part, bytes) => {
       await writer.ask({ stage: [-staged, part, bytes] })
