@@ -3,9 +3,9 @@ const BATCH = 256
 /** Of what the entries of one commit hold; a larger entry has a commit to itself. */
 const BATCH_BYTES = 4_194_304
 
-export interface GroupCommit<T> {
+export interface GroupCommit<T, R> {
   /** @returns what `commit` returned for this entry. */
-  add(entry: T): Promise<number>
+  add(entry: T): Promise<R>
   /** Resolves when all that was added is committed or was rejected. */
   settled(): Promise<void>
 }
@@ -13,13 +13,13 @@ export interface GroupCommit<T> {
 /**
  * Commits entries in the order in which they came. Whatever comes while a commit runs shares the next one.
  *
- * @param commit takes all or, when it throws, is taken to have taken none. @returns the first of their numbers.
+ * @param commit when it throws, it is taken to have taken none. @returns what became of each.
  */
-export function createGroupCommit<T>(
-  commit: (entries: readonly T[]) => Promise<number>,
+export function createGroupCommit<T, R>(
+  commit: (entries: readonly T[]) => Promise<readonly R[]>,
   sizeOf: (entry: T) => number,
-): GroupCommit<T> {
-  const waiting: { readonly entry: T; readonly promise: PromiseWithResolvers<number> }[] = []
+): GroupCommit<T, R> {
+  const waiting: { readonly entry: T; readonly promise: PromiseWithResolvers<R> }[] = []
   let running: Promise<void> | undefined
 
   const run = async (): Promise<void> => {
@@ -31,8 +31,8 @@ export function createGroupCommit<T>(
       })
       const batch = waiting.splice(0, count === -1 ? waiting.length : count)
       try {
-        const first = await commit(batch.map(({ entry }) => entry))
-        batch.forEach(({ promise }, i) => promise.resolve(first + i))
+        const results = await commit(batch.map(({ entry }) => entry))
+        batch.forEach(({ promise }, i) => promise.resolve(results[i]!))
       } catch (error) {
         for (const { promise } of batch) promise.reject(error)
       }
@@ -41,7 +41,7 @@ export function createGroupCommit<T>(
   }
   return {
     add: (entry) => {
-      const promise = Promise.withResolvers<number>()
+      const promise = Promise.withResolvers<R>()
       waiting.push({ entry, promise })
       running ??= run()
       return promise.promise

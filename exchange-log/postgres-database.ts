@@ -59,8 +59,16 @@ export class PostgresError extends Error {
 
   /** Whether the server answered, and cannot read what it stores: a damaged page, a value of which nothing can be made. */
   get isDamage(): boolean {
-    const { code } = this.cause as { readonly code?: unknown }
-    return typeof code === 'string' && /^(XX|22)/.test(code)
+    return /^(XX|22)/.test(this.#told.code ?? '')
+  }
+
+  /** What the server said beside the message, when its answer has this SQLSTATE. */
+  detailOf(code: string): string | undefined {
+    return this.#told.code === code ? this.#told.detail : undefined
+  }
+
+  get #told(): { readonly code?: string; readonly detail?: string } {
+    return this.cause as object
   }
 }
 

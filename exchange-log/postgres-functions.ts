@@ -14,6 +14,9 @@ const VACUUMED_SOON = `WITH (${['autovacuum', 'toast.autovacuum']
  */
 const DEFINER = 'SECURITY DEFINER SET search_path = pg_catalog, pg_temp'
 
+/** SQLSTATE of what `spean.append` does not append a second time. */
+export const RECORDED_ALREADY = 'SP001'
+
 export const POSTGRES_FUNCTIONS = `
 CREATE OR REPLACE FUNCTION spean."monthOf"(instant timestamptz) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE AS $$ SELECT pg_catalog.date_trunc('month', instant, 'UTC') $$;
@@ -53,16 +56,28 @@ BEGIN
 END $$;
 
 -- Appends records, one for each element of the arrays; content and keys belong to them by index from 1.
--- Returns the position of the first.
+-- Returns the position of the first. Of those with an in_since no other may have been recorded since; when one was,
+-- nothing is appended, and the detail of the error has the indexes of those.
 CREATE OR REPLACE FUNCTION spean.append(${parameters},
-  in_wrapped bytea[], in_entry integer[], in_part integer[], in_bytes bytea[]) RETURNS bigint
+  in_since timestamptz[], in_wrapped bytea[], in_entry integer[], in_part integer[], in_bytes bytea[]) RETURNS bigint
 LANGUAGE plpgsql ${DEFINER} AS $$
 DECLARE
   before bigint;
   month timestamptz;
+  doubles text;
 BEGIN
   UPDATE spean.extent SET last = last + cardinality(in_salt)
     RETURNING last - cardinality(in_salt) INTO before;
+  -- Everything that was recorded before is visible by now: whoever appends waited for the lock above.
+  SELECT string_agg(g.n::text, ',') INTO doubles
+    FROM unnest(in_since, "in_exchangeId", in_side, in_kind) WITH ORDINALITY AS g(since, id, side, kind, n)
+    WHERE g.since IS NOT NULL AND ((SELECT true FROM spean.record r
+        WHERE r."exchangeId" = g.id AND r.side = g.side AND r.kind = g.kind AND r."recordedAt" >= g.since LIMIT 1)
+      OR EXISTS (SELECT FROM unnest("in_exchangeId", in_side, in_kind) WITH ORDINALITY AS e(id, side, kind, n)
+        WHERE e.n < g.n AND e.id = g.id AND e.side = g.side AND e.kind = g.kind));
+  IF doubles IS NOT NULL THEN
+    RAISE 'recorded already' USING ERRCODE = '${RECORDED_ALREADY}', DETAIL = doubles;
+  END IF;
   FOR month IN SELECT DISTINCT spean."monthOf"(t) FROM unnest("in_recordedAt") AS t LOOP
     PERFORM spean."makeMonth"(month);
   END LOOP;

@@ -41,7 +41,11 @@ function toValue(value: string | number | Date | undefined): Value {
 
 /** The parameters of `spean.append`. */
 export function toParameters(
-  records: readonly { readonly values: readonly Value[]; readonly content?: SealedContent }[],
+  records: readonly {
+    readonly values: readonly Value[]
+    readonly content?: SealedContent
+    readonly onceSince?: Date
+  }[],
 ): unknown[] {
   const columns = STORED_COLUMNS.map((_, i) => records.map(({ values }) => values[i]))
   const parts = records.flatMap(({ content }, i) =>
@@ -51,6 +55,7 @@ export function toParameters(
   )
   return [
     ...columns,
+    records.map(({ onceSince }) => onceSince?.toISOString() ?? null),
     records.map(({ content }) => content?.wrappedKey ?? null),
     parts.map(({ entry }) => entry),
     parts.map(({ part }) => part),

@@ -100,7 +100,8 @@ export function* removeUpTo(db: DatabaseSync, position: number): Generator<void>
  */
 export function* unstage(db: DatabaseSync, owner: number): Generator<void> {
   const remove = db.prepare(
-    `DELETE FROM content WHERE rowid IN (SELECT rowid FROM content WHERE owner = ? LIMIT ${PARTS})`,
+    `DELETE FROM content WHERE rowid IN (SELECT rowid FROM content WHERE owner = ?1 LIMIT ${PARTS})
+      AND NOT EXISTS (SELECT 1 FROM record WHERE staged = ?1)`,
   )
   for (let removed = PARTS; removed === PARTS;) {
     db.exec('PRAGMA secure_delete = OFF')

@@ -2,6 +2,8 @@ import type { SQLInputValue } from 'node:sqlite'
 import type { LogRecord, StoredRecord } from './record.ts'
 import type { SealedRecord } from './store.ts'
 
+/** In place of a position: the record was to be there once, and is. */
+export const ALREADY_RECORDED = -1
 /** `PRAGMA user_version` of a file with these tables. */
 export const SCHEMA_VERSION = 2
 const RECORD = `

@@ -12,7 +12,7 @@ import {
   transaction,
   unstage,
 } from './sqlite-removal.ts'
-import { INSERT, SCHEMA, SCHEMA_VERSION } from './sqlite-rows.ts'
+import { ALREADY_RECORDED, INSERT, SCHEMA, SCHEMA_VERSION } from './sqlite-rows.ts'
 
 export interface WorkerOptions {
   readonly file: string
@@ -24,6 +24,8 @@ interface Insert {
   readonly insert: SQLInputValue[]
   readonly wrappedKey?: Uint8Array
   readonly parts?: readonly Uint8Array[]
+  /** Exchange id, side, kind, and since when no such record may have been recorded. */
+  readonly once?: readonly SQLInputValue[]
 }
 interface Stage {
   /** Owner, part, bytes. */
@@ -43,6 +45,8 @@ export type WorkerReply =
   | { readonly id: number; readonly written: readonly (number | string)[] }
   | { readonly id: number; readonly error: string }
 
+const DOUBLE = `SELECT 1 FROM record
+  WHERE exchangeId = ? AND side = ? AND kind = ? AND recordedAt >= ? LIMIT 1`
 const PAGE_BYTES = 16_384
 /** Longest wait for another program's lock (a backup); exchanges wait behind it. */
 const BUSY_MS = 1000
@@ -121,7 +125,8 @@ function run(port: MessagePort, options: WorkerOptions): void {
       prepared(insertPart).run(...entry.stage)
       return 0
     }
-    const { insert, wrappedKey, parts } = entry
+    const { insert, wrappedKey, parts, once } = entry
+    if (once && prepared(DOUBLE).get(...once) !== undefined) return ALREADY_RECORDED
     const position = Number(prepared(INSERT).run(...insert).lastInsertRowid)
     if (wrappedKey) prepared(insertKey).run(position, wrappedKey)
     parts?.forEach((bytes, part) => prepared(insertPart).run(position, part, bytes))

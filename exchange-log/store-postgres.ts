@@ -1,7 +1,13 @@
 import { ConfigError } from '../runtime/config.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { STORED_COLUMNS } from './postgres-columns.ts'
-import { askWith, type PostgresDatabase, type PostgresRow } from './postgres-database.ts'
+import {
+  askWith,
+  PostgresError,
+  type PostgresDatabase,
+  type PostgresRow,
+} from './postgres-database.ts'
+import { RECORDED_ALREADY } from './postgres-functions.ts'
 import {
   contentsStatement,
   eventsStatement,
@@ -11,14 +17,20 @@ import {
   type Statement,
 } from './postgres-queries.ts'
 import { SELECT, toParameters, toRecord, toValues, writeText, type Value } from './postgres-rows.ts'
-import { LogStoreError, type ExchangeLogStore, type SealedContent } from './store.ts'
+import {
+  AlreadyRecordedError,
+  LogStoreError,
+  type ExchangeLogStore,
+  type SealedContent,
+} from './store.ts'
 
 interface Prepared {
   readonly values: readonly Value[]
   readonly content?: SealedContent
+  readonly onceSince?: Date
 }
 
-const PARAMETERS = Array.from({ length: STORED_COLUMNS.length + 4 }, (_, i) => `$${i + 1}`)
+const PARAMETERS = Array.from({ length: STORED_COLUMNS.length + 5 }, (_, i) => `$${i + 1}`)
 const APPEND = `SELECT spean.append(${PARAMETERS.join(', ')}) AS first`
 const BYTES = `SELECT sum(pg_total_relation_size(relid))::bigint AS bytes FROM (
   SELECT relid FROM pg_partition_tree('spean.record') UNION ALL
@@ -63,10 +75,22 @@ export async function openPostgresLogStore(
     size.at = -Infinity
     throw new LogStoreError(`the log has reached ${maxBytes} bytes (exchangeLog.maxBytes)`)
   }
-  const commits = createGroupCommit<Prepared>(async (entries) => {
+  const append = async (entries: readonly Prepared[]): Promise<readonly (number | undefined)[]> => {
+    if (entries.length === 0) return []
+    try {
+      const [row] = await query<{ first: number }>('append', APPEND, ...toParameters(entries))
+      return entries.map((_, i) => row!.first + i)
+    } catch (error) {
+      const doubles = doublesIn(error)
+      if (doubles.size === 0) throw error
+      const others = await append(entries.filter((_, i) => !doubles.has(i)))
+      const positions = others.values()
+      return entries.map((_, i) => (doubles.has(i) ? undefined : positions.next().value))
+    }
+  }
+  const commits = createGroupCommit<Prepared, number | undefined>(async (entries) => {
     await ensureRoom()
-    const [row] = await query<{ first: number }>('append', APPEND, ...toParameters(entries))
-    return row!.first
+    return append(entries)
   }, sizeOf)
 
   await prepare().catch((cause: unknown) => {
@@ -77,8 +101,11 @@ export async function openPostgresLogStore(
   return {
     append: async (sealed) => {
       if (isClosed) throw new LogStoreError('the log is closed')
-      const { content } = sealed
-      return commits.add({ values: toValues(sealed), ...(content && { content }) })
+      const { content, onceSince, record } = sealed
+      const more = { ...(content && { content }), ...(onceSince && { onceSince }) }
+      const position = await commits.add({ values: toValues(sealed), ...more })
+      if (position !== undefined) return position
+      throw new AlreadyRecordedError(`exchange ${record.exchangeId} was recorded already`)
     },
     stage: async (staged, part, bytes) => {
       await ask('work', 'SELECT spean.stage($1, $2, $3)', -staged, part, bytes)
@@ -134,6 +161,18 @@ export async function openPostgresLogStore(
       await commits.settled()
     },
   }
+}
+
+/** Which of the records that were to be appended were recorded already, counted from 0. */
+function doublesIn(error: unknown): ReadonlySet<number> {
+  const { cause } = error as { readonly cause?: unknown }
+  const detail = cause instanceof PostgresError ? cause.detailOf(RECORDED_ALREADY) : undefined
+  return new Set(
+    (detail ?? '')
+      .split(',')
+      .filter(Boolean)
+      .map((n) => Number(n) - 1),
+  )
 }
 
 function sizeOf({ content, values }: Prepared): number {

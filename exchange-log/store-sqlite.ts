@@ -8,9 +8,9 @@ import {
   toSummary,
   type Statement,
 } from './sqlite-queries.ts'
-import { SELECT, toRecord, toRow, type Row } from './sqlite-rows.ts'
+import { ALREADY_RECORDED, SELECT, toRecord, toRow, type Row } from './sqlite-rows.ts'
 import { openThread, openWhenAsked } from './sqlite-thread.ts'
-import type { ExchangeLogStore } from './store.ts'
+import { AlreadyRecordedError, type ExchangeLogStore } from './store.ts'
 
 /**
  * Opens the log in `file`, making it at first start.
@@ -36,12 +36,21 @@ export async function openSqliteLogStore(
   const open = opening.move()
   return {
     append: async (sealed) => {
-      const { content } = sealed
+      const { content, onceSince, record } = sealed
+      const once = onceSince && [
+        ...[record.exchangeId, record.side ?? null, record.kind],
+        onceSince.getTime(),
+      ]
       const kept = content && {
         wrappedKey: content.wrappedKey,
         ...('parts' in content ? { parts: content.parts } : {}),
       }
-      return writer.write({ insert: toRow(sealed), ...kept })
+      const position = await writer.write({
+        ...{ insert: toRow(sealed), ...kept },
+        ...(once && { once }),
+      })
+      if (position !== ALREADY_RECORDED) return position
+      throw new AlreadyRecordedError(`exchange ${record.exchangeId} was recorded already`)
     },
     stage: async (staged, part, bytes) => {
       await writer.write({ stage: [-staged, part, bytes] })

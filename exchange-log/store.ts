@@ -7,6 +7,11 @@ export interface SealedRecord {
   readonly salt: Buffer
   readonly commitment: Buffer
   readonly content?: SealedContent
+  /**
+   * With it the record is taken only when there is none of the same exchange id, side and kind that was recorded
+   * since: of several processes that share a log one takes an exchange, and the others hear of it.
+   */
+  readonly onceSince?: Date
 }
 /** The encrypted header block and body of a message; `exchange-log/sealing.ts` knows what the parts are. */
 export type SealedContent = {
@@ -114,6 +119,7 @@ export interface ExchangeLogStore extends AsyncDisposable {
    * at most once. Calls at the same time share one commit. The bytes of the content are the store's from now on.
    *
    * @returns its position.
+   * @throws AlreadyRecordedError for a record that is to be there once, and is.
    * @throws LogStoreError; a later call may succeed, once the disk has room or the database is back.
    */
   append(record: SealedRecord): Promise<number>
@@ -130,7 +136,8 @@ export interface ExchangeLogStore extends AsyncDisposable {
   stage(staged: number, part: number, bytes: Buffer): Promise<void>
 
   /**
-   * Takes back what was staged, when there will be no record: the next one may need the room.
+   * Takes back what was staged, when there will be no record: the next one may need the room. What a record names
+   * stays.
    *
    * @throws LogStoreError
    */
@@ -183,6 +190,11 @@ export interface ExchangeLogStore extends AsyncDisposable {
 
   /** Exchange ids of requests recorded on the provider side since `since`. */
   servedSince(since: Date): Promise<string[]>
+}
+
+/** Nothing was recorded, and nothing is wrong: the same was recorded before. */
+export class AlreadyRecordedError extends Error {
+  override readonly name = 'AlreadyRecordedError'
 }
 
 /** The store cannot write or read. The message is for the operator: it may name files. */

@@ -15,10 +15,12 @@ import {
   type LogRecord,
 } from '../../exchange-log/record.ts'
 import {
+  AlreadyRecordedError,
   LogStoreError,
   type ExchangeLogStore,
   type SealedRecord,
 } from '../../exchange-log/store.ts'
+import { REPLAY_WINDOW_MS } from '../replay/guard.ts'
 import type { Clock } from '../../runtime/clock.ts'
 
 /** Refusals of strangers that are recorded one by one in a minute. */
@@ -45,7 +47,7 @@ export interface GatewayLog extends ExchangeLog {
 
 /** The log as steps see it: recorded, or refused with the protocol's code. */
 export function createExchangeLog(
-  store: Pick<ExchangeLogStore, 'append'>,
+  store: Pick<ExchangeLogStore, 'append' | 'unstage'>,
   deps: { readonly clock: Clock; readonly logger: Logger; readonly privacy: LogPrivacy },
 ): GatewayLog {
   const { clock, logger, privacy } = deps
@@ -57,6 +59,10 @@ export function createExchangeLog(
     if (cause instanceof SpoolError) {
       return new ExchangeError('storage.unavailable', 'a stored body cannot be read', { cause })
     }
+    if (cause instanceof AlreadyRecordedError) {
+      const detail = `exchange ${entry.exchangeId} was already received`
+      return new ExchangeError('manifest.replayed', detail, { cause })
+    }
     if (!(cause instanceof LogStoreError)) return cause
     logger.error({ id: entry.exchangeId, err: cause }, 'the exchange log takes no entries')
     return new ExchangeError('log.unavailable', 'the exchange log takes no entries', { cause })
@@ -65,9 +71,8 @@ export function createExchangeLog(
     try {
       const kept = message && keepOf(entry, privacy)
       const content = message && kept && (await privacy.sealer.seal(message, kept))
-      return await store.append(
-        sealed({ ...entry, recordedAt: clock(), ...(kept ? { kept } : {}) }, content),
-      )
+      const made = sealed({ ...entry, recordedAt: clock(), ...(kept ? { kept } : {}) }, content)
+      return await appendOnce(store, made)
     } catch (cause) {
       throw refused(entry, cause)
     }
@@ -102,7 +107,30 @@ function keepOf({ service }: LogEntry, { rules, classificationOf }: LogPrivacy):
 function sealed(record: LogRecord, content: UnboundContent | undefined): SealedRecord {
   const salt = newSalt()
   const commitment = commitmentOf(salt, recordText(record))
-  return { record, salt, commitment, ...(content ? { content: content.bind(commitment) } : {}) }
+  const bound = content ? { content: content.bind(commitment) } : {}
+  return { record, salt, commitment, ...bound, ...onceOf(record) }
+}
+
+/** What was staged for a record that was refused as a double takes room that others need. */
+async function appendOnce(
+  store: Pick<ExchangeLogStore, 'append' | 'unstage'>,
+  record: SealedRecord,
+): Promise<number> {
+  try {
+    return await store.append(record)
+  } catch (error) {
+    const { content } = record
+    if (error instanceof AlreadyRecordedError && content && 'staged' in content) {
+      await store.unstage(content.staged).catch(() => undefined) // swept some day
+    }
+    throw error
+  }
+}
+
+/** A request is served once, also when it is presented to several replicas, which share their log. */
+function onceOf({ side, kind, recordedAt }: LogRecord): { readonly onceSince?: Date } {
+  if (side !== 'provider' || kind !== 'request') return {}
+  return { onceSince: new Date(recordedAt.getTime() - REPLAY_WINDOW_MS) }
 }
 
 /** Stands for the refusals that were only counted. */

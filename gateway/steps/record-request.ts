@@ -14,7 +14,8 @@ interface Recordable extends Pick<Served, 'headers' | 'body'> {
 /**
  * Records a signed request before it is sent (client) or handed on (provider).
  *
- * @throws ExchangeError `log.unavailable`, `log.unstamped`, `storage.unavailable`; then nothing was recorded, and nothing may be
+ * @throws ExchangeError `manifest.replayed` (409) when another replica, which shares the log, has recorded it;
+ * `log.unavailable`, `log.unstamped`, `storage.unavailable`; then nothing was recorded, and nothing may be
  * handed on.
  */
 export async function recordRequest<S extends Recordable>(

@@ -8,6 +8,7 @@ import { temporaryFolder } from '../pki/support.ts'
 import { append, found, requestEntry, sealed } from './exchange-log-entries.ts'
 import { describeLogContent } from './exchange-log-content.contract.ts'
 import { describeLogFilters } from './exchange-log-filters.contract.ts'
+import { describeLogOnce } from './exchange-log-once.contract.ts'
 import { describeLogProcesses } from './exchange-log-processes.contract.ts'
 import { describeExchangeLogStore, type LogLocation } from './exchange-log-store.contract.ts'
 
@@ -24,6 +25,7 @@ describeExchangeLogStore('SQLite', newLog)
 describeLogFilters('SQLite', newLog)
 describeLogContent('SQLite', newLog)
 describeLogProcesses('SQLite', newLog)
+describeLogOnce('SQLite', newLog)
 
 describe('the SQLite exchange log', () => {
   it('rejects while another connection holds the write lock, and takes entries afterwards', async () => {

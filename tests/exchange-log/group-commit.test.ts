@@ -4,10 +4,11 @@ import { createGroupCommit } from '../../exchange-log/group-commit.ts'
 /** Commits by hand. */
 function byHand(sizeOf: (entry: string) => number = () => 1) {
   const commits: { entries: readonly string[]; end: PromiseWithResolvers<number> }[] = []
-  const group = createGroupCommit<string>((entries) => {
+  const group = createGroupCommit<string, number>(async (entries) => {
     const end = Promise.withResolvers<number>()
     commits.push({ entries, end })
-    return end.promise
+    const first = await end.promise
+    return entries.map((_, i) => first + i)
   }, sizeOf)
   const turn = (): Promise<void> => new Promise((done) => setImmediate(done))
   return { commits, group, turn }

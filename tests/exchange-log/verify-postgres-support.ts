@@ -60,11 +60,10 @@ export const ownerOf =
   (text) =>
     server.run(text, database, OWNER)
 
-const literal = (value: unknown): string => {
-  if (value === null || value === undefined) return 'NULL'
+const literal = (value: string | number | Buffer | Date): string => {
   if (Buffer.isBuffer(value)) return `'\\x${value.toString('hex')}'`
   if (value instanceof Date) return `'${value.toISOString()}'`
-  return typeof value === 'number' ? String(value) : `'${String(value).replaceAll("'", "''")}'`
+  return typeof value === 'number' ? String(value) : `'${value.replaceAll("'", "''")}'`
 }
 
 /** Puts a record at a position that is free, with a commitment to what it says. */

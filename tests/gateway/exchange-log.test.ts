@@ -13,7 +13,10 @@ const privacy: LogPrivacy = {
   classificationOf: () => undefined,
 }
 const logOver = (append: ExchangeLogStore['append']) =>
-  createExchangeLog({ append }, { clock: () => NOW, logger: silent, privacy })
+  createExchangeLog(
+    { append, unstage: async () => undefined },
+    { clock: () => NOW, logger: silent, privacy },
+  )
 
 describe('the exchange log as steps see it', () => {
   it('gives the position of the entry', async () => {
