@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import type { Command } from 'commander'
-import { openArchiveSource } from '../../exchange-log/archive/archive-source.ts'
+import { openArchiveSource, type ArchiveSource } from '../../exchange-log/archive/archive-source.ts'
 import { chainRecords } from '../../exchange-log/archive/chained-records.ts'
 import { openEncryptionKey } from '../../exchange-log/encryption-key.ts'
 import { createRecordKeys, type RecordKeys } from '../../exchange-log/record-keys.ts'
@@ -69,12 +69,12 @@ export function addVerifyCommand(log: Command): void {
     )
     .option('--all', 'go on after the first fault, and name every one')
     .action(async (place: string, options: Options, command: Command) => {
-      const { isExcerpt, ...source } = openSource(place, options.archive ?? [])
+      const { isExcerpt, archives, ...source } = openSource(place, options.archive ?? [])
       await using _open = source
       const policy = options.policy === undefined ? undefined : readPolicyFile(options.policy)
       const keyFile = isExcerpt ? undefined : `${place}/log.key`
       const key = await findLogKey(source, { given: options.logKey, policy, keyFile })
-      const result = await verifyWithProgress(source, {
+      const verified = await verifyWithProgress(source, {
         ...{ logKey: key.verifier, policy, isExcerpt },
         anchors: options.anchor?.flatMap(readCertificates),
         foreign: (options.checkpoint ?? []).map((file) =>
@@ -88,6 +88,10 @@ export function addVerifyCommand(log: Command): void {
           ? {}
           : { inspect: createDigestCheck(source.records, await openKeys(options.content)) }),
       })
+      const isDone = verified.isStopped || (verified.findings.length > 0 && options.all !== true)
+      const altered = isDone ? [] : archives.filter(([, archive]) => !archive.hasAllContent())
+      const findings = [...verified.findings, ...altered.map(([file]) => alteredContent(file))]
+      const result = { ...verified, findings }
       if (command.optsWithGlobals<{ json?: boolean }>().json === true) {
         printJson({ ...result, origin: key.verifier.name, keyFrom: key.from })
       } else printResult(result, key)
@@ -100,9 +104,13 @@ export function addVerifyCommand(log: Command): void {
 function openSource(
   place: string,
   archives: readonly string[],
-): LogSource & { readonly isExcerpt: boolean } {
+): LogSource & {
+  readonly isExcerpt: boolean
+  readonly archives: readonly (readonly [file: string, archive: ArchiveSource])[]
+} {
   if (statSync(place, { throwIfNoEntry: false })?.isFile() === true) {
-    return { ...openArchiveSource(place), isExcerpt: true }
+    const archive = openArchiveSource(place)
+    return { ...archive, isExcerpt: true, archives: [[place, archive]] }
   }
   using opening = new DisposableStack()
   const live = openFolderSource(place)
@@ -117,8 +125,15 @@ function openSource(
     ...live,
     records: chainRecords(live.records, opened, live.keysIn),
     isExcerpt: false,
+    archives: opened.map((archive, i) => [archives[i]!, archive]),
     [Symbol.asyncDispose]: async () => open.dispose(),
   }
+}
+
+/** Which record's it is, `--content` tells, with the log that has the keys. */
+function alteredContent(file: string): Finding {
+  const detail = `the content in ${file} is not the one that was archived`
+  return { code: 'archive.altered', detail }
 }
 
 async function verifyWithProgress(
