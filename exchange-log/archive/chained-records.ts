@@ -51,8 +51,8 @@ export function chainRecords(
     },
     // An erasure may have been archived itself, later than what it erased.
     isErased: async (record) => {
-      for (const { isErased } of [live, ...sorted.map(({ records }) => records)]) {
-        if (await isErased(record)) return true
+      for (const source of [live, ...sorted.map(({ records }) => records)]) {
+        if (await source.isErased(record)) return true
       }
       return false
     },
