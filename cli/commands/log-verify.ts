@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import type { Command } from 'commander'
-import { openArchiveSource } from '../../exchange-log/archive/archive-source.ts'
+import { openArchiveSource, type ArchiveSource } from '../../exchange-log/archive/archive-source.ts'
 import { readPostgresUrl } from '../../exchange-log/postgres-url.ts'
 import { chainRecords } from '../../exchange-log/archive/chained-records.ts'
 import { openEncryptionKey } from '../../exchange-log/encryption-key.ts'
@@ -76,12 +76,12 @@ export function addVerifyCommand(log: Command): void {
     )
     .option('--all', 'go on after the first fault, and name every one')
     .action(async (place: string | undefined, options: Options, command: Command) => {
-      const { isExcerpt, ...source } = await openSource(place, options)
+      const { isExcerpt, archives, ...source } = await openSource(place, options)
       await using _open = source
       const policy = options.policy === undefined ? undefined : readPolicyFile(options.policy)
       const keyFile = isExcerpt || place === undefined ? undefined : `${place}/log.key`
       const key = await findLogKey(source, { given: options.logKey, policy, keyFile })
-      const result = await verifyWithProgress(source, {
+      const verified = await verifyWithProgress(source, {
         ...{ logKey: key.verifier, policy, isExcerpt },
         anchors: options.anchor?.flatMap(readCertificates),
         foreign: (options.checkpoint ?? []).map((file) =>
@@ -95,6 +95,10 @@ export function addVerifyCommand(log: Command): void {
           ? {}
           : { inspect: createDigestCheck(source.records, await openKeys(options.content)) }),
       })
+      const isDone = verified.isStopped || (verified.findings.length > 0 && options.all !== true)
+      const altered = isDone ? [] : archives.filter(([, archive]) => !archive.hasAllContent())
+      const findings = [...verified.findings, ...altered.map(([file]) => alteredContent(file))]
+      const result = { ...verified, findings }
       if (command.optsWithGlobals<{ json?: boolean }>().json === true) {
         printJson({ ...result, origin: key.verifier.name, keyFrom: key.from })
       } else printResult(result, key)
@@ -107,13 +111,19 @@ export function addVerifyCommand(log: Command): void {
 async function openSource(
   place: string | undefined,
   { archive: archives = [], postgresUrlFile }: Options,
-): Promise<LogSource & { readonly isExcerpt: boolean }> {
+): Promise<
+  LogSource & {
+    readonly isExcerpt: boolean
+    readonly archives: readonly (readonly [file: string, archive: ArchiveSource])[]
+  }
+> {
   if (postgresUrlFile === undefined) {
     if (place === undefined) {
       throw new ConfigError('name a stateDir or an archive, or the database: --postgres-url-file')
     }
     if (statSync(place, { throwIfNoEntry: false })?.isFile() === true) {
-      return { ...openArchiveSource(place), isExcerpt: true }
+      const archive = openArchiveSource(place)
+      return { ...archive, isExcerpt: true, archives: [[place, archive]] }
     }
   }
   await using opening = new AsyncDisposableStack()
@@ -124,6 +134,7 @@ async function openSource(
     ...live,
     records: chainRecords(live.records, opened, live.keysIn),
     isExcerpt: false,
+    archives: opened.map((archive, i) => [archives[i]!, archive] as const),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
 }
@@ -135,6 +146,12 @@ async function openLive(
   return postgresUrlFile === undefined
     ? openFolderSource(folder!)
     : openPostgresSource(readPostgresUrl(postgresUrlFile))
+}
+
+/** Which record's it is, `--content` tells, with the log that has the keys. */
+function alteredContent(file: string): Finding {
+  const detail = `the content in ${file} is not the one that was archived`
+  return { code: 'archive.altered', detail }
 }
 
 async function verifyWithProgress(

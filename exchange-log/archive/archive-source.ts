@@ -11,6 +11,8 @@ export interface ArchiveSource extends LogSource {
   readonly range: ArchiveRange
   /** Whether the encrypted content is the one that was archived. Reads all of it. */
   hasAllContent(): boolean
+  /** One part of a record's content, encrypted as it is. */
+  part(position: number, part: number): Buffer | undefined
 }
 
 /** @throws ConfigError when the file is no archive. */
@@ -25,6 +27,10 @@ export function openArchiveSource(file: string): ArchiveSource {
       stamps: stampReader(db),
       validation: validationReader(db),
       hasAllContent: () => digestOf(db) === contentDigest,
+      part: (position, part) => {
+        const row = db.row('SELECT bytes FROM content WHERE owner = ? AND part = ?', position, part)
+        return row && Buffer.from(row[0] as Uint8Array)
+      },
       [Symbol.asyncDispose]: async () => db[Symbol.dispose](),
     }
   } catch (error) {

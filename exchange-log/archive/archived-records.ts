@@ -1,3 +1,4 @@
+import { positionsOf } from '../erasure.ts'
 import type { StoredRecord } from '../record.ts'
 import { COLUMNS, toRecord, type Row } from '../sqlite-rows.ts'
 import type { ExchangeLogStore } from '../store.ts'
@@ -30,7 +31,7 @@ function toStored(values: readonly unknown[]): StoredRecord {
 
 /**
  * Reads records in archives as if they had not left: `entries`, and `after` for one at a time. Where the place is far, only
- * those archives are searched that have something of the exchange for which the log still has a key.
+ * those archives are searched that have something of the exchange for which the log has a key, or the record of its erasure.
  *
  * What its methods throw beside what the log throws is an ArchiveError.
  */
@@ -47,7 +48,9 @@ export function reachArchives(
     const all = await known()
     if (place.isNear || all.length === 0) return all
     const owners = await live.contents({ exchangeId, limit: OWNERS })
-    return all.filter((archive) => owners.some(({ position }) => isIn(archive, position)))
+    const erasures = (await live.entries(exchangeId)).filter(({ kind }) => kind === 'erasure')
+    const positions = [...owners.map(({ position }) => position), ...erasures.flatMap(positionsOf)]
+    return all.filter((archive) => positions.some((position) => isIn(archive, position)))
   }
   return {
     entries: async (exchangeId) => {

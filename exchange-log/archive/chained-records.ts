@@ -40,10 +40,19 @@ export function chainRecords(
       }
       return found
     },
+    // The key is in the log, the rest in the archive.
+    content: async (record) => {
+      const found = await live.content(record)
+      const archive = sorted.find(
+        ({ range }) => record.position >= range.first && record.position <= range.last,
+      )
+      if (found === undefined || archive === undefined) return found
+      return { ...found, part: async (part) => archive.part(record.position, part) }
+    },
     // An erasure may have been archived itself, later than what it erased.
     isErased: async (record) => {
-      for (const { isErased } of [live, ...sorted.map(({ records }) => records)]) {
-        if (await isErased(record)) return true
+      for (const source of [live, ...sorted.map(({ records }) => records)]) {
+        if (await source.isErased(record)) return true
       }
       return false
     },

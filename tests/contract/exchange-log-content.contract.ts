@@ -173,6 +173,21 @@ export function describeLogContent(name: string, newLog: () => Promise<LogLocati
       expect(await store.wrappedKey(1)).toBeUndefined()
     })
 
+    it('knows archives still when their events were archived themselves', async () => {
+      await using store = await open()
+      const at = minute(1)
+      const event = { kind: 'archive', exchangeId: 'a-1', at, recordedAt: at, actor: 'x' } as const
+      await append(store, { ...event, detail: 'first' })
+      await append(store, requestEntry('x-1'))
+      await store.removeUpTo(2)
+      await append(store, { ...event, detail: 'second' })
+      const found = await store.events(['archive'], 0, 9)
+      expect(found.map(({ position, detail }) => [position, detail])).toEqual([
+        [1, 'first'],
+        [3, 'second'],
+      ])
+    })
+
     it('gives events by kind, oldest first, in pages, as they were committed to', async () => {
       await using store = await open()
       await filled(store)
