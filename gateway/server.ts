@@ -78,7 +78,7 @@ export async function startGateway(
   const settings = scope.use(openSettings(`${stateDir}/settings.db`))
   const knowledge = await openKnowledge(config, { ...context, validation })
   const { catalogue, ocsp, clockCheck } = knowledge
-  const logKeys = await openOwnLogKeys(config)
+  const logKeys = await openOwnLogKeys(config, await tree.head())
   await verifyLogKey(tree, logKeys.log.verifier)
   const witnessing = await openWitnessing(config, { ...context, keys: logKeys, stores, catalogue })
   const { records } = witnessing
