@@ -31,11 +31,13 @@ export interface IntegratorOptions extends GrowthDeps {
   readonly onCheckpoint?: (checkpoint: StoredCheckpoint) => void
   /** While it says so, nothing is signed: whether the records are those of this log is being found out. */
   readonly isHeld?: () => boolean
-  /** Longest time from a record to its checkpoint, half of it to spare. */
+  /** From one look at the log to the next: with it a record is in a checkpoint within a second, also under load. */
   readonly intervalMs?: number
 }
 
-const INTERVAL_MS = 500
+const INTERVAL_MS = 400
+/** Between a look that took long and the next: others have work to do, too. */
+const SHORTEST_MS = 50
 /** Leaves of one step: memory stays bounded however long the integrator was away. */
 const BATCH = 16_384
 
@@ -82,9 +84,12 @@ export function startIntegrator(options: IntegratorOptions): Integrator {
   const run = (): Promise<void> => {
     if (closed) return Promise.resolve()
     clearTimeout(timer)
+    const begun = performance.now()
     running ??= round().finally(() => {
       running = undefined
-      if (!closed) timer = setTimeout(() => void run(), intervalMs)
+      if (closed) return
+      const restMs = Math.max(SHORTEST_MS, intervalMs - (performance.now() - begun))
+      timer = setTimeout(() => void run(), restMs)
     })
     return running
   }

@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs'
 import { logOrigin, witnessName } from '../protocol/checkpoint.ts'
 import { readGatewayId } from '../protocol/identifiers.ts'
 import { NOTE_TYPE, noteVerifier } from '../protocol/signed-note.ts'
 import { logFolder } from '../exchange-log/config.ts'
 import type { LogKey } from '../exchange-log/integrator.ts'
 import { ensureKeyFile, readPassphrase } from '../pki/keys.ts'
+import { ConfigError } from '../runtime/config.ts'
 import type { GatewayConfig } from './config.ts'
 
 export interface OwnLogKeys {
@@ -13,8 +15,16 @@ export interface OwnLogKeys {
   readonly witness: LogKey
 }
 
-/** Opens the keys, which are made at the first start. @throws ConfigError */
-export async function openOwnLogKeys(config: GatewayConfig): Promise<OwnLogKeys> {
+/**
+ * Opens the keys, which are made at the first start.
+ *
+ * @param head the newest checkpoint of the log: its key is not made a second time.
+ * @throws ConfigError
+ */
+export async function openOwnLogKeys(
+  config: GatewayConfig,
+  head: object | undefined,
+): Promise<OwnLogKeys> {
   const { stateDir, keyPassphraseFile: file, exchangeLog } = config
   const env = 'SPEAN_GATEWAY_PASSPHRASE'
   const passphrase = readPassphrase({ env, ...(file === undefined ? {} : { file }) })
@@ -29,6 +39,12 @@ export async function openOwnLogKeys(config: GatewayConfig): Promise<OwnLogKeys>
   }
   const folder = logFolder(stateDir, exchangeLog.number)
   const logFile = exchangeLog.signingKeyFile ?? `${folder}/log.key`
+  if (head !== undefined && !existsSync(logFile)) {
+    throw new ConfigError(
+      `the log has checkpoints, and its key ${logFile} is not there: bring it back from a copy; ` +
+        'when it is lost for good, begin the next log (docs/witnesses.md)',
+    )
+  }
   return {
     log: await open(logFile, logOrigin(id, exchangeLog.number), NOTE_TYPE.ed25519),
     witness: await open(`${stateDir}/witness.key`, witnessName(id), NOTE_TYPE.cosignature),

@@ -56,7 +56,7 @@ export async function openLogParts(
   const { stateDir, exchangeLog } = config
   const folder = logFolder(stateDir, exchangeLog.number)
   const stores = scope.use(await openLogStores({ ...exchangeLog, stateDir: folder }))
-  const keys = await openOwnLogKeys(config)
+  const keys = await openOwnLogKeys(config, await stores.tree.head())
   await verifyLogKey(stores.tree, keys.log.verifier)
   return { folder, stores, keys }
 }

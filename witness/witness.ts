@@ -160,7 +160,6 @@ function judge(
     return { status: 409, type: 'text/x.tlog.size', text: `${latest?.size ?? 0}\n` }
   }
   try {
-    if (oldSize === 0 && proof.length > 0) throw new MerkleError('a proof from nothing is empty')
     const old = { size: oldSize, root: latest?.rootHash ?? EMPTY_ROOT }
     verifyConsistency(proof, old, { size, root: rootHash })
   } catch (error) {

@@ -306,6 +306,8 @@ async function cosignatureOf(
     const told = /^[\x20-\x7e]{1,200}\n$/.test(answer.text) ? ` (${answer.text.trim()})` : ''
     throw fault(`answers with status ${answer.status}${told}`)
   }
+  // Two replicas that ask at one time see that too.
+  if ((state.overtaken += 1) < MOST_OVERTAKEN) return undefined
   throw fault('says another size each time')
 }
 

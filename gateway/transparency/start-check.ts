@@ -8,7 +8,7 @@ export interface StartCheck extends AsyncDisposable {
    * Whether nothing may be signed yet. A store that was restored from an old copy while its witnesses are away takes
    * exchanges, but what it signed of them could never be taken back.
    */
-  isHolding(): boolean
+  readonly isHolding: () => boolean
   /** Resolves when every witness was heard, or the start has waited long enough: exchanges may begin. */
   readonly waited: Promise<void>
 }

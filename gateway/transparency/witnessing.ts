@@ -40,9 +40,9 @@ export interface Witnessing {
   /** The store of records, refused once it is known to be rolled back. */
   readonly records: ExchangeLogStore
   /** Whether nothing may be signed yet: too few witnesses said what they have seen of this log. */
-  isHolding(): boolean
+  readonly isHolding: () => boolean
   /** To be told of each new checkpoint: it is submitted at once. */
-  onCheckpoint(): void
+  readonly onCheckpoint: () => void
   /** For the port that everybody reaches. */
   readonly publicRoutes: readonly PublicRoute[]
   readonly adminRoutes: readonly Route[]
@@ -91,7 +91,7 @@ export async function openWitnessing(config: GatewayConfig, deps: Deps): Promise
   let registration: KeyRegistration | undefined
   return {
     records: guard.records,
-    isHolding: () => check.isHolding(),
+    isHolding: check.isHolding,
     onCheckpoint: () => cosigning.wake(),
     publicRoutes: config.transparency.witness === false ? [] : createWitnessRoutes(own.witness),
     adminRoutes: [

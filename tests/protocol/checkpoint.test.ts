@@ -8,7 +8,7 @@ import {
   witnessName,
 } from '../../protocol/checkpoint.ts'
 import { readGatewayId } from '../../protocol/identifiers.ts'
-import { parseSignatureLine, parseVkey } from '../../protocol/signed-note.ts'
+import { NoteError, parseSignatureLine, parseVkey } from '../../protocol/signed-note.ts'
 import { readVectors, unlessNoteError } from './support.ts'
 
 const vectors = readVectors<{
@@ -35,6 +35,15 @@ describe('a checkpoint', () => {
 })
 
 describe('a cosignature', () => {
+  it('of another length is refused, however short', () => {
+    const { text, line, vkey } = vectors.cosignatures[0]!
+    const [read, witness] = [parseSignatureLine(line), parseVkey(vkey)]
+    for (const length of [1, 7, 71]) {
+      const signature = read.signature.subarray(0, length)
+      expect(() => verifyCosignature(text, { ...read, signature }, witness)).toThrow(NoteError)
+    }
+  })
+
   it.each(vectors.cosignatures)('$comment', ({ text, line, vkey, time }) => {
     const verify = (): Date => verifyCosignature(text, parseSignatureLine(line), parseVkey(vkey))
     expect(unlessNoteError(verify)?.getTime()).toBe(time === null ? undefined : time * 1000)

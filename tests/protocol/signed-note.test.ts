@@ -8,6 +8,7 @@ import {
   NoteError,
   noteVerifier,
   parseNote,
+  parseSignatureLine,
   parseVkey,
   signNote,
   verifyNote,
@@ -87,6 +88,12 @@ describe('a note', () => {
     expect(verifyNote(parseNote(formatNote(text, many)), [signer])).toEqual([signer])
     expect(() => parseNote(formatNote(text, [...many, stranger]))).toThrow(NoteError)
     expect(() => parseNote(formatNote(`${'a'.repeat(65_536)}\n`, [signature]))).toThrow(NoteError)
+  })
+
+  it('has no signature of nothing behind a key id', () => {
+    const line = (bytes: number): string => `— a ${Buffer.alloc(bytes).toString('base64')}`
+    expect(parseSignatureLine(line(5)).signature).toHaveLength(1)
+    expect(() => parseSignatureLine(line(4))).toThrow(NoteError)
   })
 
   it('with half a character is refused', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MerkleError } from '../../protocol/merkle-tree.ts'
-import { parseVkey, verifyNote } from '../../protocol/signed-note.ts'
+import { NoteError, parseVkey, verifyNote } from '../../protocol/signed-note.ts'
 import { formatTlogProof, parseTlogProof, verifyTlogProof } from '../../protocol/tlog-proof.ts'
 import { readVectors, unlessNoteError } from './support.ts'
 
@@ -32,6 +32,17 @@ function isValid({ proof, leaf, vkey }: Vector): boolean {
 describe('a proof of logging', () => {
   it.each(vectors)('$comment: $valid', (vector) => {
     expect(isValid(vector)).toBe(vector.valid)
+  })
+
+  it('has at most 63 hashes, of 32 bytes each', () => {
+    const read = parseTlogProof(vectors[0]!.proof)
+    const proofOf = (...inclusion: Buffer[]): string => formatTlogProof({ ...read, inclusion })
+    const most = Array<Buffer>(63).fill(Buffer.alloc(32))
+    expect(parseTlogProof(proofOf(...most)).inclusion).toHaveLength(63)
+    expect(() => parseTlogProof(proofOf(...most, Buffer.alloc(32)))).toThrow(NoteError)
+    for (const length of [0, 31, 33]) {
+      expect(() => parseTlogProof(proofOf(Buffer.alloc(length)))).toThrow(NoteError)
+    }
   })
 
   it('is written as it was read', () => {

@@ -5,8 +5,16 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseCheckpoint, verifyCosignature } from '../../protocol/checkpoint.ts'
 import { EMPTY_ROOT } from '../../protocol/merkle-tree.ts'
-import { formatVkey, parseSignatureLine, verifyNote } from '../../protocol/signed-note.ts'
-import { originHashOf, openWitnessState } from '../../witness/witness-state.ts'
+import {
+  formatSignatureLine,
+  formatVkey,
+  NOTE_TYPE,
+  parseSignatureLine,
+  signNote,
+  verifyNote,
+} from '../../protocol/signed-note.ts'
+import { originHashOf, openWitnessState, REMEMBERED } from '../../witness/witness-state.ts'
+import { createKey } from './keys.ts'
 import {
   createLog,
   ORIGIN,
@@ -55,6 +63,16 @@ describe('a log that grows', () => {
     verifyCosignature(checkpoint.note.text, checkpoint.note.signatures[1]!, witness.key.verifier)
     const none = await fetch(`${witness.url}/${originHashOf('other')}/checkpoint`)
     expect(none.status).toBe(404)
+  })
+
+  it('is kept without the signatures of strangers', async () => {
+    const stranger = createKey('stranger', NOTE_TYPE.ed25519)
+    const plain = await log.submission(300, 300)
+    const { text } = parseCheckpoint(log.checkpoint(300)).note
+    const line = formatSignatureLine(signNote(text, stranger.verifier, stranger.privateKey))
+    expect((await post(witness.url, `${plain}${line}\n`)).status).toBe(200)
+    const { signatures } = parseCheckpoint(witness.state.latest(ORIGIN)!.note).note
+    expect(signatures.map(({ name }) => name)).toEqual([ORIGIN, witness.key.verifier.name])
   })
 
   it('learns from 409 where the witness is', async () => {
@@ -165,9 +183,28 @@ describe('a log that does not only grow', () => {
   })
 
   it('cannot have more of what is not proved kept than there is room for', async () => {
-    for (let size = 10; size < 290; size += 1) await submit(0, size)
+    await Promise.all(Array.from({ length: 280 }, (_, i) => submit(0, i + 10)))
     expect(witness.state.countRefusals()).toMatchObject({ fork: 2, shrunk: 200 })
   })
+})
+
+it('remembers the newest checkpoints of a log only', () => {
+  using state = openWitnessState(join(temporaryFolder(), 'many.db'))
+  const kept = (size: number) => ({ size, rootHash: Buffer.alloc(32), note: 'a note' })
+  const all = (count: number, from = 1): void =>
+    state.transaction(() => {
+      for (let i = 0; i < count; i += 1) state.keep('one', kept(from + i), new Date())
+    })
+  state.keep('other', kept(1), new Date())
+  all(REMEMBERED)
+  expect(state.cosigned('one', 1)).toBeDefined()
+  all(2, REMEMBERED + 1)
+  expect([1, 2, 3].map((size) => state.cosigned('one', size)?.size)).toEqual([
+    undefined,
+    undefined,
+    3,
+  ])
+  expect(state.latest('other')?.size).toBe(1)
 })
 
 describe('at one time', () => {
