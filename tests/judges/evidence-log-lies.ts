@@ -2,7 +2,7 @@
 import type { ExchangeDescription } from '../../exchange-log/evidence/layout.ts'
 import type { LogRecord } from '../../exchange-log/record.ts'
 import { createTestAuthority } from '../pki/support.ts'
-import { AT, FIRST, seconds } from './evidence-forger.ts'
+import { AT, FIRST, seconds } from './evidence-truth.ts'
 import type { Lie } from './evidence-lies.ts'
 
 const record = (of: 'request' | 'response', change: Partial<LogRecord>): Lie['lies'] => {
