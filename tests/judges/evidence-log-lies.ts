@@ -177,6 +177,15 @@ export const LOG_LIES: readonly Lie[] = [
           records: records.map((one) => ({ ...one, at: AT.toISOString().replace('250Z', '251Z') })),
         }),
       ],
+      [
+        'time of recording',
+        ({ records }) => ({
+          records: records.map((one) => ({
+            ...one,
+            recordedAt: new Date(Date.parse(one.recordedAt) + 1).toISOString(),
+          })),
+        }),
+      ],
       ['rule', ({ records }) => ({ records: records.map((one) => ({ ...one, kept: 'none' })) })],
       ['size of the tree', ({ checkpoint }) => ({ checkpoint: { ...checkpoint!, size: 3 } })],
       [
