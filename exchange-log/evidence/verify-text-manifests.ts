@@ -67,7 +67,7 @@ for part, signed_at in {${signedAt}}.items():
     need(header['kid'] == '/'.join(member), part + ': another member signed')
     subject = openssl('x509', '-in', leaf, '-noout', '-subject', '-nameopt', 'utf8,-esc_msb,sep_multiline,sname').decode()
     names = [[line.strip()[len(name) + 1:] for line in subject.splitlines() if line.strip().startswith(name + '=')] for name in ('O', 'OU', 'CN')]
-    need(names[0] != member[:1] or names == [[name] for name in member], part + ': the certificate is of another member')
+    need(names[0] != member[:1] or not all(names) or names == [[name] for name in member], part + ': the certificate is of another member')
     usage = openssl('x509', '-in', leaf, '-noout', '-ext', 'keyUsage,extendedKeyUsage').decode()
     need('Non Repudiation' in usage and 'TLS Web' not in usage, part + ': the certificate is not one for signing')
     need((manifest['kind'], manifest['exchangeId']) == (part, '${exchangeId}'), part + ': it is about another exchange')
@@ -83,7 +83,10 @@ for part, signed_at in {${signedAt}}.items():
     jades = load(read(part + '/manifest.jades.json'))
     need(sorted(jades) == ['header', 'payload', 'protected', 'signature'] and list(jades['header']) == ['etsiU'], part + ': JAdES has more than a signature')
     need((jades['protected'], jades['payload'], jades['signature']) == (head, body, value), part + ': JAdES has another signature')
-    values, lifted = lambda items: [base64.b64decode(one['val'], validate=True) for one in items], {}
+    def values(items):
+        need(all(list(one) == ['val'] for one in items), part + ': JAdES has more than values')
+        return [base64.b64decode(one['val'], validate=True) for one in items]
+    lifted = {}
     for item in map(load, map(unb64u, jades['header']['etsiU'])):
         need(len(item) == 1 and not lifted.keys() & item.keys(), part + ': JAdES has a component twice')
         lifted.update(item)
@@ -91,7 +94,7 @@ for part, signed_at in {${signedAt}}.items():
     chains = [f'{part}-signer', f'{part}-stamp']
     certificates = {der for name in chains for file in glob.glob(f'certificates/{name}.pem') for der in unpem(read(file).decode())}
     answers = {read(file) for name in chains for file in glob.glob(f'ocsp/{name}.*')}
-    need(set(values(one['x509Cert'] for one in lifted.get('xVals', []))) == certificates, part + ': JAdES has other certificates')
+    need(set(values([one['x509Cert'] for one in lifted.get('xVals', [])])) == certificates, part + ': JAdES has other certificates')
     need(set(values(lifted.get('rVals', {}).get('ocspVals', []))) == answers, part + ': JAdES has other answers')
     tokens = values(lifted.get('sigTst', {}).get('tstTokens', []))
     level = 'B-B' if not tokens else 'B-LT' if all(os.path.exists(f'ocsp/{name}.der') for name in chains) else 'B-T'

@@ -4,6 +4,8 @@ import type { Principal, Route } from '../../runtime/admin-api.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { GatewayLog } from '../exchange-log/log.ts'
 import { createAuditRoutes, principalOf, readExchangeId, recordShow } from '../http/audit-routes.ts'
+import { EVIDENCE_PARAMETERS } from '../http/evidence-routes.ts'
+import { parseParameters } from '../http/log-query.ts'
 import { createAuditorRoutes } from '../http/auditor-routes.ts'
 import { describeApi } from '../http/openapi.ts'
 import { openAuditors } from './auditors.ts'
@@ -15,7 +17,7 @@ export interface Auditing {
   /** `/openapi.json`, for what is below /audit and /evidence in `routes`. */
   describe(routes: readonly Route[]): Route
   /**
-   * A route of one exchange (`:exchangeId`) as auditors may use it: only for exchanges in their scope, and
+   * The route of evidence (`:exchangeId`) as auditors may use it: only for exchanges in their scope, and
    * recorded before it is answered.
    */
   forAuditors(route: Route): Route
@@ -55,7 +57,10 @@ export function openAuditing(
       access: 'auditor',
       handle: async (request) => {
         const deps = { store, record, read }
-        await recordShow(deps, principalOf(request), readExchangeId(request), 'evidence')
+        const parameters = parseParameters(request.query, EVIDENCE_PARAMETERS)
+        const exchangeId = readExchangeId(request)
+        const asked = { exchangeId, query: 'evidence', parameters } as const
+        await recordShow(deps, principalOf(request), asked)
         return route.handle(request)
       },
     }),

@@ -10,7 +10,15 @@ import { allPages, exportText } from '../auditing/export.ts'
 import type { ReadInTurn, RecordQuery } from '../auditing/query-log.ts'
 import { drawSample } from '../../exchange-log/sample.ts'
 import { visibleRecords, withinScope } from '../auditing/scope.ts'
-import { FILTERS, PAGE, parseParameters, toLogQuery, whole, type Parameters } from './log-query.ts'
+import {
+  FILTERS,
+  PAGE,
+  parseParameters,
+  toLogQuery,
+  whole,
+  type Parameters,
+  type Values,
+} from './log-query.ts'
 import { toRecordView } from './log-routes.ts'
 
 export interface AuditDeps {
@@ -90,9 +98,15 @@ async function search(deps: AuditDeps, principal: Principal, request: ApiRequest
 
 async function show(deps: AuditDeps, principal: Principal, request: ApiRequest) {
   parseParameters(request.query, {})
-  const id = readExchangeId(request)
-  const { seen, recorded } = await recordShow(deps, principal, id, 'show')
+  const exchangeId = readExchangeId(request)
+  const { seen, recorded } = await recordShow(deps, principal, { exchangeId, query: 'show' })
   return { body: { entries: seen.map(toRecordView), recorded } }
+}
+
+interface AskedOne {
+  readonly exchangeId: string
+  readonly query: 'show' | 'evidence'
+  readonly parameters?: Values
 }
 
 /**
@@ -109,12 +123,11 @@ export async function recordShow(
     readonly store: Pick<ExchangeLogStore, 'entries'>
   },
   principal: Principal,
-  id: string,
-  query: 'show' | 'evidence',
+  { exchangeId: id, query, parameters }: AskedOne,
 ) {
   const all = await read(() => store.entries(id))
   const seen = visibleRecords(principal, all)
-  const asked = { query, parameters: { exchangeId: id }, results: seen.length }
+  const asked = { query, parameters: { exchangeId: id, ...parameters }, results: seen.length }
   const recorded = await record(principal, asked, all.length > 0 ? id : undefined)
   if (seen.length === 0) throw new ExchangeError('admin.not-found', `the log has no exchange ${id}`)
   return { seen, recorded }

@@ -66,6 +66,22 @@ export const ALTERATIONS: readonly Alteration[] = [
       ['no time-stamp', items(([, ...others]) => others)],
       ['a component twice', items(([sigTst, ...others]) => [sigTst!, sigTst!, ...others])],
       [
+        'a line break in an answer',
+        items(([sigTst, xVals, rVals]) => {
+          const { ocspVals } = (opened(rVals!) as { rVals: { ocspVals: { val: string }[] } }).rVals
+          const broken = ocspVals.map(({ val }) => ({ val: `${val}\n` }))
+          return [sigTst!, xVals!, component({ rVals: { ocspVals: broken } })]
+        }),
+      ],
+      [
+        'a member beside an answer',
+        items(([sigTst, xVals, rVals]) => {
+          const { ocspVals } = (opened(rVals!) as { rVals: { ocspVals: { val: string }[] } }).rVals
+          const more = ocspVals.map((one) => ({ ...one, enc: 'DER' }))
+          return [sigTst!, xVals!, component({ rVals: { ocspVals: more } })]
+        }),
+      ],
+      [
         'two time-stamps',
         items(([sigTst, ...others]) => {
           const { tstTokens } = (opened(sigTst!) as { sigTst: { tstTokens: object[] } }).sigTst

@@ -3,7 +3,6 @@ import { generateKeyPairSync, hash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { evidenceArchive } from '../../exchange-log/evidence/archive.ts'
 import type { Evidence, EvidenceChain } from '../../exchange-log/evidence/evidence.ts'
@@ -24,17 +23,23 @@ import { createTspRequest } from '../../pki/tsp-request.ts'
 import { verifyTimeStamp } from '../../pki/tsp-verify.ts'
 import { checkpointText, cosign } from '../../protocol/checkpoint.ts'
 import { signJws } from '../../protocol/jws.ts'
-import { jwsDigest, manifestText, type Manifest } from '../../protocol/manifest.ts'
+import { manifestText, type Manifest } from '../../protocol/manifest.ts'
 import { leafHash } from '../../protocol/merkle-tree.ts'
 import { formatNote, formatVkey, noteVerifier, signNote } from '../../protocol/signed-note.ts'
 import { formatTlogProof } from '../../protocol/tlog-proof.ts'
+import {
+  AT,
+  bodyOf,
+  CONTENT,
+  describe,
+  FIRST,
+  manifestOf,
+  ORIGIN,
+  recordOf,
+  seconds,
+} from './evidence-truth.ts'
 import { createTestAuthority, name, type TestAuthority } from '../pki/support.ts'
 import { naiveInclusion, naiveRoot } from '../protocol/naive-tree.ts'
-
-export const AT = new Date('2026-03-02T08:00:00.250Z')
-export const ORIGIN = 'spean/KH-TEST/COM/BANK/BANK-1/log'
-const ID = '01a20dd6-3821-7958-81ad-c3be43265bfd'
-export const seconds = (s: number): Date => new Date(AT.getTime() + s * 1000)
 
 export interface Signer {
   readonly certificate: Certificate
@@ -173,11 +178,6 @@ export interface Lies {
   readonly parts?: readonly PartName[]
 }
 
-const CONTENT = {
-  request: [Buffer.from('x-road-client:KH-TEST/COM/BANK/KYC\n'), Buffer.from('who is សុខា?')],
-  response: [Buffer.from('content-type:text/plain\n'), Buffer.from('a citizen')],
-} as const
-
 /** An archive; without lies one that is true. */
 export async function forge(world: World, lies: Lies = {}): Promise<Buffer> {
   const { log = world.log } = lies
@@ -289,71 +289,4 @@ export async function forge(world: World, lies: Lies = {}): Promise<Buffer> {
     absent: description.absent,
   }
   return buffer(evidenceArchive(evidence))
-}
-
-/** Position of the request's record. */
-export const FIRST = 5
-
-function manifestOf(part: MessageName, request: string | undefined): Manifest {
-  const [headers, body] = CONTENT[part]
-  const base = {
-    version: 1 as const,
-    ...{ exchangeId: ID, messageId: 'KH-TEST-1', client: 'KH-TEST/COM/BANK/KYC' },
-    ...{ service: 'KH-TEST/GOV/REG/POP/echo', gateway: 'KH-TEST/COM/BANK/BANK-1', snapshot: 7 },
-    headersDigest: hash('sha256', headers, 'base64url'),
-    bodyDigest: hash('sha256', body, 'base64url'),
-    bodySize: body.length,
-  } as const
-  if (part === 'response') {
-    return { ...base, kind: 'response', status: 200, requestDigest: jwsDigest(request ?? '') }
-  }
-  const target = '/r1/KH-TEST/GOV/REG/POP/echo/citizens'
-  return { ...base, kind: 'request', method: 'POST', target, userId: 'KH1234' }
-}
-
-function recordOf(manifest: string, of: Manifest): LogRecord {
-  const { exchangeId, client, service, messageId, bodySize: bodyBytes } = of
-  const base = { exchangeId, client, service, messageId, bodyBytes, manifest }
-  if (of.kind === 'response') {
-    const { status } = of
-    const more = { kept: 'full', begunAt: FIRST, peer: 'KH-TEST/GOV/REG/REG-1', status } as const
-    const times = { at: seconds(0.4), recordedAt: seconds(0.5) }
-    return { ...base, ...more, ...times, side: 'client', kind: 'response' }
-  }
-  const { method, target, userId } = of
-  const asked = { method, target, ...(userId === undefined ? {} : { userId }) }
-  const times = { at: seconds(0), recordedAt: seconds(0.1) }
-  return { ...base, ...asked, ...times, kept: 'full', side: 'client', kind: 'request' }
-}
-
-function bodyOf(body: Buffer | undefined): Evidence['messages'][number]['body'] {
-  return body && { size: body.length, open: () => Promise.resolve(Readable.from([body])) }
-}
-
-function describe(
-  records: Evidence['records'],
-  messages: Evidence['messages'],
-  { origin, stamp }: { readonly origin: string; readonly stamp: NonNullable<Evidence['stamp']> },
-): ExchangeDescription {
-  const { client, service, peer } = records[0]!.record
-  return {
-    ...{ version: 1, exchangeId: ID, origin, side: 'client' },
-    ...(client === undefined ? {} : { client }),
-    ...(service === undefined ? {} : { service }),
-    ...(peer === undefined ? {} : { peer }),
-    madeAt: seconds(10).toISOString(),
-    records: records.map(({ part, record: { position, at, recordedAt, kept } }) => ({
-      ...{ part, position, at: at.toISOString(), recordedAt: recordedAt.toISOString() },
-      ...(kept === undefined ? {} : { kept }),
-    })),
-    checkpoint: { size: stamp.size, at: seconds(1).toISOString() },
-    timeStamp: {
-      authority: stamp.authority,
-      genTime: stamp.genTime.toISOString(),
-      serial: stamp.serial,
-    },
-    jades: Object.fromEntries(messages.map(({ part }) => [part, 'B-LT'])),
-    absent: [],
-    others: [],
-  }
 }

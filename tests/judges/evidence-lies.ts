@@ -1,8 +1,11 @@
 /** Lies about who signed, whose certificate it was, and what was said: each with the code that names it. */
 import type { EvidenceErrorCode } from '../../exchange-log/evidence/evidence-errors.ts'
 import type { EvidenceChain } from '../../exchange-log/evidence/evidence.ts'
+import { encodeName } from '../../pki/distinguished-name.ts'
+import { OID } from '../../pki/oids.ts'
 import { createTestAuthority, DAY_MS, NOW } from '../pki/support.ts'
-import { AT, responderOf, seconds, type Lies, type World } from './evidence-forger.ts'
+import { responderOf, type Lies, type World } from './evidence-forger.ts'
+import { AT, seconds } from './evidence-truth.ts'
 
 export interface Lie {
   readonly name: string
@@ -14,6 +17,13 @@ export interface Lie {
 
 const BANK = 'KH-TEST/COM/BANK'
 const EVIL = 'KH-TEST/COM/EVIL'
+
+/** As another authority names its holders: only the catalogue knows which member that is. */
+const FOREIGN = encodeName([
+  { type: OID.organizationName, value: 'The Bank of Somewhere Plc' },
+  { type: OID.organizationalUnitName, value: 'Registers' },
+  { type: OID.commonName, value: 'seal 7' },
+])
 
 const signer =
   (...args: Parameters<World['signer']>) =>
@@ -46,6 +56,11 @@ export const SIGNER_LIES: readonly Lie[] = [
     name: 'a member signed for itself what another one sent',
     code: 'evidence.signature-invalid',
     lies: signer(EVIL),
+  },
+  {
+    name: 'a member of a foreign authority signed for itself what another one sent',
+    code: 'evidence.signature-invalid',
+    lies: signer(EVIL, { subject: FOREIGN }),
   },
   {
     name: 'the certificate is of another member with the same key',
@@ -252,6 +267,10 @@ export const TRUTHS: readonly Omit<Lie, 'code'>[] = [
       { status: 'revoked', revokedAt: seconds(3600), reason: 'superseded' },
       new Date(AT.getTime() + DAY_MS),
     ),
+  },
+  {
+    name: 'a foreign authority issued the certificate',
+    lies: signer(BANK, { subject: FOREIGN }),
   },
   {
     name: 'the authority could not be reached for some hours',

@@ -2,7 +2,7 @@
 import type { ExchangeDescription } from '../../exchange-log/evidence/layout.ts'
 import type { LogRecord } from '../../exchange-log/record.ts'
 import { createTestAuthority } from '../pki/support.ts'
-import { AT, FIRST, seconds } from './evidence-forger.ts'
+import { AT, FIRST, seconds } from './evidence-truth.ts'
 import type { Lie } from './evidence-lies.ts'
 
 const record = (of: 'request' | 'response', change: Partial<LogRecord>): Lie['lies'] => {
@@ -175,6 +175,15 @@ export const LOG_LIES: readonly Lie[] = [
         'time',
         ({ records }) => ({
           records: records.map((one) => ({ ...one, at: AT.toISOString().replace('250Z', '251Z') })),
+        }),
+      ],
+      [
+        'time of recording',
+        ({ records }) => ({
+          records: records.map((one) => ({
+            ...one,
+            recordedAt: new Date(Date.parse(one.recordedAt) + 1).toISOString(),
+          })),
         }),
       ],
       ['rule', ({ records }) => ({ records: records.map((one) => ({ ...one, kept: 'none' })) })],
