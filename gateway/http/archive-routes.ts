@@ -27,7 +27,8 @@ export function createArchiveRoutes(
       handle: async () => {
         const { first, last } = await stores.records.extent()
         const archives = await archivesOf(stores)
-        return { body: { archives, first, last, ...schedule?.health() } }
+        const { last: made, ...health } = schedule?.health() ?? {}
+        return { body: { ...health, ...(made && { made }), archives, first, last } }
       },
     },
     {

@@ -9,6 +9,7 @@ import { startTimeStampingServer } from '../support/time-stamping-server.ts'
 interface State {
   readonly archives: readonly { archive: string; first: number; last: number }[]
   readonly first: number
+  readonly last: number
   readonly isRunning: boolean
   readonly fault?: string
 }
@@ -51,6 +52,7 @@ describe('archives of a running gateway', () => {
       state = await archiveUpTo(6)
     }
     expect(state).toMatchObject({ first: 7, archives: [{ first: 1, last: 6 }] })
+    expect(state.last).toBeGreaterThanOrEqual(12)
     expect((await federation.call(`/r1/${INSTANCE}/GOV/REG/POP/echo/after`)).status).toBe(200)
     await using source = openArchiveSource(join(folder, state.archives[0]!.archive))
     expect(source.hasAllContent()).toBe(true)
