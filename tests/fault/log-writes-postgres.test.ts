@@ -1,5 +1,6 @@
 /** Each write of the exchange log in PostgreSQL is cut off once on its way: before it arrives, or before its answer does. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openLogStores } from '../../exchange-log/open-log.ts'
 import type { ExchangeLogStore } from '../../exchange-log/store.ts'
 import { openPostgresSource } from '../../exchange-log/verify/postgres-source.ts'
 import { verifyLog } from '../../exchange-log/verify/verify-log.ts'
@@ -14,7 +15,8 @@ let server: PostgresServer
 beforeAll(async () => {
   server = await startPostgres()
 })
-afterAll(() => server[Symbol.asyncDispose]())
+// Of many databases there are many files.
+afterAll(() => server[Symbol.asyncDispose](), 180_000)
 
 type Cut = Parameters<CutLine['cutAt']>[0]
 
@@ -49,15 +51,23 @@ const cases = SIDES.flatMap((side) =>
 
 describe('a write of the log in PostgreSQL', () => {
   it.each(cases)('$side, write $nth, whose $cut is lost', ({ side, cut, nth }) =>
-    exchangeWithFailure(nth, async (name) => {
+    exchangeWithFailure(nth, async (name, folder) => {
       await using opening = new AsyncDisposableStack()
+      if (name !== side) {
+        const other = opening.use(await openLogStores({ stateDir: folder, maxBytes: 1e9 }))
+        const open = opening.move()
+        return {
+          ...{ records: other.records, tree: other.tree, store: other.records },
+          [Symbol.asyncDispose]: () => open.disposeAsync(),
+        }
+      }
       const database = await server.newLog()
       const { records, tree } = opening.use(await openStores(server, database))
       const line = opening.use(await openCutLine(server.socket))
       const url = `postgres://${ROLE}@127.0.0.1:${line.port}/${database}`
       const cuttable = opening.use(await openLogAt(url))
       await append(cuttable, requestEntry('first')) // connected, and the size of the log is known
-      const store = name === side ? cutting(cuttable, { records, line, nth, cut }) : cuttable
+      const store = cutting(cuttable, { records, line, nth, cut })
       const open = opening.move()
       return {
         ...{ records, tree, store },
