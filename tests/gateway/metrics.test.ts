@@ -54,7 +54,7 @@ const KNOWN = {
     health: () => ({
       cosigning: {
         state: 'late',
-        waitingSince: before(95),
+        waitingMs: 95_000,
         witnesses: [{ name: 'w1' }, { name: 'w2', fault: 'away' }],
       },
       rolledBack: undefined,
