@@ -69,7 +69,7 @@ export function describeLogOnce(name: string, newLog: () => Promise<LogLocation>
       await store.unstage(7)
       await store.unstage(99)
       const [seven, eight] = [part(), 8]
-      await store.stage(7, 0, seven)
+      await store.stage(7, 0, Buffer.from(seven)) // the bytes are the store's from then on
       await store.append({ ...sealed(requestEntry('x')), content: content(7) })
       await store.append({ ...sealed(requestEntry('y')), content: content(eight) })
       await store.unstage(7)

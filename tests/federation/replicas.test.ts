@@ -1,5 +1,5 @@
 /** A client's gateway in two replicas: the same id, certificates and keys, one log in PostgreSQL. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -122,6 +122,11 @@ it('a replica with a log key of its own does not start', async () => {
     stateDir: join(dir, 'third'),
     exchangeLog: { ...exchangeLog, signingKeyFile: join(dir, 'other.key') },
   }
+  await expect(startReplica(other)).rejects.toMatchObject({
+    name: 'ConfigError',
+    message: expect.stringMatching(/its key .*other\.key is not there/) as string,
+  })
+  copyFileSync(join(secondConfig.stateDir, 'witness.key'), join(dir, 'other.key'))
   await expect(startReplica(other)).rejects.toMatchObject({
     name: 'ConfigError',
     message: expect.stringContaining('signingKeyFile') as string,
