@@ -2,6 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthorityRoutes } from '../../pki/authority/routes.ts'
 import { createCatalogueRoutes } from '../../service-catalogue/routes.ts'
 import { createSettingsRoutes } from '../../gateway/http/admin-routes.ts'
+import { createArchiveRoutes } from '../../gateway/http/archive-routes.ts'
+import { createAuditRoutes } from '../../gateway/http/audit-routes.ts'
+import { createAuditorRoutes } from '../../gateway/http/auditor-routes.ts'
+import { createErasureRoutes } from '../../gateway/http/erasure-routes.ts'
+import { createEvidenceRoutes } from '../../gateway/http/evidence-routes.ts'
 import { createMetricsRoutes } from '../../gateway/http/metrics-routes.ts'
 import { createLogKeyRoutes } from '../../gateway/http/log-key-routes.ts'
 import { createLogRoutes } from '../../gateway/http/log-routes.ts'
@@ -17,15 +22,24 @@ beforeAll(async () => {
 })
 afterAll(() => f[Symbol.asyncDispose]())
 
+// The description of the tables is part of them.
+const openapi = { method: 'GET', path: '/openapi.json', access: 'public' } as Route
+
 /** Every route of every program, by the tables that the programs serve; nothing is called through these. */
 const tables = {
   gateway: [
     ...createSettingsRoutes({} as never),
     ...createLogRoutes({} as never),
+    ...createErasureRoutes({} as never),
+    ...createArchiveRoutes({} as never, {} as never),
     ...createStampRoutes({} as never, {} as never),
-    ...createMetricsRoutes({} as never),
     ...createWitnessAdminRoutes({} as never, {} as never),
     ...createLogKeyRoutes({} as never),
+    ...createEvidenceRoutes({} as never, {} as never),
+    ...createMetricsRoutes({} as never),
+    ...createAuditorRoutes({} as never, {} as never, {} as never),
+    ...createAuditRoutes({} as never),
+    openapi,
   ],
   catalogue: [
     ...createCatalogueRoutes({} as never),
@@ -42,6 +56,7 @@ const rows = Object.entries(tables).flatMap(([program, routes]) =>
 /** What strangers may read, all of it. */
 const PUBLIC = new Set([
   'gateway GET /status',
+  'gateway GET /openapi.json',
   'catalogue GET /status',
   'catalogue GET /snapshot',
   'catalogue GET /descriptions/:digest',
