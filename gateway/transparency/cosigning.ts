@@ -80,8 +80,10 @@ interface Progress {
   fault: string | undefined
   /** Not by the clock: one that is set back must leave nobody alone for an hour. */
   notBefore: number
-  /** How often in a row it had seen a larger tree than it was asked about. */
+  /** How often in a row it had seen a larger tree than it was asked about, and not a larger one each time. */
   overtaken: number
+  /** The largest size that it said. */
+  largest: number
   isBusy: boolean
 }
 
@@ -101,7 +103,7 @@ export function startCosigning(options: CosigningOptions): Cosigning {
     const key = `${witness.verifier.keyId.toString('hex')} ${witness.url}`
     const known = progress.get(key) ?? {
       ...{ size: 0, cosigned: undefined, failures: 0, fault: undefined, notBefore: 0 },
-      ...{ overtaken: 0, isBusy: false },
+      ...{ overtaken: 0, largest: 0, isBusy: false },
     }
     progress.set(key, known)
     return known
@@ -300,6 +302,9 @@ async function cosignatureOf(
       const [, said] = /^(0|[1-9]\d{0,15})\n$/.exec(answer.text) ?? []
       if (said === undefined || Number(said) === state.size) throw fault('contradicts itself')
       state.size = Number(said)
+      // Replicas that ask in turn move it on each time; a liar goes in circles.
+      if (state.size > state.largest) state.overtaken = 0
+      state.largest = Math.max(state.largest, state.size)
       continue
     }
     if (answer.status === 422) await guard.compareWith(witness)

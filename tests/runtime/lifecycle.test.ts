@@ -8,7 +8,7 @@ function get(port: number, agent: Agent): Promise<string> {
     request({ host: '127.0.0.1', port, agent }, (response) => {
       response.resume()
       response.on('end', () => resolve(String(response.statusCode)))
-      response.on('error', (error: NodeJS.ErrnoException) => resolve(`${error.code}`))
+      response.on('error', (error: NodeJS.ErrnoException) => resolve(`cut: ${error.code}`))
     })
       .on('error', (error: NodeJS.ErrnoException) => resolve(`${error.code}`))
       .end()
@@ -32,6 +32,7 @@ it('a server stops soon although a connection that is kept is never idle, and cu
   expect(performance.now() - begun).toBeLessThan(2000)
   for (const seen of await Promise.all(outcomes)) {
     expect(seen.length).toBeGreaterThan(2)
-    expect(seen.at(-1)).toBe('ECONNREFUSED')
+    // A request may reach a kept connection in the moment in which it is closed (RFC 9112 §9.5): it has no answer.
+    expect(seen.at(-1)).toMatch(/^ECONN(REFUSED|RESET)$/)
   }
 })
