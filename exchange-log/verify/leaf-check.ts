@@ -1,5 +1,4 @@
-import { HASH_BYTES, leafHash } from '../../protocol/merkle-tree.ts'
-import { hash } from 'node:crypto'
+import { HASH_BYTES, leafHash, sha256 } from '../../protocol/merkle-tree.ts'
 import { SALT_BYTES } from '../record.ts'
 import type { Finding, Report } from './finding.ts'
 import type { CheckedRecord } from './source.ts'
@@ -22,7 +21,7 @@ export function hashRecord(record: CheckedRecord): HashedRecord {
   if (input.length < most) input = Buffer.allocUnsafe(2 * most)
   input.set(salt.length === SALT_BYTES ? salt : NO_SALT)
   const length = SALT_BYTES + input.write(text, SALT_BYTES)
-  const computed = hash('sha256', input.subarray(0, length), 'buffer')
+  const computed = sha256(input.subarray(0, length))
   const isCommitted = salt.length === SALT_BYTES && computed.equals(commitment)
   return { record, leaf: leafHash(computed), isCommitted }
 }
