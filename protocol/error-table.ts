@@ -1,3 +1,4 @@
+import { ACCESS_ERRORS } from './access-errors.ts'
 import { CALLER_ERRORS } from './caller-errors.ts'
 import { TRUST_ERRORS } from './trust-errors.ts'
 
@@ -152,20 +153,7 @@ export const ERRORS = {
     title: 'Message was signed too long ago, or in the future',
     remedy: 'Set the clocks of both gateways (NTP).',
   },
-  // May it
-  'access.denied': {
-    status: 403,
-    fault: 'server.$.access_denied',
-    title: 'Client may not call this service',
-    remedy: 'Ask the owner of the service for a grant for this client, method and path.',
-  },
-  'access.path-ambiguous': {
-    status: 403,
-    fault: 'server.$.access_denied.ambiguous_path',
-    title: 'Path could mean another one at the service',
-    remedy:
-      'The grant is limited to some paths: send the path without %2F, %5C, //, or double encoding.',
-  },
+  ...ACCESS_ERRORS,
   // The service
   'service.not-connected': {
     status: 503,

@@ -30,6 +30,8 @@ export interface RequestManifest extends ManifestBase {
   readonly issue?: string
   readonly representedParty?: string
   readonly purpose?: string
+  /** Digest of the contract under which the call is made (protocol/README.md §13.1). */
+  readonly contract?: string
 }
 export interface ResponseManifest extends ManifestBase {
   readonly kind: 'response'
@@ -55,7 +57,7 @@ const REQUIRED: Record<Manifest['kind'], Record<string, MemberType>> = {
   request: { ...BASE, method: 'string', target: 'string' },
   response: { ...BASE, status: 'integer', requestDigest: 'string' },
 }
-const OPTIONAL = ['userId', 'issue', 'representedParty', 'purpose']
+const OPTIONAL = ['userId', 'issue', 'representedParty', 'purpose', 'contract']
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 

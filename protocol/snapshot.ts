@@ -16,6 +16,25 @@ export interface SnapshotService {
   readonly descriptionDigest?: string
   /** What its messages are, for what gateways keep of them: public, internal, personal, sensitive; absent: unknown. */
   readonly classification?: string
+  /** `MAJOR.MINOR.PATCH`; absent: 1.0.0. Life of a service: protocol/README.md §7.8. */
+  readonly version?: string
+  /** Absent: published. */
+  readonly state?: 'published' | 'deprecated' | 'retired'
+  /** Since when it is deprecated, and when it will be retired; RFC 3339. */
+  readonly deprecatedAt?: string
+  readonly sunset?: string
+  /** The service to use instead, decoded form. */
+  readonly successor?: string
+  /** Whether messages are compared with the description (§14); absent: off. */
+  readonly validation?: 'enforce' | 'report' | 'off'
+}
+/** A client or service that the operator stopped (protocol/README.md §13.6). */
+export interface SnapshotStop {
+  /** A member, subsystem or service, decoded form. */
+  readonly subject: string
+  /** RFC 3339. */
+  readonly since: string
+  readonly reason: string
 }
 export interface SnapshotSubsystem {
   readonly code: string
@@ -103,6 +122,8 @@ export interface Snapshot {
   readonly timeStampingAuthorities?: SnapshotTimeStampingAuthority[]
   /** Trust policy of the logs of all gateways (C2SP tlog-policy; §12.4); absent: none. */
   readonly logPolicy?: string
+  /** Absent: nobody is stopped. */
+  readonly stops?: SnapshotStop[]
 }
 
 /** Given to a gateway once, out of band: whom it believes about everything else. */
@@ -150,6 +171,10 @@ const subjectProfile = object(
   },
   ['gateway', 'subsystem'],
 )
+const LIFE_OF_SERVICE = [
+  ...(['descriptionDigest', 'classification', 'version', 'state'] as const),
+  ...(['deprecatedAt', 'sunset', 'successor', 'validation'] as const),
+]
 // Unknown members are ignored, so that a later minor version can add some (protocol/README.md §1.3).
 const schema = object(
   {
@@ -191,8 +216,14 @@ const schema = object(
                   endpoints: { type: 'array', items: object({ method: text, path: text }) },
                   descriptionDigest: { type: 'string', pattern: '^[A-Za-z0-9_-]{43}$' },
                   classification: text,
+                  version: { type: 'string', pattern: '^\\d+\\.\\d+\\.\\d+$' },
+                  state: { type: 'string', enum: ['published', 'deprecated', 'retired'] },
+                  deprecatedAt: instant,
+                  sunset: instant,
+                  successor: text,
+                  validation: { type: 'string', enum: ['enforce', 'report', 'off'] },
                 },
-                ['descriptionDigest', 'classification'],
+                LIFE_OF_SERVICE,
               ),
             },
           }),
@@ -209,8 +240,9 @@ const schema = object(
       items: object({ name: text, url: text, certificates: texts }),
     },
     logPolicy: text,
+    stops: { type: 'array', items: object({ subject: text, since: instant, reason: text }) },
   },
-  ['timeStampingAuthorities', 'logPolicy'],
+  ['timeStampingAuthorities', 'logPolicy', 'stops'],
 )
 const isSnapshot = new Ajv().compile<Snapshot>(schema as unknown as JSONSchemaType<Snapshot>)
 

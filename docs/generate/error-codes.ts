@@ -19,6 +19,8 @@ const HEADINGS: Record<GroupOf<ErrorCode>, string> = {
   peer: 'The other gateway',
   manifest: 'The signed manifest',
   access: 'Access',
+  contract: 'Contracts',
+  validation: 'Messages and the description of the service',
   catalogue: 'The catalogue',
   log: 'The exchange log',
   evidence: 'Evidence',
