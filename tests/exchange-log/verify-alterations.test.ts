@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Row } from '../../exchange-log/sqlite-rows.ts'
 import { readForeignCheckpoint } from '../../exchange-log/verify/checkpoint-check.ts'
 import { leafHash } from '../../protocol/merkle-tree.ts'
-import { createTsa, type TestTsa } from '../pki/tsp-support.ts'
+import { logOfFile } from '../support/log-of-file.ts'
 import {
   cutRecords,
   cutTree,
@@ -13,27 +13,10 @@ import {
   setLeaf,
   type Change,
 } from './tamper-support.ts'
-import {
-  copyOf,
-  tamper,
-  timeOf,
-  told,
-  verify,
-  writeLog,
-  type WrittenLog,
-} from './verify-support.ts'
+import { copyOf, tamper, timeOf, told, verify, type WrittenLog } from './verify-support.ts'
 
 const SIZES = [100, 400, 650, 700, 3000]
-let tsa: TestTsa
-let original: WrittenLog
-beforeAll(async () => {
-  tsa = await createTsa()
-  original = await writeLog(SIZES, tsa)
-})
-afterAll(() => {
-  tsa[Symbol.dispose]()
-  original[Symbol.dispose]()
-})
+const { tsa, log: original } = await logOfFile(SIZES)
 
 const exchangeIdAt = (log: WrittenLog, position: number): string => {
   let id = ''
