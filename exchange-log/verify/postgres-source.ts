@@ -5,7 +5,7 @@ import { openPostgresForReading } from '../open-log.ts'
 import { PostgresError, type PostgresDatabase } from '../postgres-database.ts'
 import { erasuresOf } from './erasures.ts'
 import { postgresColumns, readPostgresRow } from './postgres-record.ts'
-import { toContents, toErasures, toExtent } from './record-rows.ts'
+import { toContents, toErasures, toExtent, toNext } from './record-rows.ts'
 import {
   UnreadableRecordError,
   type CheckedRecord,
@@ -33,9 +33,13 @@ const ERASURES = `SELECT position, detail FROM spean.record
   WHERE kind = 'erasure' AND side IS NULL AND position > $1 ORDER BY position`
 const NEWEST_ARCHIVE = `SELECT detail FROM spean.record
   WHERE kind = 'archive' AND side IS NULL ORDER BY position DESC LIMIT 1`
+// The owner of the tables can put here what no number of JavaScript can be.
 const EXTENT = `SELECT
-  greatest((SELECT max(last) FROM spean.extent), (SELECT max(position) FROM spean.record)),
-  (SELECT min(position) FROM spean.record)`
+  least(${Number.MAX_SAFE_INTEGER},
+    greatest((SELECT max(last) FROM spean.extent), (SELECT max(position) FROM spean.record))),
+  (SELECT min(position) FROM spean.record WHERE position > 0)`
+const NEXT = `SELECT min(position) FROM spean.record
+  WHERE position > $1 AND position <= ${Number.MAX_SAFE_INTEGER}`
 const KEYS = 'SELECT position FROM spean."recordKey" WHERE position > $1 AND position <= $2'
 
 type Rows = (sql: string, ...values: readonly unknown[]) => Promise<unknown[][]>
@@ -76,6 +80,7 @@ function recordsIn(rows: Rows): RecordSource {
         throw await findUnreadable(rows, { after, upTo, cause })
       }
     },
+    next: async (after) => toNext((await rows(NEXT, after))[0]!),
     contents: async (after, upTo) => toContents(await rows(CONTENTS, after, upTo)),
     content: async ({ position, commitment }) => {
       const [key] = await rows(

@@ -2,14 +2,17 @@
 import { erasuresOf } from './erasures.ts'
 import type { ReadOnlyDatabase } from './read-only-database.ts'
 import { archivedUpTo } from '../archive/archive-event.ts'
-import { toCheckedRecord, toContents, toErasures, toExtent } from './record-rows.ts'
+import { toCheckedRecord, toContents, toErasures, toExtent, toNext } from './record-rows.ts'
 import { CANONICAL_COLUMNS } from './row-text.ts'
 import { UnreadableRecordError, type CheckedRecord, type RecordSource } from './source.ts'
 
+// Whoever can write the file can put anything here, also what is no position, or none that a number can be.
 const EXTENT = `SELECT
-  max((SELECT coalesce(max(position), 0) FROM record),
-    coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'record'), 0)),
-  (SELECT min(position) FROM record)`
+  min(${Number.MAX_SAFE_INTEGER}, max((SELECT coalesce(max(position), 0) FROM record),
+    coalesce((SELECT max(seq) FROM sqlite_sequence
+      WHERE name = 'record' AND typeof(seq) = 'integer'), 0))),
+  (SELECT min(position) FROM record WHERE position > 0 AND position <= ${Number.MAX_SAFE_INTEGER})`
+const NEXT = `SELECT min(position) FROM record WHERE position > ? AND position <= ${Number.MAX_SAFE_INTEGER}`
 const RECORDS = `SELECT position, hex(salt), hex(commitment), ${CANONICAL_COLUMNS.join(', ')}
   FROM record WHERE position > ? AND position <= ? ORDER BY position`
 const CONTENTS = `SELECT position, (SELECT 1 FROM recordKey AS k WHERE k.position = r.position),
@@ -33,6 +36,7 @@ export function recordReader(db: ReadOnlyDatabase): RecordSource {
         return readSingly(db, after, upTo, cause)
       }
     },
+    next: async (after) => toNext(db.row(NEXT, after)!),
     contents: async (after, upTo) => toContents(db.rows(CONTENTS, after, upTo)),
     content: async ({ position, commitment }) => {
       const key = db.row('SELECT wrapped FROM recordKey WHERE position = ?', position)

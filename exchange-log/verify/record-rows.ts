@@ -40,10 +40,14 @@ export function toCheckedRecord(
   }
 }
 
-/** @param row the last position that was given, and the first that is there. */
+/** @param row the last position that was given or is there, whichever is more, and the first that is there. */
 export function toExtent([last, first]: readonly unknown[]): { first: number; last: number } {
   return { last: Number(last), first: first === null ? Number(last) + 1 : Number(first) }
 }
+
+/** @param row of one position, or null. */
+export const toNext = ([position]: readonly unknown[]): number | undefined =>
+  position === null ? undefined : Number(position)
 
 /** @param rows position, whether its key is there, and the parts of its content. */
 export function toContents(rows: readonly (readonly unknown[])[]): Map<number, KeptContent> {

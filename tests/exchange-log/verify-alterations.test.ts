@@ -110,6 +110,32 @@ describe('a record', () => {
     ])
   })
 
+  it.each([4_000_000_000, 2 ** 52, '9223372036854775807', '9e999', "'many'"])(
+    'that was never there is not looked for, whatever the log says that it gave: %s',
+    async (seq) => {
+      const log = copyOf(original)
+      const sql = `UPDATE sqlite_sequence SET seq = ${seq} WHERE name = 'record'`
+      tamper(log, 'exchange-log.db', run(sql))
+      const result = await verify(log, { all: true })
+      const isPosition = typeof seq === 'number' || /^\d+$/.test(seq)
+      const last = Math.min(Number(seq), Number.MAX_SAFE_INTEGER)
+      expect(told(result)).toEqual(isPosition ? [`record.missing 3001-${last}`] : [])
+      expect(result.records).toBe(3000)
+    },
+  )
+
+  it.each([2 ** 52, -(2 ** 52), 0])(
+    'that was put at %d, far from all others, is found',
+    async (position) => {
+      const change = run('UPDATE record SET position = ? WHERE position = 3000', position)
+      expect(await found('exchange-log.db', change)).toEqual(
+        position > 0
+          ? [`record.missing 3000-${position - 1}`, `content.missing ${position}`]
+          : [`record.inserted ${position}`, 'record.missing 3000'],
+      )
+    },
+  )
+
   it('that was inserted is found', async () => {
     const change = (db: DatabaseSync): void => {
       renumber(db, 1000, 1)
