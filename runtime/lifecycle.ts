@@ -13,7 +13,7 @@ export interface Listening extends AsyncDisposable {
 const DRAIN_MS = 10_000
 /**
  * Kept connections stay open so long: a client may have written its next request, and one that is closed before it
- * is read is lost without an answer. One that comes within it is answered, with `Connection: close`.
+ * is read is lost without an answer. One that comes within it is answered, with `Connection: close`; a later one is not.
  */
 const LAST_REQUEST_MS = 50
 

@@ -34,8 +34,8 @@ it('a server stops soon although a connection that is kept is never idle, and cu
   expect(performance.now() - begun).toBeLessThan(2000)
   for (const seen of await Promise.all(outcomes)) {
     expect(seen.length).toBeGreaterThan(2)
-    // A kept connection ends with `Connection: close` in an answer, so no request on it is lost. A new one may stand
-    // in the queue of the system, where Node cannot accept it any more once it stops to listen: that is reset.
+    // A kept connection on which requests come ends with `Connection: close` in an answer. A new one may stand in the
+    // queue of the system, where Node does not accept it any more once it stops to listen: that may be reset.
     expect(seen.at(-1)).toMatch(/^ECONN(REFUSED|RESET)$/)
   }
 })
