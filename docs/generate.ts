@@ -13,7 +13,7 @@ const pages = new Map([
   ['docs/error-codes.md', errorCodesPage()],
   ['docs/configuration.md', await configurationPage(ROOT)],
   ['docs/metrics.md', metricsPage()],
-  ['docs/command.md', await commandPage(ROOT)],
+  ['docs/command.md', commandPage()],
 ])
 const stale = [...pages].filter(([file, text]) => {
   const path = join(ROOT, file)

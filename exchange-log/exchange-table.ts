@@ -1,5 +1,6 @@
 /** Exchanges as lines of text: NDJSON, which is exact, and CSV (RFC 4180), which spreadsheets open. */
 import type { ExchangeSummary } from './store.ts'
+import { SUMMARY_COLUMNS } from './summary-columns.ts'
 
 export const EXPORT_FORMATS = {
   ndjson: 'application/x-ndjson; charset=utf-8',
@@ -7,36 +8,15 @@ export const EXPORT_FORMATS = {
 } as const
 export type ExportFormat = keyof typeof EXPORT_FORMATS
 
-export const CSV_COLUMNS = [
-  'position',
-  'exchangeId',
-  'side',
-  'at',
-  'endedAt',
-  'client',
-  'service',
-  'method',
-  'target',
-  'messageId',
-  'userId',
-  'issue',
-  'purpose',
-  'peer',
-  'status',
-  'outcome',
-  'code',
-  'origin',
-] as const satisfies readonly (keyof ExchangeSummary)[]
-
 type Cell = string | number | Date | undefined
 /** Of the store, or as JSON has it. */
-export type ExchangeLine = { readonly [C in (typeof CSV_COLUMNS)[number]]?: Cell }
+export type ExchangeLine = { readonly [C in (typeof SUMMARY_COLUMNS)[number]]?: Cell }
 
 /** With a byte order mark, without which spreadsheets read Khmer in a code page of their own. */
-export const CSV_HEAD = `\ufeff${CSV_COLUMNS.join(',')}\r\n`
+export const CSV_HEAD = `\ufeff${SUMMARY_COLUMNS.join(',')}\r\n`
 
 export function csvLine(exchange: ExchangeLine): string {
-  return `${CSV_COLUMNS.map((column) => csvCell(exchange[column])).join(',')}\r\n`
+  return `${SUMMARY_COLUMNS.map((column) => csvCell(exchange[column])).join(',')}\r\n`
 }
 
 /**

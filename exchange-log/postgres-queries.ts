@@ -5,6 +5,7 @@ import { BEGINS } from './postgres-tables.ts'
 import { present, SELECT, writeText } from './postgres-rows.ts'
 import type { EventKind } from './record.ts'
 import type { ContentOwner, ContentQuery, ExchangeSummary, LogQuery } from './store.ts'
+import { OF_FIRST, OF_LAST } from './summary-columns.ts'
 
 export interface Statement {
   readonly sql: string
@@ -17,21 +18,6 @@ const ofLast = (column: keyof typeof RECORD_COLUMNS | 'position'): string =>
 
 const OUTCOME = `CASE ${ofLast('kind')} WHEN 'refusal' THEN 'refused' WHEN 'response'
   THEN CASE WHEN ${ofLast('status')} < 400 THEN 'ok' ELSE 'error' END ELSE 'unanswered' END`
-const OF_FIRST = [
-  'position',
-  'exchangeId',
-  'side',
-  'at',
-  'client',
-  'service',
-  'method',
-  'target',
-  'messageId',
-  'userId',
-  'issue',
-  'purpose',
-] as const
-const OF_LAST = ['peer', 'status', 'code', 'origin'] as const
 const SHOWN = [
   ...OF_FIRST.map((column) => `f."${column}"`),
   ...OF_LAST.map((column) => `${ofLast(column)} AS "${column}"`),

@@ -4,6 +4,7 @@ import type { ErrorCode, Origin } from '../protocol/errors.ts'
 import type { EventKind, Side } from './record.ts'
 import { SELECT, type Row } from './sqlite-rows.ts'
 import type { ContentOwner, ContentQuery, ExchangeSummary, LogQuery, Outcome } from './store.ts'
+import { OF_FIRST, OF_LAST } from './summary-columns.ts'
 
 export interface Statement {
   readonly sql: string
@@ -15,6 +16,13 @@ const LAST = `coalesce((SELECT max(position) FROM record WHERE begunAt = f.posit
 const OUTCOME = `CASE l.kind WHEN 'refusal' THEN 'refused' WHEN 'response'
   THEN iif(l.status < 400, 'ok', 'error') ELSE 'unanswered' END`
 const ENDED = `JOIN record AS l ON l.position = ${LAST}`
+const SHOWN = [
+  ...OF_FIRST.map((column) => `f.${column}`),
+  ...OF_LAST.map((column) => `l.${column}`),
+  'l.position AS lastPosition',
+  'l.at AS lastAt',
+  `${OUTCOME} AS outcome`,
+].join(', ')
 
 /** Conditions of a statement, and the values of its parameters in their order. */
 class Conditions {
@@ -56,10 +64,7 @@ export function listStatement(query: LogQuery): Statement {
   // Ends are looked up for what is shown only, unless it is they that are asked for.
   const ends = picked === where.all.length ? '' : ENDED
   const sql = `
-    SELECT f.position, f.exchangeId, f.side, f.at, f.client, f.service, f.method, f.target,
-      f.messageId, f.userId, f.issue, f.purpose, l.peer, l.status, l.code, l.origin, l.position AS lastPosition, l.at AS lastAt,
-      ${OUTCOME} AS outcome
-    FROM record AS f ${ENDED} WHERE f.position IN (
+    SELECT ${SHOWN} FROM record AS f ${ENDED} WHERE f.position IN (
       SELECT f.position FROM record AS f ${hintOf(query)} ${ends} WHERE ${where.all.join(' AND ')}
       ORDER BY f.position DESC LIMIT ?
     ) ORDER BY f.position DESC`

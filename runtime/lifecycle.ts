@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigError } from './config.ts'
 
 export interface Listening extends AsyncDisposable {
@@ -10,6 +11,11 @@ export interface Listening extends AsyncDisposable {
 
 /** What still runs after this is cut: a stop is bounded, whatever a peer does. */
 const DRAIN_MS = 10_000
+/**
+ * Kept connections stay open so long: a client may have written its next request, and one that is closed before it
+ * is read is lost without an answer. One that comes within it is answered, with `Connection: close`; a later one is not.
+ */
+const LAST_REQUEST_MS = 50
 
 /**
  * Starts `server`; disposing it stops new connections and waits for the answers in progress, ten seconds
@@ -48,6 +54,8 @@ export async function listen(server: Server, port: number, host = '127.0.0.1'): 
     [Symbol.asyncDispose]: async () => {
       isClosing = true
       for (const response of answering) response.shouldKeepAlive &&= response.headersSent
+      // Server.close ends idle connections at once, also those whose next request nobody has read yet.
+      if (sockets.size > 0) await delay(LAST_REQUEST_MS)
       const closed = new Promise((done) => server.close(done))
       server.closeIdleConnections()
       const cut = setTimeout(() => sockets.forEach((socket) => socket.destroy()), DRAIN_MS)

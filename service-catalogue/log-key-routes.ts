@@ -6,7 +6,7 @@ import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts
 import type { CatalogueContext } from './context.ts'
 import { existingGateway } from './gateways.ts'
 import { invalid, readPathId } from './input.ts'
-import { putGatewayWitness, putLogKey } from './log-keys.ts'
+import { putGatewayWitness, putLogKey, removeLogKey } from './log-keys.ts'
 import { listLogKeys, listWitnesses, verifyLogPolicy } from './log-policy.ts'
 
 interface Body {
@@ -58,6 +58,21 @@ export function createLogKeyRoutes({ db, instance, changes }: CatalogueContext):
             existingGateway(db, id)
             putLogKey(db, { gateway: id, vkey, ...address })
           },
+        })
+      },
+    },
+    {
+      method: 'DELETE',
+      path: `${GATEWAY}/log-keys/:vkey`,
+      access: 'admin',
+      handle: (request) => {
+        const id = idOf(request)
+        const { vkey = '' } = request.params
+        return changes.remove({
+          action: 'delete-log-key',
+          subject: `key ${vkey} of a log of gateway ${id}`,
+          read: () => listLogKeys(db).find((key) => key.gateway === id && key.vkey === vkey),
+          apply: () => removeLogKey(db, { gateway: id, vkey }),
         })
       },
     },

@@ -72,6 +72,24 @@ export function putLogKey(db: Database, { gateway, vkey, url }: GatewayKey): voi
   verifyLogPolicy(db)
 }
 
+/**
+ * Takes a key out that never was the gateway's. The last one of a gateway stays until another is listed: else
+ * the next that registers would be taken, and who has a stolen certificate is as fast as its owner.
+ *
+ * @throws ExchangeError `admin.conflict`
+ */
+export function removeLogKey(db: Database, { gateway, vkey }: Omit<GatewayKey, 'url'>): void {
+  db.run('DELETE FROM log_key WHERE gateway = ? AND vkey = ?', gateway, vkey)
+  const isLast = db.get('SELECT 1 FROM log_key WHERE gateway = ?', gateway) === undefined
+  if (isLast && db.get('SELECT 1 FROM gateway WHERE id = ?', gateway) !== undefined) {
+    throw new ExchangeError(
+      'admin.conflict',
+      `it is the only key of a log of gateway ${gateway}; add the one of its owner first: spean gateway log-key`,
+    )
+  }
+  verifyLogPolicy(db)
+}
+
 /** Puts the key of a gateway as a witness in the place of the one before. @throws ExchangeError `admin.conflict` */
 export function putGatewayWitness(
   db: Database,

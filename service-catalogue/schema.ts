@@ -124,7 +124,7 @@ ALTER TABLE service ADD COLUMN classification TEXT
 
 /** Logs of gateways, who cosigns them, and how many must. */
 const LOGS_AND_WITNESSES = `
--- Never removed: what a log signed once is verified by them
+-- Those of before stay: what a log signed once is verified by them
 CREATE TABLE log_key (
   position INTEGER PRIMARY KEY AUTOINCREMENT,
   vkey     TEXT NOT NULL UNIQUE,

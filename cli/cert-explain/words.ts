@@ -4,6 +4,7 @@ import type { CertificateKind } from '../../pki/identity.ts'
 import { exportSpki } from '../../pki/keys.ts'
 import { OID } from '../../pki/oids.ts'
 import { purposeFault } from '../../pki/purpose.ts'
+import { countText } from '../../runtime/count-text.ts'
 
 const UNITS: readonly [ms: number, name: string][] = [
   [86_400_000, 'day'],
@@ -17,7 +18,7 @@ export function duration(ms: number): string {
   const length = Math.abs(ms)
   const [unit, name] = UNITS.find(([size]) => length >= size) ?? UNITS.at(-1)!
   const count = Math.floor(length / unit)
-  return `${count} ${name}${count === 1 ? '' : 's'}`
+  return countText(count, name)
 }
 
 /** `364 days left`, `ended 2 hours ago`, `begins in 3 days`. */

@@ -5,6 +5,7 @@ import { Option, type Command } from 'commander'
 import { EXPORT_FORMATS, type ExportFormat } from '../../exchange-log/exchange-table.ts'
 import { ApiError } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
+import { bytesText, countText } from '../../runtime/count-text.ts'
 import { profileOf } from '../context.ts'
 import { addFilters, GATEWAY_OPTION, queryOf } from './log-filters.ts'
 
@@ -85,7 +86,7 @@ function startProgress(): Progress {
   const { stderr } = process
   const progress = { lines: 0, bytes: 0 }
   const print = (end: string): void => {
-    const text = `${progress.lines} lines, ${(progress.bytes / 1e6).toFixed(1)} MB`
+    const text = `${countText(progress.lines, 'line')}, ${bytesText(progress.bytes)}`
     stderr.write(stderr.isTTY ? `\r\u001b[K${text}${end}` : `${text}\n`)
   }
   const timer = setInterval(() => print(''), stderr.isTTY ? 200 : 5000)

@@ -27,6 +27,7 @@ import { CertificateError, parseCertificates } from '../../pki/certificate.ts'
 import { readPassphrase } from '../../pki/keys.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { ConfigError } from '../../runtime/config.ts'
+import { countText } from '../../runtime/count-text.ts'
 import { createLogger } from '../../runtime/logger.ts'
 import { printJson, printLine, printRecord } from '../output.ts'
 import { createProgress } from '../progress.ts'
@@ -101,7 +102,7 @@ export function addVerifyCommand(log: Command): void {
       const result = { ...verified, findings }
       if (command.optsWithGlobals<{ json?: boolean }>().json === true) {
         printJson({ ...result, origin: key.verifier.name, keyFrom: key.from })
-      } else printResult(result, key)
+      } else printResult(result, key, options.all === true)
       if (result.findings.length > 0) process.exitCode = 1
       else if (result.isStopped) process.exitCode = INTERRUPTED
     })
@@ -201,14 +202,14 @@ function readCertificates(file: string): ReturnType<typeof parseCertificates> {
   }
 }
 
-function printResult(result: VerifyResult, { verifier, from }: FoundLogKey): void {
+function printResult(result: VerifyResult, { verifier, from }: FoundLogKey, isAll: boolean): void {
   const { findings, records, treeSize, checkpoints, stamps, stampedUpTo, witnessedUpTo } = result
   for (const finding of findings) printLine(findingText(finding))
   printRecord({
     log: verifier.name,
     key: WHERE[from],
     records: `${records}, from position ${result.from} to ${result.to}`,
-    tree: `${treeSize} leaves, ${checkpoints} checkpoints`,
+    tree: `${countText(treeSize, 'leaf', 'leaves')}, ${countText(checkpoints, 'checkpoint')}`,
     'time-stamps': stamps === 0 ? 'none' : `${stamps}, up to position ${stampedUpTo}`,
     witnesses: witnessedUpTo === undefined ? 'not checked: no --policy' : `up to ${witnessedUpTo}`,
     signatures: result.signatures === 0 ? 'not checked' : `${result.signatures} of manifests`,
@@ -216,7 +217,9 @@ function printResult(result: VerifyResult, { verifier, from }: FoundLogKey): voi
   const place = `up to position ${result.to}`
   if (result.isStopped)
     printLine(`stopped; ${findings.length === 0 ? 'nothing wrong ' : ''}${place}`)
-  else printLine(findings.length === 0 ? 'nothing is wrong' : `${findings.length} wrong`)
+  else if (findings.length === 0) printLine('nothing is wrong')
+  else if (isAll) printLine(`${findings.length} wrong`)
+  else printLine('stopped at the first that is wrong; --all goes on, and names every one')
 }
 
 function findingText({ code, position, lastPosition, exchangeId, detail }: Finding): string {

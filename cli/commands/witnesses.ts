@@ -142,12 +142,15 @@ async function listWitnesses(api: ApiClient): Promise<Witness[]> {
   return (await api.call<{ witnesses: Witness[] }>('GET', '/admin/witnesses')).witnesses
 }
 
-/** `spean gateway log-keys`, `log-key`, `witness-key`: keys that a gateway does not register itself. */
+/** `spean gateway log-keys`, `log-key`, `remove-log-key`, `witness-key`: keys that a gateway does not register itself. */
 export function addGatewayKeyCommands(gateway: Command): void {
-  const put = async (own: Command, id: string, what: string, body: object): Promise<void> => {
+  const pathOf = (own: Command, id: string): string => {
     const parts = localParts(id, profileOf(own).instance, 3)
     if (parts.length !== 3) throw new ConfigError(`${id}: write CLASS/MEMBER/GATEWAY`)
-    const path = `${apiPath('/admin/gateways', ...parts)}/${what}`
+    return apiPath('/admin/gateways', ...parts)
+  }
+  const put = async (own: Command, id: string, what: string, body: object): Promise<void> => {
+    const path = `${pathOf(own, id)}/${what}`
     const ask = (api: ApiClient) => api.call<Record<string, unknown>>('PUT', path, body)
     await show(own, profileOf(own).catalogue(), ask, printRecord)
   }
@@ -168,6 +171,16 @@ export function addGatewayKeyCommands(gateway: Command): void {
     .description('adds a key of the log of CLASS/MEMBER/GATEWAY; those of before stay')
     .action(async (id: string, vkey: string, url: string | undefined, _: object, own: Command) => {
       await put(own, id, 'log-keys', { vkey, ...(url === undefined ? {} : { url }) })
+    })
+  gateway
+    .command('remove-log-key <id> <vkey>')
+    .description(
+      'takes out a key that never was of the log of CLASS/MEMBER/GATEWAY; add its own first',
+    )
+    .action(async (id: string, vkey: string, _options: object, own: Command) => {
+      const path = apiPath(`${pathOf(own, id)}/log-keys`, vkey)
+      const ask = (api: ApiClient) => api.call('DELETE', path)
+      await show(own, profileOf(own).catalogue(), ask, () => console.log(`removed ${vkey}`))
     })
   gateway
     .command('witness-key <id> <vkey> <url>')

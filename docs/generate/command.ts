@@ -1,9 +1,5 @@
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { ConfigError } from '../../runtime/config.ts'
-
-const run = promisify(execFile)
+import type { Command } from 'commander'
+import { createProgram } from '../../cli/program.ts'
 
 const INTRODUCTION = `# The spean command
 
@@ -15,31 +11,28 @@ Exit codes: 0 done, 1 refused or failed, 2 used wrongly. \`--json\` prints what 
 `
 
 /** docs/command.md, from what every command says about itself. */
-export async function commandPage(root: string): Promise<string> {
-  const sections = await describe(join(root, 'cli', 'main.ts'), [])
-  return [INTRODUCTION, ...sections].join('\n')
+export function commandPage(): string {
+  return [INTRODUCTION, ...describe(createProgram(), [])].join('\n')
 }
 
 /** The section of a command, and those of the commands below it. */
-async function describe(program: string, words: readonly string[]): Promise<string[]> {
-  const env = { ...process.env, NO_COLOR: '1' }
-  const { stdout } = await run(process.execPath, [program, ...words, '--help'], { env })
-  if (!stdout.startsWith(`Usage: ${['spean', ...words].join(' ')} `)) {
-    throw new ConfigError(`spean ${words.join(' ')} --help answers for another command`)
-  }
-  const names = subcommands(stdout)
-  const inner: string[][] = []
-  // A few at a time: each is a process.
-  while (names.length > 0) {
-    const some = names.splice(0, 3)
-    inner.push(...(await Promise.all(some.map((name) => describe(program, [...words, name])))))
-  }
-  const heading = `${'#'.repeat(Math.min(4, words.length + 2))} ${['spean', ...words].join(' ')}`
-  return [`${heading}\n\n\`\`\`text\n${stdout.trimEnd()}\n\`\`\`\n`, ...inner.flat()]
+function describe(command: Command, above: readonly string[]): string[] {
+  const words = [...above, command.name()]
+  const heading = `${'#'.repeat(Math.min(4, words.length + 1))} ${words.join(' ')}`
+  return [
+    `${heading}\n\n\`\`\`text\n${helpOf(command).trimEnd()}\n\`\`\`\n`,
+    ...command.commands.flatMap((inner) => describe(inner, words)),
+  ]
 }
 
-function subcommands(help: string): string[] {
-  const [, list = ''] = help.split('\nCommands:\n')
-  const names = [...list.matchAll(/^ {2}([a-z][a-z0-9-]*)/gm)].map((match) => match[1]!)
-  return names.filter((name) => name !== 'help')
+/** As in a pipe, whatever terminal this runs in. */
+function helpOf(command: Command): string {
+  let text = ''
+  command.configureOutput({
+    writeOut: (some) => void (text += some),
+    getOutHasColors: () => false,
+    getOutHelpWidth: () => 80,
+  })
+  command.outputHelp()
+  return text
 }

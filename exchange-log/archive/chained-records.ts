@@ -29,6 +29,12 @@ export function chainRecords(
       found.push(...(await live.records(after, upTo)))
       return found
     },
+    next: async (after) => {
+      const all = [live, ...sorted.map(({ records }) => records)]
+      const next = await Promise.all(all.map((source) => source.next(after)))
+      const known = next.filter((position) => position !== undefined)
+      return known.length === 0 ? undefined : Math.min(...known)
+    },
     contents: async (after, upTo) => {
       const found = new Map(await live.contents(after, upTo))
       const keys = await keysIn(after, upTo)

@@ -88,7 +88,7 @@ function gone(
     return { what, reason: 'not-kept', detail: 'the rule of the service does not keep it' }
   }
   return isErased
-    ? { what, reason: 'erased', detail: 'it was erased; the manifest has its digest' }
+    ? { what, reason: 'erased', detail: 'the manifest has its digest' }
     : { what, reason: 'missing', detail: 'it is lost: no erasure in the log names it' }
 }
 

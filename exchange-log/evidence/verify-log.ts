@@ -4,6 +4,7 @@ import { leafHash, MerkleError } from '../../protocol/merkle-tree.ts'
 import { NoteError, verifyNote } from '../../protocol/signed-note.ts'
 import { judgeCosignatures, parsePolicy, type TlogPolicy } from '../../protocol/tlog-policy.ts'
 import { parseTlogProof, verifyTlogProof } from '../../protocol/tlog-proof.ts'
+import { countText } from '../../runtime/count-text.ts'
 import { commitmentOf, SALT_BYTES } from '../record.ts'
 import { EvidenceError, type EvidenceErrorCode } from './evidence-errors.ts'
 import {
@@ -44,7 +45,7 @@ export function checkCheckpoint(
   const keys = policy.logs.map(({ verifier }) => verifier).filter((key) => key.name === origin)
   if (keys.length === 0) throw new EvidenceError(code, `the policy has no log ${origin}`)
   asNote('evidence.checkpoint-invalid', name, () => verifyNote(note, keys))
-  return { checkpoint, says: `${size} records, signed by ${origin}` }
+  return { checkpoint, says: `${countText(size, 'record')}, signed by ${origin}` }
 }
 
 /** As many witnesses as the policy asks for. */

@@ -8,6 +8,7 @@ import {
   parseResponseManifest,
   type Manifest,
 } from '../../protocol/manifest.ts'
+import { countText } from '../../runtime/count-text.ts'
 import { EvidenceError } from './evidence-errors.ts'
 import { bodyFile, chainFile, headersFile, manifestFile, type MessageName } from './layout.ts'
 import type { LoadedEvidence } from './loaded.ts'
@@ -81,7 +82,7 @@ export function checkMessage(evidence: LoadedEvidence, { part, manifest }: Signe
     if (!fits || (name === bodyFile(part) && size !== manifest.bodySize)) {
       throw new EvidenceError('evidence.message-altered', `${name} is not what was signed`)
     }
-    checked.push(`${name} of ${size} bytes`)
+    checked.push(`${name} of ${countText(size, 'byte')}`)
   }
   return checked.length > 0 ? `${checked.join(' and ')} as signed` : 'neither is kept'
 }
@@ -106,5 +107,5 @@ export function checkCertificate(
   const name = `${part}-signer` as const
   const path = checkPath(chainFile(name), chain, 'signing', signedAt)
   const state = checkStates(evidence, name, path, signedAt)
-  return `${path.length - 1} steps to ${path.at(-1)!.subject}; ${state}`
+  return `${countText(path.length - 1, 'step')} to ${path.at(-1)!.subject}; ${state}`
 }

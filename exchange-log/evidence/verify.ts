@@ -2,6 +2,7 @@
 import type { Certificate } from '../../pki/certificate.ts'
 import { formatVkey } from '../../protocol/signed-note.ts'
 import type { TlogPolicy } from '../../protocol/tlog-policy.ts'
+import { countText } from '../../runtime/count-text.ts'
 import { checkKept, checkPresence, readDescription } from './description.ts'
 import { EvidenceError, type EvidenceErrorCode } from './evidence-errors.ts'
 import {
@@ -123,7 +124,7 @@ async function verifyAll(
   let loaded: LoadedEvidence | undefined
   await run('files', [FILE.sums], async () => {
     loaded = await loadEvidence(file)
-    return `${loaded.names.length} files, each as listed`
+    return `${countText(loaded.names.length, 'file')}, each as listed`
   })
   const evidence = loaded!
   let described: ExchangeDescription | undefined
@@ -183,13 +184,13 @@ async function pinAnchors(
       const sentence = `${chainFile(chain)} ends at ${root.subject}, which is not among the anchors`
       throw new EvidenceError('evidence.anchor-unknown', sentence)
     }
-    if (anchors !== undefined) return `${roots.size} roots, each among the anchors`
+    if (anchors !== undefined) return `${countText(roots.size, 'root')}, each among the anchors`
     const shown = [...roots.values()].map(
       ({ subject, thumbprint }) =>
         `root ${subject}, SHA-256 ${Buffer.from(thumbprint, 'base64url').toString('hex')}`,
     )
     unpinned.push(...shown)
-    return `${roots.size} roots, from the archive itself: nothing here vouches for them`
+    return `${countText(roots.size, 'root')}, from the archive itself: nothing here vouches for them`
   })
 }
 

@@ -1,12 +1,7 @@
 import { HASH_BYTES, leafHash, TILE_WIDTH } from '../../protocol/merkle-tree.ts'
 import type { Report } from './finding.ts'
-import {
-  hashRecord,
-  missingFinding,
-  REACH,
-  type HashedRecord,
-  type LeafCheck,
-} from './leaf-check.ts'
+import type { Gaps } from './gaps.ts'
+import { hashRecord, REACH, type HashedRecord, type LeafCheck } from './leaf-check.ts'
 import type { CheckedRecord, LogSource } from './source.ts'
 import { doesFit, readTiles, widthOf, type SignedTree, type TileLeaves } from './tile-leaves.ts'
 
@@ -19,6 +14,7 @@ export interface ChunkContext {
   readonly source: Pick<LogSource, 'records' | 'tree'>
   readonly signed: SignedTree
   readonly leafCheck: LeafCheck
+  readonly gaps: Gaps
   readonly report: Report
 }
 export interface CheckedChunk {
@@ -37,10 +33,10 @@ export async function checkChunk(
   base: number,
   range: { readonly from: number; readonly to: number },
 ): Promise<CheckedChunk> {
-  const { source, signed, leafCheck, report } = context
+  const { source, signed, leafCheck, gaps, report } = context
   const until = Math.min(base + CHUNK, range.to)
   const found = await source.records.records(Math.max(base, range.from - 1), until)
-  reportGaps(found, Math.max(base + 1, range.from), until, report)
+  addGaps(found, Math.max(base + 1, range.from), until, gaps)
   const moved = leafCheck.shift !== 0
   const tiles = await readTiles(source.tree, signed, {
     from: base / TILE_WIDTH - (moved ? NEIGHBOURS : 0),
@@ -63,17 +59,10 @@ export async function checkChunk(
   return { records, leaves: leavesOf({ base, end, signed }, hashed, tiles) }
 }
 
-function reportGaps(
-  records: readonly CheckedRecord[],
-  first: number,
-  last: number,
-  report: Report,
-): void {
+function addGaps(records: readonly CheckedRecord[], first: number, last: number, gaps: Gaps): void {
   let expected = first
   for (const { position } of [...records, { position: last + 1 }]) {
-    if (position > expected) {
-      report(missingFinding(expected, position - expected, 'no record has the position'))
-    }
+    if (position > expected) gaps.add(expected, position - 1)
     expected = position + 1
   }
 }

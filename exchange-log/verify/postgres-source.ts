@@ -4,7 +4,8 @@ import { archivedUpTo } from '../archive/archive-event.ts'
 import { openPostgresForReading } from '../open-log.ts'
 import { PostgresError, type PostgresDatabase } from '../postgres-database.ts'
 import { erasuresOf } from './erasures.ts'
-import { postgresColumns, toCheckedRecord } from './postgres-record.ts'
+import { postgresColumns, readPostgresRow } from './postgres-record.ts'
+import { toContents, toErasures, toExtent, toNext } from './record-rows.ts'
 import {
   UnreadableRecordError,
   type CheckedRecord,
@@ -32,9 +33,13 @@ const ERASURES = `SELECT position, detail FROM spean.record
   WHERE kind = 'erasure' AND side IS NULL AND position > $1 ORDER BY position`
 const NEWEST_ARCHIVE = `SELECT detail FROM spean.record
   WHERE kind = 'archive' AND side IS NULL ORDER BY position DESC LIMIT 1`
+// The owner of the tables can put here what no number of JavaScript can be.
 const EXTENT = `SELECT
-  greatest((SELECT max(last) FROM spean.extent), (SELECT max(position) FROM spean.record)),
-  (SELECT min(position) FROM spean.record)`
+  least(${Number.MAX_SAFE_INTEGER},
+    greatest((SELECT max(last) FROM spean.extent), (SELECT max(position) FROM spean.record))),
+  (SELECT min(position) FROM spean.record WHERE position > 0)`
+const NEXT = `SELECT min(position) FROM spean.record
+  WHERE position > $1 AND position <= ${Number.MAX_SAFE_INTEGER}`
 const KEYS = 'SELECT position FROM spean."recordKey" WHERE position > $1 AND position <= $2'
 
 type Rows = (sql: string, ...values: readonly unknown[]) => Promise<unknown[][]>
@@ -64,32 +69,19 @@ function reading(database: PostgresDatabase): Rows {
 }
 
 function recordsIn(rows: Rows): RecordSource {
-  const erasures = erasuresOf(async (after) =>
-    (await rows(ERASURES, after)).map(([position, detail]) => ({
-      position: Number(position),
-      detail: String(detail),
-    })),
-  )
+  const erasures = erasuresOf(async (after) => toErasures(await rows(ERASURES, after)))
   return {
-    extent: async () => {
-      const [last, first] = (await rows(EXTENT))[0]!
-      return { last: Number(last), first: first === null ? Number(last) + 1 : Number(first) }
-    },
+    extent: async () => toExtent((await rows(EXTENT))[0]!),
     records: async (after, upTo) => {
       try {
-        return (await rows(RECORDS, after, upTo)).map(toCheckedRecord)
+        return (await rows(RECORDS, after, upTo)).map(readPostgresRow)
       } catch (cause) {
         if (!(cause instanceof PostgresError)) throw cause
         throw await findUnreadable(rows, { after, upTo, cause })
       }
     },
-    contents: async (after, upTo) =>
-      new Map(
-        (await rows(CONTENTS, after, upTo)).map(([position, hasKey, parts]) => [
-          Number(position),
-          { hasKey: hasKey === true, parts: Number(parts) },
-        ]),
-      ),
+    next: async (after) => toNext((await rows(NEXT, after))[0]!),
+    contents: async (after, upTo) => toContents(await rows(CONTENTS, after, upTo)),
     content: async ({ position, commitment }) => {
       const [key] = await rows(
         'SELECT wrapped FROM spean."recordKey" WHERE position = $1',

@@ -1,12 +1,18 @@
 /** Reads records out of a database file with the tables of exchange-log/sqlite-rows.ts. */
-import type { Keeping } from '../record.ts'
 import { erasuresOf } from './erasures.ts'
 import type { ReadOnlyDatabase } from './read-only-database.ts'
 import { archivedUpTo } from '../archive/archive-event.ts'
-import { CANONICAL_COLUMNS, rowText } from './row-text.ts'
+import { toCheckedRecord, toContents, toErasures, toExtent, toNext } from './record-rows.ts'
+import { CANONICAL_COLUMNS } from './row-text.ts'
 import { UnreadableRecordError, type CheckedRecord, type RecordSource } from './source.ts'
 
-const FIRST = 3
+// Whoever can write the file can put anything here, also what is no position, or none that a number can be.
+const EXTENT = `SELECT
+  min(${Number.MAX_SAFE_INTEGER}, max((SELECT coalesce(max(position), 0) FROM record),
+    coalesce((SELECT max(seq) FROM sqlite_sequence
+      WHERE name = 'record' AND typeof(seq) = 'integer'), 0))),
+  (SELECT min(position) FROM record WHERE position > 0 AND position <= ${Number.MAX_SAFE_INTEGER})`
+const NEXT = `SELECT min(position) FROM record WHERE position > ? AND position <= ${Number.MAX_SAFE_INTEGER}`
 const RECORDS = `SELECT position, hex(salt), hex(commitment), ${CANONICAL_COLUMNS.join(', ')}
   FROM record WHERE position > ? AND position <= ? ORDER BY position`
 const CONTENTS = `SELECT position, (SELECT 1 FROM recordKey AS k WHERE k.position = r.position),
@@ -19,30 +25,10 @@ const ERASURES = `SELECT position, detail FROM record
 const NEWEST_ARCHIVE = `SELECT detail FROM record
   WHERE kind = 'archive' AND side IS NULL ORDER BY position DESC LIMIT 1`
 
-const columnOf = (name: (typeof CANONICAL_COLUMNS)[number]): number =>
-  FIRST + CANONICAL_COLUMNS.indexOf(name)
-const EXCHANGE_ID = columnOf('exchangeId')
-const KIND = columnOf('kind')
-const RECORDED_AT = columnOf('recordedAt')
-const KEPT = columnOf('kept')
-const MANIFEST = columnOf('manifest')
-const DETAIL = columnOf('detail')
-
 export function recordReader(db: ReadOnlyDatabase): RecordSource {
-  const erasures = erasuresOf(async (after) =>
-    db.rows(ERASURES, after).map(([position, detail]) => ({
-      position: Number(position),
-      detail: String(detail),
-    })),
-  )
+  const erasures = erasuresOf(async (after) => toErasures(db.rows(ERASURES, after)))
   return {
-    extent: async () => {
-      const [last, first] = db.row(`SELECT
-        max((SELECT coalesce(max(position), 0) FROM record),
-          coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'record'), 0)),
-        (SELECT min(position) FROM record)`)!
-      return { last: Number(last), first: first === null ? Number(last) + 1 : Number(first) }
-    },
+    extent: async () => toExtent(db.row(EXTENT)!),
     records: async (after, upTo) => {
       try {
         return db.rows(RECORDS, after, upTo).map(toChecked)
@@ -50,15 +36,8 @@ export function recordReader(db: ReadOnlyDatabase): RecordSource {
         return readSingly(db, after, upTo, cause)
       }
     },
-    contents: async (after, upTo) =>
-      new Map(
-        db
-          .rows(CONTENTS, after, upTo)
-          .map(([position, key, parts]) => [
-            Number(position),
-            { hasKey: key !== null, parts: Number(parts) },
-          ]),
-      ),
+    next: async (after) => toNext(db.row(NEXT, after)!),
+    contents: async (after, upTo) => toContents(db.rows(CONTENTS, after, upTo)),
     content: async ({ position, commitment }) => {
       const key = db.row('SELECT wrapped FROM recordKey WHERE position = ?', position)
       if (key === undefined) return undefined
@@ -77,23 +56,9 @@ export function recordReader(db: ReadOnlyDatabase): RecordSource {
   }
 }
 
-function toChecked(row: unknown[]): CheckedRecord {
-  const text = (value: unknown): string | undefined =>
-    typeof value === 'string' ? value : undefined
-  return {
-    position: row[0] as number,
-    // As text they cost half of what a blob costs.
-    salt: Buffer.from(row[1] as string, 'hex'),
-    commitment: Buffer.from(row[2] as string, 'hex'),
-    text: rowText(row, FIRST),
-    exchangeId: String(row[EXCHANGE_ID]),
-    kind: String(row[KIND]),
-    recordedAt: Number(row[RECORDED_AT]),
-    kept: text(row[KEPT]) as Keeping | undefined,
-    manifest: text(row[MANIFEST]),
-    detail: text(row[DETAIL]),
-  }
-}
+/** Salt and commitment come as text, which costs half of what a blob costs. */
+const toChecked = (row: unknown[]): CheckedRecord =>
+  toCheckedRecord(row, Buffer.from(row[1] as string, 'hex'), Buffer.from(row[2] as string, 'hex'))
 
 /** Finds the row that cannot be read: a damaged page, or a number that no number is. */
 function readSingly(

@@ -36,6 +36,8 @@ export interface RecordSource {
    * @throws UnreadableRecordError
    */
   records(after: number, upTo: number): Promise<CheckedRecord[]>
+  /** The first position behind another that has a record; undefined: none has. */
+  next(after: number): Promise<number | undefined>
   /** Content of the records after a position up to another; those that have none are left out. */
   contents(after: number, upTo: number): Promise<Map<number, KeptContent>>
   /** The encrypted content of a record; undefined when its key is gone. */

@@ -28,6 +28,7 @@ function recordsOf(store: ExchangeLogStore): RecordSource {
       const records = await store.after(after, Math.max(0, upTo - after))
       return records.filter(({ position }) => position <= upTo).map(toChecked)
     },
+    next: async (after) => (await store.after(after, 1))[0]?.position,
     contents: async (after, upTo) => {
       const owners = await store.contents({ after, limit: upTo - after })
       const within = owners.filter(({ position }) => position <= upTo)

@@ -1,4 +1,5 @@
 /** What time-stamps say about the times that records claim (protocol/README.md §12.5). */
+import { countText } from '../../runtime/count-text.ts'
 
 /** What a verified token says: this many records existed by then. */
 export interface StampedSize {
@@ -75,6 +76,6 @@ function tellingStamps(stamps: readonly StampedSize[]): Telling[] {
 }
 
 const wordsOf = ({ size, ms }: Telling): string =>
-  `the time-stamp of ${isoOf(ms)} over ${size} records`
+  `the time-stamp of ${isoOf(ms)} over ${countText(size, 'record')}`
 
 const isoOf = (ms: number): string => new Date(ms).toISOString()

@@ -9,6 +9,7 @@ import { checkCheckpoint } from './checkpoint-check.ts'
 import { CHUNK, checkChunk, type ChunkContext } from './chunk-check.ts'
 import { checkContents } from './content-check.ts'
 import type { Finding, Report } from './finding.ts'
+import { createGaps } from './gaps.ts'
 import { createLeafCheck, missingFinding } from './leaf-check.ts'
 import { createManifestCheck } from './manifest-check.ts'
 import { marksOf } from './marks.ts'
@@ -74,9 +75,10 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
   const found: Finding[] = []
   const report: Report = (finding) => void found.push(finding)
   const context = await begin(source, options, report)
-  const { tree, from, to, counts } = context
+  const { tree, gaps, from, to, counts } = context
   const manifests = createManifestCheck(source.validation, report)
-  const isDone = (): boolean => signal?.aborted === true || (!all && found.length > 0)
+  const isDone = (): boolean =>
+    signal?.aborted === true || (!all && (found.length > 0 || gaps.isOpen))
   const timeCheck = createTimeCheck(await stampedSizes(source.stamps), options.now ?? new Date())
   const checkTimes = (records: readonly CheckedRecord[]): void => {
     for (const { position, exchangeId, recordedAt } of records) {
@@ -90,7 +92,7 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
   let reached = from - 1
 
   const step = async (base: number): Promise<void> => {
-    const { records, leaves } = await checkChunk(context, base, { from, to })
+    const { records, leaves } = await checkChunk(context, base, { from: reached + 1, to })
     await checkContents(records, source.records, report)
     checkTimes(records)
     if (options.signatures === true) for (const record of records) await manifests.check(record)
@@ -98,13 +100,25 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
     await tree.advance(base, leaves)
     counts.records += records.length
     reached = Math.min(base + CHUNK, to)
+    await tellProgress()
+  }
+  const tellProgress = async (): Promise<void> => {
     onProgress?.({ done: reached - from + 1, total: to - from + 1, findings: found.length })
     await setImmediate() // signals are heard
   }
   try {
     const first = wholeTiles(from - 1)
     await tree.skipTo(Math.min(first, wholeTiles(context.signed.size)))
-    for (let base = first; base < to && !isDone(); base += CHUNK) await step(base)
+    for (let base = first; base < to && !isDone(); base += CHUNK) {
+      await step(base)
+      const empty = await countEmpty(context, reached)
+      if (empty < CHUNK) continue
+      gaps.add(reached + 1, reached + empty)
+      reached += empty
+      base = wholeTiles(reached) - CHUNK
+      await tellProgress()
+    }
+    gaps.close()
     if (!isDone()) {
       await reportBeginning(source, report)
       if (to === context.last && options.isExcerpt !== true) reportEnd(context, options, report)
@@ -112,6 +126,7 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
     }
   } catch (error) {
     if (!(error instanceof UnreadableRecordError)) throw error
+    gaps.close()
     report({ code: 'record.unreadable', position: error.position, detail: error.message })
   }
   const findings = found.sort((a, b) => (a.position ?? Infinity) - (b.position ?? Infinity))
@@ -166,6 +181,7 @@ async function begin(source: LogSource, options: VerifyOptions, report: Report):
     source,
     signed,
     leafCheck: createLeafCheck(report),
+    gaps: createGaps(report),
     report,
     tree: createTreeCheck(source.tree, { treeSize: signed.size, marks, report }),
     from,
@@ -186,10 +202,26 @@ async function goToEnd({ tree, signed, to }: Context, source: LogSource): Promis
 
 /** The first records may be in archives; the log says so. */
 async function reportBeginning({ records }: LogSource, report: Report): Promise<void> {
+  const lowest = (await records.next(Number.MIN_SAFE_INTEGER)) ?? 1
+  if (lowest < 1) {
+    const detail = 'no log gives such a position'
+    report({ code: 'record.inserted', position: lowest, detail })
+  }
   const { first } = await records.extent()
   const archived = await records.archivedUpTo()
   if (first - 1 <= archived) return
   report(missingFinding(archived + 1, first - 1 - archived, 'no archive is recorded that has them'))
+}
+
+/**
+ * Behind the tree, positions of which there is nothing: a log can be made to say that it gave very many, which are not
+ * gone over one by one.
+ */
+async function countEmpty({ source, signed, to }: Context, reached: number): Promise<number> {
+  const isTree = signed.rootHash !== undefined && reached < signed.size
+  if (isTree || reached >= to) return 0
+  const next = (await source.records.next(reached)) ?? Infinity
+  return Math.min(next - 1, to) - reached
 }
 
 /** Records of which somebody knows, and which are not there. */

@@ -22,6 +22,7 @@ import {
 } from '../../exchange-log/store.ts'
 import { REPLAY_WINDOW_MS } from '../replay/guard.ts'
 import type { Clock } from '../../runtime/clock.ts'
+import { createLateRefusals } from './late-refusals.ts'
 
 /** Refusals of strangers that are recorded one by one in a minute. */
 const STRANGERS_A_MINUTE = 600
@@ -45,7 +46,10 @@ export interface GatewayLog extends ExchangeLog {
   recordEvent(entry: LogEntry): Promise<number>
 }
 
-/** The log as steps see it: recorded, or refused with the protocol's code. */
+/**
+ * The log as steps see it: recorded, or refused with the protocol's code. A refusal that the store cannot take, on
+ * a full disk say, is recorded as soon as it can.
+ */
 export function createExchangeLog(
   store: Pick<ExchangeLogStore, 'append' | 'unstage'>,
   deps: { readonly clock: Clock; readonly logger: Logger; readonly privacy: LogPrivacy },
@@ -67,13 +71,19 @@ export function createExchangeLog(
     logger.error({ id: entry.exchangeId, err: cause }, 'the exchange log takes no entries')
     return new ExchangeError('log.unavailable', 'the exchange log takes no entries', { cause })
   }
+  const write = async (entry: LogEntry, content?: UnboundContent, kept?: Keeping) =>
+    appendOnce(store, sealed({ ...entry, recordedAt: clock(), ...(kept ? { kept } : {}) }, content))
+  const lateRefusals = createLateRefusals((entry) => write(entry), clock)
+
   const record = async (entry: LogEntry, message?: MessageContent): Promise<number> => {
     try {
       const kept = message && keepOf(entry, privacy)
       const content = message && kept && (await privacy.sealer.seal(message, kept))
-      const made = sealed({ ...entry, recordedAt: clock(), ...(kept ? { kept } : {}) }, content)
-      return await appendOnce(store, made)
+      const position = await write(entry, content, kept)
+      void lateRefusals.recordNow()
+      return position
     } catch (cause) {
+      if (cause instanceof LogStoreError && isRefusal(entry)) lateRefusals.keep(entry)
       throw refused(entry, cause)
     }
   }
@@ -98,6 +108,9 @@ export function createExchangeLog(
     },
   }
 }
+
+const isRefusal = (entry: LogEntry): entry is ExchangeEntry =>
+  entry.kind === 'refusal' && entry.side !== undefined
 
 function keepOf({ service }: LogEntry, { rules, classificationOf }: LogPrivacy): Keeping {
   const classification = service === undefined ? undefined : classificationOf(service)

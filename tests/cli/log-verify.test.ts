@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { FINDINGS } from '../../exchange-log/verify/finding.ts'
 import { formatVkey } from '../../protocol/signed-note.ts'
 import { cutRecords, cutTree, run } from '../exchange-log/tamper-support.ts'
@@ -12,22 +12,12 @@ import {
   newLogKey,
   tamper,
   timeOf,
-  writeLog,
   type WrittenLog,
 } from '../exchange-log/verify-support.ts'
-import { createTsa, type TestTsa } from '../pki/tsp-support.ts'
+import { logOfFile } from '../support/log-of-file.ts'
 import { ROOT } from '../support/sandbox.ts'
 
-let tsa: TestTsa
-let log: WrittenLog
-beforeAll(async () => {
-  tsa = await createTsa()
-  log = await writeLog([300, 600], tsa)
-})
-afterAll(() => {
-  tsa[Symbol.dispose]()
-  log[Symbol.dispose]()
-})
+const { tsa, log } = await logOfFile([300, 600])
 
 async function spean(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, [join(ROOT, 'cli', 'main.ts'), ...args])
@@ -61,6 +51,9 @@ describe('spean log verify', () => {
     expect(first.code).toBe(1)
     expect(first.stdout).toMatch(/^record\.altered at 551 \(exchange [0-9a-f-]{36}\): /)
     expect(first.stdout.match(/record\.altered/g)).toHaveLength(1)
+    expect(first.stdout).toMatch(/^stopped at the first that is wrong; --all goes on/m)
+    const everyOne = await spean(...verify, '--all')
+    expect(everyOne.stdout.trimEnd().endsWith('50 wrong')).toBe(true)
     const all = await spean('--json', ...verify, '--all')
     expect(all.code).toBe(1)
     expect((JSON.parse(all.stdout) as { findings: unknown[] }).findings).toHaveLength(50)

@@ -5,28 +5,21 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { archiveNext, archivesOf } from '../../exchange-log/archive/archiver.ts'
 import { s3Place } from '../../exchange-log/archive/s3-place.ts'
-import { createTsa, type TestTsa } from '../pki/tsp-support.ts'
+import { logOfFile } from '../support/log-of-file.ts'
 import { startS3Server, type S3Server } from '../support/s3-server.ts'
 import { MOMENTS } from './archive-until-killed.ts'
 import { openArchiving, verifyWithArchives } from './archive-support.ts'
-import { copyOf, integrate, told, writeLog, type WrittenLog } from './verify-support.ts'
+import { copyOf, integrate, told, type WrittenLog } from './verify-support.ts'
 
 const PROGRAM = join(import.meta.dirname, 'archive-until-killed.ts')
 const RANDOM_KILLS = 4
 
-let tsa: TestTsa
-let original: WrittenLog
+const { log: original } = await logOfFile([100, 700, 1000])
 let server: S3Server
 beforeAll(async () => {
-  tsa = await createTsa()
-  original = await writeLog([100, 700, 1000], tsa)
   server = await startS3Server()
 })
-afterAll(async () => {
-  tsa[Symbol.dispose]()
-  original[Symbol.dispose]()
-  await server[Symbol.asyncDispose]()
-})
+afterAll(() => server[Symbol.asyncDispose]())
 
 /** @returns whether it was killed; else it came to its end. */
 async function runUntilKilled(

@@ -1,71 +1,42 @@
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openArchiveSource, type ArchiveSource } from '../../exchange-log/archive/archive-source.ts'
+import { describe, expect, it } from 'vitest'
+import { openArchiveSource } from '../../exchange-log/archive/archive-source.ts'
 import { folderPlace, type ArchivePlace } from '../../exchange-log/archive/archive-place.ts'
 import {
   archiveNext,
   archivesOf,
   type ArchiverOptions,
 } from '../../exchange-log/archive/archiver.ts'
-import { chainRecords } from '../../exchange-log/archive/chained-records.ts'
-import { openLogStores, type LogStores } from '../../exchange-log/open-log.ts'
+import { openLogStores } from '../../exchange-log/open-log.ts'
 import { tileReader } from '../../exchange-log/tree-reader.ts'
-import { openFolderSource } from '../../exchange-log/verify/folder-source.ts'
 import { verifyLog, type VerifyResult } from '../../exchange-log/verify/verify-log.ts'
 import { inclusionProof, leafHash, verifyInclusion } from '../../protocol/merkle-tree.ts'
 import { temporaryFolder } from '../pki/support.ts'
-import { createTsa, type TestTsa } from '../pki/tsp-support.ts'
+import { logOfFile } from '../support/log-of-file.ts'
+import { archivesIn, openArchiving, verifyWithArchives, type Archiving } from './archive-support.ts'
 import { run, type Change } from './tamper-support.ts'
 import {
   copyOf,
   integrate,
-  sealedOf,
   stampAt,
   tamper,
   timeOf,
   told,
   verify,
-  writeLog,
   type WrittenLog,
 } from './verify-support.ts'
 
-let tsa: TestTsa
-let original: WrittenLog
-beforeAll(async () => {
-  tsa = await createTsa()
-  original = await writeLog([100, 700, 1000], tsa)
-})
-afterAll(() => {
-  tsa[Symbol.dispose]()
-  original[Symbol.dispose]()
-})
+const { tsa, log: original } = await logOfFile([100, 700, 1000])
 
-interface Archiving extends AsyncDisposable {
-  readonly log: WrittenLog
-  readonly stores: LogStores
-  readonly options: ArchiverOptions
-}
-
-async function open(
+const open = async (
   log = copyOf(original),
   changes: Partial<ArchiverOptions> = {},
-): Promise<Archiving> {
-  const stores = await openLogStores({ stateDir: log.folder, maxBytes: 2 ** 32 })
-  const options: ArchiverOptions = {
-    stores,
-    logKey: log.key.verifier,
-    place: folderPlace(join(log.folder, 'archives')),
-    record: (entry) => stores.records.append(sealedOf({ ...entry, recordedAt: entry.at })),
-    clock: () => timeOf(1001),
-    signal: new AbortController().signal,
-    ...changes,
-  }
-  return { log, stores, options, [Symbol.asyncDispose]: () => stores[Symbol.asyncDispose]() }
-}
+): Promise<Archiving & { readonly log: typeof log }> => ({
+  log,
+  ...(await openArchiving(log, changes)),
+})
 const UP_TO_600 = { position: 600 }
-const archivesIn = ({ folder }: WrittenLog): string[] =>
-  readdirSync(join(folder, 'archives')).filter((name) => name.endsWith('.archive'))
 const fileOf = (log: WrittenLog, name = archivesIn(log)[0]!): string =>
   join(log.folder, 'archives', name)
 
@@ -122,13 +93,8 @@ describe('archiving', () => {
     await archiveNext(options, UP_TO_600, 'administrator')
     await integrate(stores, log.key)
     expect(archivesIn(log)).toHaveLength(2)
-    await using live = openFolderSource(log.folder)
-    await using all = new AsyncDisposableStack()
-    const archives = archivesIn(log).map((name): ArchiveSource =>
-      all.use(openArchiveSource(fileOf(log, name))),
-    )
-    const records = chainRecords(live.records, archives, live.keysIn)
-    const result = await verifyLog({ ...live, records }, { logKey: log.key.verifier, all: true })
+    const files = archivesIn(log).map((name) => fileOf(log, name))
+    const result = await verifyWithArchives(log, files)
     expect(told(result)).toEqual([])
     expect(result).toMatchObject({ from: 1, to: 1002, records: 1002 })
   })

@@ -1,28 +1,19 @@
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { ArchiveFault } from '../../exchange-log/archive/archive-errors.ts'
 import { archiveNext, archivesOf } from '../../exchange-log/archive/archiver.ts'
 import { openS3Client, parseCredentials } from '../../exchange-log/archive/s3-client.ts'
 import type { S3Config } from '../../exchange-log/archive/s3-config.ts'
 import { s3Place } from '../../exchange-log/archive/s3-place.ts'
 import { temporaryFolder } from '../pki/support.ts'
-import { createTsa, type TestTsa } from '../pki/tsp-support.ts'
 import { freePort } from '../support/http.ts'
+import { logOfFile } from '../support/log-of-file.ts'
 import { startS3Server, writeCredentials, type S3Server } from '../support/s3-server.ts'
 import { openArchiving, verifyWithArchives, type Archiving } from './archive-support.ts'
-import { copyOf, told, writeLog, type WrittenLog } from './verify-support.ts'
+import { copyOf, told, type WrittenLog } from './verify-support.ts'
 
-let tsa: TestTsa
-let original: WrittenLog
-beforeAll(async () => {
-  tsa = await createTsa()
-  original = await writeLog([100, 700, 1000], tsa)
-})
-afterAll(() => {
-  tsa[Symbol.dispose]()
-  original[Symbol.dispose]()
-})
+const { log: original } = await logOfFile([100, 700, 1000])
 
 const UP_TO_600 = { position: 600 }
 const PART_BYTES = 65_536

@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Row } from '../../exchange-log/sqlite-rows.ts'
 import { readForeignCheckpoint } from '../../exchange-log/verify/checkpoint-check.ts'
 import { leafHash } from '../../protocol/merkle-tree.ts'
-import { createTsa, type TestTsa } from '../pki/tsp-support.ts'
+import { logOfFile } from '../support/log-of-file.ts'
 import {
   cutRecords,
   cutTree,
@@ -13,27 +13,10 @@ import {
   setLeaf,
   type Change,
 } from './tamper-support.ts'
-import {
-  copyOf,
-  tamper,
-  timeOf,
-  told,
-  verify,
-  writeLog,
-  type WrittenLog,
-} from './verify-support.ts'
+import { copyOf, tamper, timeOf, told, verify, type WrittenLog } from './verify-support.ts'
 
 const SIZES = [100, 400, 650, 700, 3000]
-let tsa: TestTsa
-let original: WrittenLog
-beforeAll(async () => {
-  tsa = await createTsa()
-  original = await writeLog(SIZES, tsa)
-})
-afterAll(() => {
-  tsa[Symbol.dispose]()
-  original[Symbol.dispose]()
-})
+const { tsa, log: original } = await logOfFile(SIZES)
 
 const exchangeIdAt = (log: WrittenLog, position: number): string => {
   let id = ''
@@ -126,6 +109,32 @@ describe('a record', () => {
       'record.missing 3000',
     ])
   })
+
+  it.each([4_000_000_000, 2 ** 52, '9223372036854775807', '9e999', "'many'"])(
+    'that was never there is not looked for, whatever the log says that it gave: %s',
+    async (seq) => {
+      const log = copyOf(original)
+      const sql = `UPDATE sqlite_sequence SET seq = ${seq} WHERE name = 'record'`
+      tamper(log, 'exchange-log.db', run(sql))
+      const result = await verify(log, { all: true })
+      const isPosition = typeof seq === 'number' || /^\d+$/.test(seq)
+      const last = Math.min(Number(seq), Number.MAX_SAFE_INTEGER)
+      expect(told(result)).toEqual(isPosition ? [`record.missing 3001-${last}`] : [])
+      expect(result.records).toBe(3000)
+    },
+  )
+
+  it.each([2 ** 52, -(2 ** 52), 0])(
+    'that was put at %d, far from all others, is found',
+    async (position) => {
+      const change = run('UPDATE record SET position = ? WHERE position = 3000', position)
+      expect(await found('exchange-log.db', change)).toEqual(
+        position > 0
+          ? [`record.missing 3000-${position - 1}`, `content.missing ${position}`]
+          : [`record.inserted ${position}`, 'record.missing 3000'],
+      )
+    },
+  )
 
   it('that was inserted is found', async () => {
     const change = (db: DatabaseSync): void => {

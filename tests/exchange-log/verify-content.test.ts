@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { openEncryptionKey } from '../../exchange-log/encryption-key.ts'
 import { createErasure } from '../../exchange-log/erasure.ts'
 import { openLogStores, type LogStores } from '../../exchange-log/open-log.ts'
@@ -8,7 +8,7 @@ import type { LogEntry, LogRecord } from '../../exchange-log/record.ts'
 import { createDigestCheck } from '../../exchange-log/verify/content-digests.ts'
 import { openFolderSource } from '../../exchange-log/verify/folder-source.ts'
 import { verifyLog, type VerifyResult } from '../../exchange-log/verify/verify-log.ts'
-import { createTsa, type TestTsa } from '../pki/tsp-support.ts'
+import { logOfFile } from '../support/log-of-file.ts'
 import { silent } from './support.ts'
 import { run } from './tamper-support.ts'
 import {
@@ -21,20 +21,10 @@ import {
   timeOf,
   told,
   verify,
-  writeLog,
   type WrittenLog,
 } from './verify-support.ts'
 
-let tsa: TestTsa
-let original: WrittenLog
-beforeAll(async () => {
-  tsa = await createTsa()
-  original = await writeLog([200, 300], tsa)
-})
-afterAll(() => {
-  tsa[Symbol.dispose]()
-  original[Symbol.dispose]()
-})
+const { tsa, log: original } = await logOfFile([200, 300])
 
 async function change(log: WrittenLog, what: (stores: LogStores) => Promise<void>): Promise<void> {
   await using stores = await openLogStores({ stateDir: log.folder, maxBytes: 2 ** 32 })

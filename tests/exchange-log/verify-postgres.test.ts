@@ -219,6 +219,15 @@ describe('a record in PostgreSQL', () => {
   })
 })
 
+it.each(['4503599627370496', '9223372036854775807'])(
+  'positions up to %s that were never given are not gone over one by one',
+  async (last) => {
+    const log = await altered(run(`UPDATE spean.extent SET last = ${last}`))
+    const end = Math.min(Number(last), Number.MAX_SAFE_INTEGER)
+    expect(told(await verify(server, log, { all: true }))).toEqual([`record.missing 2601-${end}`])
+  },
+)
+
 describe('what stands beside the records in PostgreSQL', () => {
   const HASH = Buffer.alloc(HASH_BYTES, 0xee)
 

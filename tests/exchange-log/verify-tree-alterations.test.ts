@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { openLogStores } from '../../exchange-log/open-log.ts'
 import { readForeignCheckpoint } from '../../exchange-log/verify/checkpoint-check.ts'
 import { checkpointText, cosign } from '../../protocol/checkpoint.ts'
@@ -12,7 +12,8 @@ import {
   signNote,
 } from '../../protocol/signed-note.ts'
 import { parsePolicy } from '../../protocol/tlog-policy.ts'
-import { createTsa, type TestTsa } from '../pki/tsp-support.ts'
+import { createTsa } from '../pki/tsp-support.ts'
+import { logOfFile } from '../support/log-of-file.ts'
 import { run, setLeaf, setTile, tileOf, type Change } from './tamper-support.ts'
 import {
   copyOf,
@@ -24,19 +25,9 @@ import {
   told,
   verify,
   writeLog,
-  type WrittenLog,
 } from './verify-support.ts'
 
-let tsa: TestTsa
-let original: WrittenLog
-beforeAll(async () => {
-  tsa = await createTsa()
-  original = await writeLog([100, 400, 650, 700, 1500], tsa)
-})
-afterAll(() => {
-  tsa[Symbol.dispose]()
-  original[Symbol.dispose]()
-})
+const { tsa, log: original } = await logOfFile([100, 400, 650, 700, 1500])
 
 async function found(file: Parameters<typeof tamper>[1], change: Change): Promise<string[]> {
   const log = copyOf(original)

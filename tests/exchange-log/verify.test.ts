@@ -1,24 +1,15 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { recordText, type LogRecord } from '../../exchange-log/record.ts'
 import { COLUMNS, toRow } from '../../exchange-log/sqlite-rows.ts'
 import { createFrontier } from '../../exchange-log/verify/frontier.ts'
 import { CANONICAL_COLUMNS, rowText } from '../../exchange-log/verify/row-text.ts'
 import { leafHash, rootOf } from '../../protocol/merkle-tree.ts'
-import { createTsa, type TestTsa } from '../pki/tsp-support.ts'
-import { told, verify, writeLog, type WrittenLog } from './verify-support.ts'
+import { logOfFile } from '../support/log-of-file.ts'
+import { told, verify } from './verify-support.ts'
 
 const SIZES = [100, 400, 650, 700, 3000]
-let tsa: TestTsa
-let log: WrittenLog
-beforeAll(async () => {
-  tsa = await createTsa()
-  log = await writeLog(SIZES, tsa)
-})
-afterAll(() => {
-  tsa[Symbol.dispose]()
-  log[Symbol.dispose]()
-})
+const { tsa, log } = await logOfFile(SIZES)
 
 describe('verifying a log', () => {
   it('finds nothing in one that is as it was written', async () => {

@@ -22,7 +22,32 @@ export const SIDES = ['client', 'provider'] as const
 export type Side = (typeof SIDES)[number]
 const EXCHANGES = 3
 /** Request and answer of each exchange, and the refusal that follows a failure. */
-export const WRITES = 2 * EXCHANGES + 1
+const WRITES = 2 * EXCHANGES + 1
+
+/** Every write of either side, lost in each of some ways. */
+export const everyWrite = <Way extends string>(
+  ways: readonly Way[],
+): { side: Side; way: Way; nth: number }[] =>
+  SIDES.flatMap((side) =>
+    ways.flatMap((way) => Array.from({ length: WRITES }, (_, nth) => ({ side, way, nth }))),
+  )
+
+/** A store whose nth append, counted from 0, is done in another way. */
+export function withNthAppend(
+  store: ExchangeLogStore,
+  nth: number,
+  append: ExchangeLogStore['append'],
+): ExchangeLogStore {
+  let writes = 0
+  return {
+    ...store,
+    append: (record) => {
+      writes += 1
+      return writes === nth + 1 ? append(record) : store.append(record)
+    },
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  }
+}
 
 /** The log of one side. */
 export interface SideLog extends AsyncDisposable, Pick<LogStores, 'records' | 'tree'> {

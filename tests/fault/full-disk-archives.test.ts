@@ -1,26 +1,17 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { ArchiveFault } from '../../exchange-log/archive/archive-errors.ts'
 import { archiveNext, archivesOf } from '../../exchange-log/archive/archiver.ts'
 import { folderPlace } from '../../exchange-log/archive/archive-place.ts'
 import { s3Place } from '../../exchange-log/archive/s3-place.ts'
 import { openArchiving, verifyWithArchives } from '../exchange-log/archive-support.ts'
-import { copyOf, told, writeLog, type WrittenLog } from '../exchange-log/verify-support.ts'
-import { createTsa, type TestTsa } from '../pki/tsp-support.ts'
+import { copyOf, told } from '../exchange-log/verify-support.ts'
+import { logOfFile } from '../support/log-of-file.ts'
 import { startS3Server } from '../support/s3-server.ts'
 import { mountSmallDisk } from '../support/small-disk.ts'
 
-let tsa: TestTsa
-let original: WrittenLog
-beforeAll(async () => {
-  tsa = await createTsa()
-  original = await writeLog([100, 700, 1000], tsa)
-})
-afterAll(() => {
-  tsa[Symbol.dispose]()
-  original[Symbol.dispose]()
-})
+const { log: original } = await logOfFile([100, 700, 1000])
 
 const code: ArchiveFault = 'archive.disk'
 const UP_TO_600 = { position: 600 }

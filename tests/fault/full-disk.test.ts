@@ -4,7 +4,13 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import type { ErrorCode } from '../../protocol/errors.ts'
-import { REGISTRY, startFederation, type Federation } from '../support/federation.ts'
+import {
+  REGISTRY,
+  startFederation,
+  type Federation,
+  type TestGateway,
+} from '../support/federation.ts'
+import type { Answer } from '../support/http.ts'
 import { expectRefusal } from '../support/refusals.ts'
 import { mountSmallDisk } from '../support/small-disk.ts'
 
@@ -43,6 +49,7 @@ describe.each(SIDES)('when the disk of the %s gateway is full', (side) => {
     expect(refused.body.toString('utf8')).toContain('(log.unavailable)')
     expect(refused.status).toBe(503)
     expect(f.register.calls).toEqual([])
+    await expectRecorded(f[side], refused)
     const small = body.subarray(0, 200_000)
     expect((await f.call(PATH, { method: 'POST', body: small })).status).toBe(200)
     rmSync(ballast)
@@ -69,5 +76,17 @@ describe.each(SIDES)('when the disk of the %s gateway is full', (side) => {
     expect(f.register.calls.length).toBe(calls)
     disk.clear()
     expect((await f.call(PATH)).status).toBe(200)
+    await expectRecorded(f[side], answer)
   })
 })
+
+/** Soon, that is: the refusal is kept until the log takes entries again. */
+async function expectRecorded(gateway: TestGateway, { body }: Answer): Promise<void> {
+  const { detail: id } = JSON.parse(body.toString('utf8')) as { detail: string }
+  const path = `/admin/log?id=${encodeURIComponent(id)}`
+  await expect
+    .poll(async () => (await gateway.admin.call<{ exchanges: object[] }>('GET', path)).exchanges, {
+      timeout: 10_000,
+    })
+    .toEqual([expect.objectContaining({ outcome: 'refused', code: 'log.unavailable' })])
+}

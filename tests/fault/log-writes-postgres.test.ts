@@ -9,7 +9,7 @@ import { openLogAt } from '../contract/open-log-at.ts'
 import { openStores } from '../exchange-log/verify-postgres-support.ts'
 import { openCutLine, type CutLine } from '../support/cut-line.ts'
 import { ROLE, startPostgres, type PostgresServer } from '../support/postgres.ts'
-import { exchangeWithFailure, SIDES, WRITES } from './failing-writes.ts'
+import { everyWrite, exchangeWithFailure, withNthAppend } from './failing-writes.ts'
 
 let server: PostgresServer
 beforeAll(async () => {
@@ -25,32 +25,21 @@ function cutting(
   store: ExchangeLogStore,
   { records, line, nth, cut }: { records: ExchangeLogStore; line: CutLine; nth: number; cut: Cut },
 ): ExchangeLogStore {
-  let writes = 0
-  return {
-    ...store,
-    append: async (record) => {
-      writes += 1
-      if (writes !== nth + 1) return store.append(record)
-      const { last } = await records.extent()
-      line.cutAt(cut)
-      const attempt = store.append(record)
-      await expect(attempt).rejects.toMatchObject({ name: 'LogStoreError' })
-      const isThere = async (): Promise<number> => (await records.extent()).last - last
-      await expect.poll(isThere).toBe(cut === 'answer' ? 1 : 0)
-      return attempt
-    },
-    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
-  }
+  return withNthAppend(store, nth, async (record) => {
+    const { last } = await records.extent()
+    line.cutAt(cut)
+    const attempt = store.append(record)
+    await expect(attempt).rejects.toMatchObject({ name: 'LogStoreError' })
+    const isThere = async (): Promise<number> => (await records.extent()).last - last
+    await expect.poll(isThere).toBe(cut === 'answer' ? 1 : 0)
+    return attempt
+  })
 }
 
-const cases = SIDES.flatMap((side) =>
-  (['request', 'answer'] as const).flatMap((cut) =>
-    Array.from({ length: WRITES }, (_, nth) => ({ side, cut, nth })),
-  ),
-)
+const cases = everyWrite<Cut>(['request', 'answer'])
 
 describe('a write of the log in PostgreSQL', () => {
-  it.each(cases)('$side, write $nth, whose $cut is lost', ({ side, cut, nth }) =>
+  it.each(cases)('$side, write $nth, whose $way is lost', ({ side, way, nth }) =>
     exchangeWithFailure(nth, async (name, folder) => {
       await using opening = new AsyncDisposableStack()
       if (name !== side) {
@@ -67,7 +56,7 @@ describe('a write of the log in PostgreSQL', () => {
       const url = `postgres://${ROLE}@127.0.0.1:${line.port}/${database}`
       const cuttable = opening.use(await openLogAt(url))
       await append(cuttable, requestEntry('first')) // connected, and the size of the log is known
-      const store = cutting(cuttable, { records, line, nth, cut })
+      const store = cutting(cuttable, { records, line, nth, cut: way })
       const open = opening.move()
       return {
         ...{ records, tree, store },

@@ -36,7 +36,13 @@ const startReplica = (config: GatewayConfig): Promise<RunningGateway> =>
 beforeAll(async () => {
   postgres = await startPostgres()
   writePrivateFile(postgresUrlFile, `${postgres.url(ROLE, await postgres.newLog())}\n`)
-  federation = await startFederation({ client: { exchangeLog } })
+  // Three gateways, the database and the clients share this machine with other tests: twenty connections that are
+  // opened at one time took longer than the second that tests give them, and were refused by name. Here that is no fault.
+  const timeouts = {
+    ...{ connectMs: 30_000, serviceMs: 30_000, providerMs: 40_000, idleMs: 30_000 },
+    requestMs: 60_000,
+  }
+  federation = await startFederation({ client: { exchangeLog, timeouts } })
   secondConfig = {
     ...federation.client.config,
     stateDir: join(dir, 'second'),

@@ -2,7 +2,7 @@ import { parse } from 'csv-parse/sync'
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CSV_COLUMNS } from '../../exchange-log/exchange-table.ts'
+import { SUMMARY_COLUMNS } from '../../exchange-log/summary-columns.ts'
 import { LogStoreError, type ExchangeLogStore } from '../../exchange-log/store.ts'
 import { append, appendRun, minute, requestEntry } from '../contract/exchange-log-entries.ts'
 import { ADMIN, startAuditedLog, type AuditedLog } from './auditing-support.ts'
@@ -48,7 +48,7 @@ describe('an export', () => {
     expect(headers['content-type']).toMatch(/^text\/csv/)
     expect(body.subarray(0, 3)).toEqual(Buffer.from([0xef, 0xbb, 0xbf]))
     const rows: Record<string, string>[] = parse(body, { bom: true, columns: true })
-    expect(Object.keys(rows[0]!)).toEqual(CSV_COLUMNS)
+    expect(Object.keys(rows[0]!)).toEqual(SUMMARY_COLUMNS)
     expect(rows.map((row) => row.exchangeId)).toEqual(ids)
     const [first] = lines((await log.ask('GET', '/audit/export?id=x-7')).body)
     const [row] = rows.filter(({ exchangeId }) => exchangeId === 'x-7')
@@ -69,7 +69,7 @@ describe('an export', () => {
     const none = await log.ask('GET', '/audit/export?client=KH/COM/BANK/KYC', { token })
     expect([none.status, none.body.length]).toEqual([200, 0])
     const empty = await log.ask('GET', '/audit/export?format=csv&issue=none')
-    expect(empty.body.toString()).toBe(`\ufeff${CSV_COLUMNS.join(',')}\r\n`)
+    expect(empty.body.toString()).toBe(`\ufeff${SUMMARY_COLUMNS.join(',')}\r\n`)
   })
 
   it('keeps formulas from who opens it, and letters of any script as they are', async () => {

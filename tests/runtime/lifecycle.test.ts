@@ -5,13 +5,15 @@ import { listen } from '../../runtime/lifecycle.ts'
 
 function get(port: number, agent: Agent): Promise<string> {
   return new Promise((resolve) => {
-    request({ host: '127.0.0.1', port, agent }, (response) => {
+    const asked = request({ host: '127.0.0.1', port, agent }, (response) => {
       response.resume()
       response.on('end', () => resolve(String(response.statusCode)))
       response.on('error', (error: NodeJS.ErrnoException) => resolve(`cut: ${error.code}`))
     })
-      .on('error', (error: NodeJS.ErrnoException) => resolve(`${error.code}`))
-      .end()
+    asked.on('error', ({ code }: NodeJS.ErrnoException) =>
+      resolve(asked.reusedSocket ? `${code} on a kept connection` : `${code}`),
+    )
+    asked.end()
   })
 }
 
@@ -32,7 +34,8 @@ it('a server stops soon although a connection that is kept is never idle, and cu
   expect(performance.now() - begun).toBeLessThan(2000)
   for (const seen of await Promise.all(outcomes)) {
     expect(seen.length).toBeGreaterThan(2)
-    // A request may reach a kept connection in the moment in which it is closed (RFC 9112 §9.5): it has no answer.
+    // A kept connection on which requests come ends with `Connection: close` in an answer. A new one may stand in the
+    // queue of the system, where Node does not accept it any more once it stops to listen: that may be reset.
     expect(seen.at(-1)).toMatch(/^ECONN(REFUSED|RESET)$/)
   }
 })

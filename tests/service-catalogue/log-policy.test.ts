@@ -119,6 +119,32 @@ it('the key of the next log is for the operator: a stolen certificate begins non
   expect((await policy())?.logs).toHaveLength(3)
 })
 
+it('a key that a stranger registered is taken out, once the owner has one', async () => {
+  const keysOf = async (): Promise<string[] | undefined> =>
+    (await policy())?.logs.map(({ verifier }) => formatVkey(verifier))
+  const take = (key: string): Promise<Answer> =>
+    running.call('DELETE', `${PATH}/log-keys/${encodeURIComponent(key)}`)
+  const before = (await keysOf())!
+  const strange = vkey(logOrigin(id))
+  expect(outcome(await take(strange))).toEqual([404, 'admin.not-found'])
+  expect((await put(`${PATH}/log-keys`, { vkey: strange })).status).toBe(201)
+  expect(await keysOf()).toContain(strange)
+  expect((await take(strange)).status).toBe(204)
+  expect(await keysOf()).toEqual(before)
+  expect(outcome(await register({ log: { vkey: strange } }))).toEqual(NOT_ALLOWED())
+  const { events } = (await running.call('GET', '/admin/events')).body as {
+    events: { action: string; subject: string }[]
+  }
+  const removals = events.filter(({ action }) => action === 'delete-log-key')
+  expect(removals.map(({ subject }) => subject)).toEqual([expect.stringContaining(strange)])
+
+  // With none listed the next that registers would be taken: the stranger may be faster.
+  for (const key of before.slice(1)) expect((await take(key)).status).toBe(204)
+  expect(outcome(await take(before[0]!))).toEqual([409, 'admin.conflict'])
+  expect(await keysOf()).toEqual(before.slice(0, 1))
+  for (const key of before.slice(1)) await put(`${PATH}/log-keys`, { vkey: key })
+})
+
 it('a quorum is set only if it can be met, and who is needed for it stays', async () => {
   const set = (body: object): Promise<Answer> => put('/admin/witness-policy', body)
   expect(outcome(await set({ threshold: 3 }))).toEqual([409, 'admin.conflict'])

@@ -1,0 +1,42 @@
+import { Command } from 'commander'
+import { addAdapterCommands } from './commands/adapter.ts'
+import { addAuditorCommands } from './commands/auditor.ts'
+import { addCaCommands } from './commands/ca.ts'
+import { addCatalogueCommands } from './commands/catalogue.ts'
+import { addCertCommands } from './commands/cert.ts'
+import { addEnrollCommand } from './commands/enroll.ts'
+import { addEvidenceCommands } from './commands/evidence.ts'
+import { addGatewayCommands } from './commands/gateway.ts'
+import { addLogCommands } from './commands/log.ts'
+import { addStatusCommand } from './commands/status.ts'
+import { addTrustServiceCommands } from './commands/trust-services.ts'
+import { addWitnessCommands } from './commands/witnesses.ts'
+
+/** The spean command with all that is below it; nothing has run yet. */
+export function createProgram(): Command {
+  const program = new Command('spean')
+    .description(
+      'Administers a Spean instance: its authority, its catalogue, its gateways, their logs.',
+    )
+    .version('0.1.0')
+    .option(
+      '--profile <file>',
+      'where the programs are; else SPEAN_PROFILE, else .spean/spean.json',
+    )
+    .option('--json', 'print JSON instead of tables')
+    .showHelpAfterError('(add --help for usage)')
+    .exitOverride()
+  addStatusCommand(program)
+  addEnrollCommand(program)
+  addLogCommands(program)
+  addAuditorCommands(program)
+  addEvidenceCommands(program)
+  addCatalogueCommands(program)
+  addGatewayCommands(program)
+  addAdapterCommands(program)
+  addTrustServiceCommands(program)
+  addWitnessCommands(program)
+  addCertCommands(program)
+  addCaCommands(program)
+  return program
+}
