@@ -56,6 +56,11 @@ export const GATEWAY_METRICS = {
     labels: OF_STATE,
     help: '1 while the responder of a certificate does not answer',
   },
+  contract_days_left: {
+    type: 'gauge',
+    labels: ['contract', 'client', 'service'],
+    help: 'Days to the end of each contract that ends within 30 days and that no other follows',
+  },
   snapshot_number: {
     type: 'gauge',
     labels: [],

@@ -10,6 +10,8 @@ import { openSettings } from './access/settings.ts'
 import { openAdministration } from './administration.ts'
 import { createBodies, type AllBodies } from './bodies.ts'
 import type { GatewayConfig } from './config.ts'
+import { createLocalQuotas, createNoUserTokens } from './contracts/local-limits.ts'
+import { openContracts } from './contracts/open-contracts.ts'
 import { openKnowledge } from './knowledge.ts'
 import { METRICS_PREFIX, registerMetrics } from './metrics.ts'
 import { openPorts, openTransparencyPort } from './open-ports.ts'
@@ -66,6 +68,10 @@ export async function startGateway(
   const own = startOwnCredentials({ ...context, config, store: keys, knowledge, onRenewalFailure })
   witnessing.startRegistration(own.register)
   const bodies = createConfiguredBodies(config)
+  const { contracts, routes: contractRoutes } = openContracts(config, {
+    ...context,
+    ...{ knowledge, own, metrics },
+  })
   const outgoing = openOutgoing(config, { ...context, own, knowledge, bodies })
 
   const recent = await records.servedSince(new Date(clock().getTime() - REPLAY_WINDOW_MS))
@@ -84,6 +90,9 @@ export async function startGateway(
     peers: outgoing.peers,
     replayGuard: createReplayGuard(recent, clock()),
     accessRules: settings,
+    contracts,
+    quotas: createLocalQuotas(),
+    userTokens: createNoUserTokens(),
     services: createServices({
       settings,
       http: outgoing.http,
@@ -91,7 +100,7 @@ export async function startGateway(
     }),
   }
   const ports = await openPorts(config, gw, { ...context, ...own, ocsp })
-  const inside = { ...context, knowledge, own, ownLog, settings, metrics }
+  const inside = { ...context, knowledge, own, ownLog, settings, metrics, contractRoutes }
   const administration = await openAdministration(config, inside)
   const everybody = { ...context, ...own, routes: ownLog.publicRoutes }
   const transparency = await openTransparencyPort(config, everybody)

@@ -63,13 +63,22 @@ export function addSignature<T extends Contract | ContractStatement>(
   return { ...unsigned, signatures: [...(unsigned.signatures ?? []), added] }
 }
 
-/** What a content is before anybody signed it. */
+/** What a content is before anybody signed it. @throws ExchangeError `contract.malformed`. */
 export function unsignedDocument<T extends Contract | ContractStatement>(
   content: T,
 ): Omit<SignedDocument<T>, 'signatures'> {
-  const text = canonicalJson(content)
+  const text = canonicalOf(content)
   parseContract(Buffer.from(text, 'utf8')) // what is sent is what a receiver takes
   return { content, digest: contractDigest(text), payload: encode(text) }
+}
+
+function canonicalOf(content: Contract | ContractStatement): string {
+  try {
+    return canonicalJson(content)
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause
+    throw new ExchangeError('contract.malformed', `it has no canonical form: ${cause.message}`)
+  }
 }
 
 /** The text that travels. */
