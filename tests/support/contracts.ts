@@ -1,0 +1,87 @@
+/** What members do about contracts, in a federation of tests. */
+import { expect, vi } from 'vitest'
+import { apiPath } from '../../runtime/api-client.ts'
+import { BANK, REGISTRY, type Federation, type TestGateway } from './federation.ts'
+import type { Answer } from './http.ts'
+
+export interface SeenContract {
+  readonly id: string
+  readonly digest: string
+  readonly state: string
+}
+export interface ContractSteps {
+  /** The bank asks; `GET /*` of people by default. */
+  ask(terms?: object): Promise<SeenContract>
+  approve(id: string): Promise<SeenContract>
+  /** Waits until a gateway has a contract in a state. */
+  arrived(gateway: TestGateway, id: string, state: string): Promise<SeenContract>
+  /** Waits until both have it in force. */
+  agreed(id: string): Promise<SeenContract>
+  inForce(terms?: object): Promise<SeenContract>
+  call(call?: Call): Promise<Answer>
+  refusal(call?: Call): Promise<{ code: string; detail: string; status: number }>
+}
+interface Call {
+  readonly service?: string
+  readonly path?: string
+  readonly purpose?: string | undefined
+}
+
+export function addContractSteps(f: Federation): ContractSteps {
+  const call: ContractSteps['call'] = (options = {}) => {
+    const { service = 'people', path = '/one' } = options
+    const purpose = 'purpose' in options ? options.purpose : 'kyc'
+    return f.call(`/r1/${REGISTRY}/${service}${path}`, {
+      rawHeaders: [
+        ...['X-Road-Client', BANK, 'Accept', 'application/problem+json'],
+        ...(purpose === undefined ? [] : ['Spean-Purpose', purpose]),
+      ],
+    })
+  }
+  const ask: ContractSteps['ask'] = (terms = {}) =>
+    f.client.admin.call('POST', '/admin/contracts', {
+      client: BANK,
+      service: `${REGISTRY}/people`,
+      endpoints: [{ method: 'GET', path: '/one' }],
+      validUntil: '2999-01-01T00:00:00Z',
+      reason: 'we have to know our customers',
+      ...terms,
+    })
+  const arrived: ContractSteps['arrived'] = (gateway, id, state) =>
+    vi.waitFor(
+      async () => {
+        const path = apiPath('/admin/contracts', id)
+        const seen = await gateway.admin.call<SeenContract>('GET', path)
+        expect(seen.state).toBe(state)
+        return seen
+      },
+      { timeout: 10_000, interval: 20 },
+    )
+  const approve: ContractSteps['approve'] = (id) =>
+    f.provider.admin.call('POST', apiPath('/admin/contracts', id, 'approve'), {})
+  const agreed: ContractSteps['agreed'] = async (id) => {
+    await arrived(f.provider, id, 'in-force')
+    const seen = await arrived(f.client, id, 'in-force')
+    await vi.waitFor(async () => {
+      const path = apiPath('/admin/contracts', id)
+      const { handedIn } = await f.client.admin.call<{ handedIn: boolean }>('GET', path)
+      expect(handedIn).toBe(true)
+    })
+    return seen
+  }
+  return {
+    ...{ ask, approve, arrived, agreed, call },
+    inForce: async (terms) => {
+      const { id } = await ask(terms)
+      await arrived(f.provider, id, 'requested')
+      await approve(id)
+      return agreed(id)
+    },
+    refusal: async (options) => {
+      const { status, body } = await call(options)
+      expect(status).toBeGreaterThanOrEqual(400)
+      const problem = JSON.parse(body.toString('utf8')) as { code: string; detail: string }
+      return { ...problem, status }
+    },
+  }
+}
