@@ -71,11 +71,12 @@ function refuseSecondAnswer(db: Database, offer: SignedDocument<Contract>, follo
 
 function judgeStatement(db: Database, document: SignedDocument<ContractStatement>): Accepted {
   const { kind, contract: digest } = document.content
-  const known = newestOf(db, document.digest)
-  if (known) return { known: known.position }
   const about = contractOf(db, digest)
   if (about === undefined) throw conflict(`there is no contract ${digest}`)
   verifyParties(document, partiesOf(about.content))
+  // The same words of the other member say nothing new.
+  const known = newestOf(db, document.digest)
+  if (known) return { known: known.position }
   const { id } = about.content
   const isInForce = isSignedByAll(about)
   if (kind === 'revocation' && !isInForce) {

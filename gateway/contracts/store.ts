@@ -5,6 +5,7 @@ import {
   joinSignatures,
   parseDocument,
   signersOf,
+  type ContractHeader,
   type SignedDocument,
 } from '../../protocol/contract-jws.ts'
 import { partiesOf } from '../../protocol/contract.ts'
@@ -109,7 +110,7 @@ export function openContractStore(file: string): ContractStore {
   }
   const put = (document: SignedDocument, source: 'own' | 'catalogue'): boolean => {
     const row = rowOf(document.digest)
-    const whole = row ? joinSignatures(parseDocument(row.jws), document) : document
+    const whole = row ? joined(row, document) : document
     const isOwn = Number(source === 'own')
     if (row && whole === undefined) {
       if (source === 'catalogue' && !row.isSent) noteSent(document.digest)
@@ -168,6 +169,31 @@ export function openContractStore(file: string): ContractStore {
 
 function rowsOf(db: Database, where: string, ...values: string[]): Row[] {
   return db.all<Row>(`SELECT digest, jws, isSent, fault FROM document ${where}`, ...values)
+}
+
+/** A statement has one signature: the same words of the other member say nothing new. */
+function joined(row: Row, document: SignedDocument): SignedDocument | undefined {
+  if (document.content.kind !== 'contract') return undefined
+  return joinSignatures(parseDocument(row.jws), document)
+}
+
+/** What was verified before it was kept: to judge 100,000 of them again would hold up each start. */
+function readKept({ jws, digest }: Row): SignedDocument {
+  const decode = (part: string): unknown =>
+    JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
+  const { payload, signatures } = JSON.parse(jws) as {
+    payload: string
+    signatures: { protected: string; signature: string }[]
+  }
+  return {
+    content: decode(payload) as Contract | ContractStatement,
+    digest,
+    payload,
+    signatures: signatures.map((one) => ({
+      ...one,
+      header: decode(one.protected) as ContractHeader,
+    })),
+  }
 }
 
 type Queries = Pick<ContractStore, 'all' | 'byDigest' | 'named' | 'agreedFor' | 'answerTo'>
@@ -229,7 +255,7 @@ function createIndex(): { take(row: Row): void; readonly queries: Queries } {
     [...digests].map((digest) => contracts.get(digest)!)
   return {
     take: (row) => {
-      const document = parseDocument(row.jws)
+      const document = readKept(row)
       if (document.content.kind === 'contract') {
         takeContract(document as SignedDocument<Contract>, row)
       } else takeStatement(document as SignedDocument<ContractStatement>)

@@ -1,5 +1,15 @@
 /** What members do about contracts, in a federation of tests. */
+import { sign, type KeyObject } from 'node:crypto'
 import { expect, vi } from 'vitest'
+import type { Contract, ContractStatement } from '../../protocol/contract.ts'
+import {
+  addSignature,
+  contractSigningInput,
+  CONTRACT_TYPE,
+  unsignedDocument,
+  type SignedDocument,
+} from '../../protocol/contract-jws.ts'
+import { ecdsaDerToRaw } from '../../protocol/jws.ts'
 import { apiPath } from '../../runtime/api-client.ts'
 import { BANK, REGISTRY, type Federation, type TestGateway } from './federation.ts'
 import type { Answer } from './http.ts'
@@ -83,5 +93,52 @@ export function addContractSteps(f: Federation): ContractSteps {
       const problem = JSON.parse(body.toString('utf8')) as { code: string; detail: string }
       return { ...problem, status }
     },
+  }
+}
+
+export interface ContractSignerOfTests {
+  readonly member: string
+  readonly thumbprint: string
+  readonly privateKey: KeyObject
+  readonly signedAt?: Date
+}
+
+/** Signed by whoever, with P-256 keys. */
+export function signedContract<T extends Contract | ContractStatement>(
+  content: T,
+  ...signers: readonly ContractSignerOfTests[]
+): SignedDocument<T> {
+  const unsigned = unsignedDocument(content)
+  let document: SignedDocument<T> = { ...unsigned, signatures: [] }
+  for (const { member, thumbprint, privateKey, signedAt = new Date() } of signers) {
+    const iat = Math.floor(signedAt.getTime() / 1000)
+    const header = {
+      alg: 'ES256',
+      iat,
+      kid: member,
+      typ: CONTRACT_TYPE,
+      'x5t#S256': thumbprint,
+    } as const
+    const input = Buffer.from(contractSigningInput(header, unsigned.payload), 'ascii')
+    document = addSignature(document, header, ecdsaDerToRaw(sign('sha256', input, privateKey), 32))
+  }
+  return document
+}
+
+/** A contract that is right in every clause. */
+export function contractOf(changes: Partial<Contract> = {}): Contract {
+  return {
+    version: 1,
+    kind: 'contract',
+    id: crypto.randomUUID(),
+    client: BANK,
+    service: `${REGISTRY}/people`,
+    endpoints: [{ method: 'GET', path: '/one' }],
+    purposes: ['kyc'],
+    validFrom: '2020-01-01T00:00:00Z',
+    validUntil: '2999-01-01T00:00:00Z',
+    otherFields: 'strip',
+    reason: 'for a test',
+    ...changes,
   }
 }
