@@ -10,6 +10,7 @@ import { openSettings } from './access/settings.ts'
 import { openAdministration } from './administration.ts'
 import { createBodies, type AllBodies } from './bodies.ts'
 import type { GatewayConfig } from './config.ts'
+import type { EndingContract } from './contracts/expiry.ts'
 import { createLocalQuotas, createNoUserTokens } from './contracts/local-limits.ts'
 import { openContracts } from './contracts/open-contracts.ts'
 import { openKnowledge } from './knowledge.ts'
@@ -63,15 +64,14 @@ export async function startGateway(
 
   const metrics = createMetrics(METRICS_PREFIX)
   const renewal = (): RenewalState[] => own.upkeep.describe().renewal ?? []
-  const told = { store: keys, renewal, ...knowledge, ...ownLog, clock }
+  const endingContracts = (): EndingContract[] => ownContracts.ending()
+  const told = { store: keys, renewal, ...knowledge, ...ownLog, endingContracts, clock }
   const onRenewalFailure = registerMetrics(metrics, told)
   const own = startOwnCredentials({ ...context, config, store: keys, knowledge, onRenewalFailure })
   witnessing.startRegistration(own.register)
   const bodies = createConfiguredBodies(config)
-  const { contracts, routes: contractRoutes } = openContracts(config, {
-    ...context,
-    ...{ knowledge, own, metrics },
-  })
+  const ownContracts = openContracts(config, { ...context, knowledge, own })
+  const { contracts, routes: contractRoutes } = ownContracts
   const outgoing = openOutgoing(config, { ...context, own, knowledge, bodies })
 
   const recent = await records.servedSince(new Date(clock().getTime() - REPLAY_WINDOW_MS))

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from './canonical-json.ts'
 import { ExchangeError } from './errors.ts'
-import { formatId, memberOf, readClientId, readServiceId } from './identifiers.ts'
+import { formatId, readClientId, readServiceId } from './identifiers.ts'
 import { METHODS } from './methods.ts'
 import type { Endpoint } from './snapshot.ts'
 
@@ -75,10 +75,12 @@ export function contractDigest(payload: Uint8Array | string): string {
   return createHash('sha256').update(payload).digest('base64url')
 }
 
+/** @param contract one that was parsed: its identifiers are good. */
 export function partiesOf({ client, service }: Contract): ContractParties {
+  const memberIn = (id: string): string => id.split('/', 3).join('/')
   return {
-    client: client.startsWith('group:') ? undefined : memberOf(readClientId(client)),
-    provider: memberOf(readServiceId(service)),
+    client: client.startsWith('group:') ? undefined : memberIn(client),
+    provider: memberIn(service),
   }
 }
 

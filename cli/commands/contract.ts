@@ -58,6 +58,7 @@ export function addContractCommands(program: Command): void {
     .command('contract')
     .description('what a client may ask of a service, signed by both members')
   addReadingCommands(contract)
+  addDocumentsCommand(contract)
   addRequestCommand(contract)
   addAnswerCommands(contract)
 }
@@ -99,6 +100,25 @@ function addReadingCommands(contract: Command): void {
     .action(async (id: string, { gateway }: GatewayOption, own: Command) => {
       const ask = (api: ApiClient) => api.call<ContractView>('GET', apiPath('/admin/contracts', id))
       await show(own, profileOf(own).gateway(gateway), ask, printContract)
+    })
+}
+
+/** At the catalogue, for the operator. */
+function addDocumentsCommand(contract: Command): void {
+  contract
+    .command('documents')
+    .description('what the catalogue took in: requests, offers, contracts, refusals, revocations')
+    .action(async (_options: object, own: Command) => {
+      const ask = (api: ApiClient) =>
+        api.call<{ documents: Record<string, unknown>[] }>('GET', '/admin/contracts')
+      await show(own, profileOf(own).catalogue(), ask, ({ documents }) => {
+        printTable(
+          ['POSITION', 'KIND', 'CLIENT', 'SERVICE', 'SIGNED BY', 'AT', 'CONTRACT'],
+          documents.map((d) => [
+            ...[d.position, d.kind, d.client, d.service, d.signedBy, d.receivedAt, d.contract],
+          ]),
+        )
+      })
     })
 }
 

@@ -37,13 +37,13 @@ export function verifyClauses(held: HeldContract, call: ContractCall): void {
   if (content.case === true && call.issue === undefined) {
     refuse('access.case-missing', 'case is true; the call has none')
   }
-  if (content.user === 'token' && !call.hasToken) {
-    refuse('access.token-missing', 'user is token; the call has none')
-  }
   const { maxBodyBytes } = content
   if (maxBodyBytes !== undefined && call.bodySize > maxBodyBytes) {
     const clause = `maxBodyBytes is ${maxBodyBytes}, the body has ${call.bodySize} bytes`
     refuse('request.body-too-large', clause)
+  }
+  if (content.user === 'token' && !call.hasToken) {
+    refuse('access.token-missing', 'user is token; the call has none')
   }
 }
 

@@ -4,15 +4,13 @@ import type { Anchor } from '../../protocol/snapshot.ts'
 import type { Route } from '../../runtime/admin-api.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
-import type { Metrics } from '../../runtime/metrics.ts'
 import { createContractRoutes } from '../http/contract-routes.ts'
 import type { Knowledge } from '../knowledge.ts'
-import { GATEWAY_METRICS } from '../metrics.ts'
 import type { OwnCredentials } from '../own-credentials.ts'
 import type { Contracts } from '../ports.ts'
 import { createAgreements } from './agreements.ts'
 import { createContracts } from './contracts.ts'
-import { endingContracts, startExpiryWatch } from './expiry.ts'
+import { endingContracts, startExpiryWatch, type EndingContract } from './expiry.ts'
 import { startContractFeed, type ContractFeed } from './feed.ts'
 import { createContractIntake } from './intake.ts'
 import { createContractSigning } from './signing.ts'
@@ -21,6 +19,7 @@ import { openContractStore } from './store.ts'
 export interface OwnContracts {
   readonly contracts: Contracts
   readonly routes: readonly Route[]
+  ending(): EndingContract[]
 }
 
 /** @param deps.scope ends the following, and closes the store. @throws ConfigError. */
@@ -34,14 +33,13 @@ export function openContracts(
     readonly anchor: Anchor
     readonly knowledge: Knowledge
     readonly own: OwnCredentials
-    readonly metrics: Metrics
     readonly scope: AsyncDisposableStack
     readonly clock: Clock
     readonly logger: Logger
   },
 ): OwnContracts {
   const { gatewayId } = config
-  const { anchor, knowledge, own, metrics, scope, clock, logger } = deps
+  const { anchor, knowledge, own, scope, clock, logger } = deps
   const { catalogue, trust } = knowledge
   const { credentials } = own
   const store = scope.use(openContractStore(`${config.stateDir}/contracts.db`))
@@ -66,15 +64,9 @@ export function openContracts(
     }),
   )
   scope.use(startExpiryWatch({ store, clock, logger }))
-  const { help, labels } = GATEWAY_METRICS.contract_days_left
-  metrics.gauge('contract_days_left', help, labels, () =>
-    endingContracts(store, clock()).map(({ held: { content }, daysLeft }) => ({
-      labels: { contract: content.id, client: content.client, service: content.service },
-      value: Math.max(0, daysLeft),
-    })),
-  )
   return {
     contracts: createContracts(store),
+    ending: () => endingContracts(store, clock()),
     routes: createContractRoutes({
       ...{ store, agreements, clock, feed },
       snapshot: () => catalogue.newest,

@@ -21,15 +21,15 @@ export interface SeenContract {
 }
 export interface ContractSteps {
   /** The bank asks; `GET /*` of people by default. */
-  ask(terms?: object): Promise<SeenContract>
-  approve(id: string): Promise<SeenContract>
+  readonly ask: (terms?: object) => Promise<SeenContract>
+  readonly approve: (id: string) => Promise<SeenContract>
   /** Waits until a gateway has a contract in a state. */
-  arrived(gateway: TestGateway, id: string, state: string): Promise<SeenContract>
+  readonly arrived: (gateway: TestGateway, id: string, state: string) => Promise<SeenContract>
   /** Waits until both have it in force. */
-  agreed(id: string): Promise<SeenContract>
-  inForce(terms?: object): Promise<SeenContract>
-  call(call?: Call): Promise<Answer>
-  refusal(call?: Call): Promise<{ code: string; detail: string; status: number }>
+  readonly agreed: (id: string) => Promise<SeenContract>
+  readonly inForce: (terms?: object) => Promise<SeenContract>
+  readonly call: (call?: Call) => Promise<Answer>
+  readonly refusal: (call?: Call) => Promise<{ code: string; detail: string; status: number }>
 }
 interface Call {
   readonly service?: string
