@@ -4,6 +4,7 @@ import { addAuditorCommands } from './commands/auditor.ts'
 import { addCaCommands } from './commands/ca.ts'
 import { addCatalogueCommands } from './commands/catalogue.ts'
 import { addCertCommands } from './commands/cert.ts'
+import { addContractCommands } from './commands/contract.ts'
 import { addEnrollCommand } from './commands/enroll.ts'
 import { addEvidenceCommands } from './commands/evidence.ts'
 import { addGatewayCommands } from './commands/gateway.ts'
@@ -33,6 +34,7 @@ export function createProgram(): Command {
   addEvidenceCommands(program)
   addCatalogueCommands(program)
   addGatewayCommands(program)
+  addContractCommands(program)
   addAdapterCommands(program)
   addTrustServiceCommands(program)
   addWitnessCommands(program)

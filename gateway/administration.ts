@@ -36,12 +36,13 @@ export async function openAdministration(
     readonly ownLog: OwnLog
     readonly settings: Settings
     readonly metrics: Metrics
+    readonly contractRoutes: readonly Route[]
     readonly scope: AsyncDisposableStack
     readonly clock: Clock
     readonly logger: Logger
   },
 ): Promise<Administration> {
-  const { knowledge, own, ownLog, settings, metrics, ...context } = deps
+  const { knowledge, own, ownLog, settings, metrics, contractRoutes, ...context } = deps
   const { clock, logger } = context
   const { readable, stores, key, log } = ownLog
   const { tree } = stores
@@ -61,6 +62,7 @@ export async function openAdministration(
       settings,
       status,
     }),
+    ...contractRoutes,
     ...ownLog.adminRoutes,
     ...createEvidenceRoutes(evidence, logger).map((route) => auditing.forAuditors(route)),
     ...createMetricsRoutes(metrics),

@@ -3,6 +3,7 @@
  * a step that needs a recorded request cannot be given one that is not.
  */
 import type { Readable } from 'node:stream'
+import type { Contract } from '../protocol/contract.ts'
 import type { HeaderBlock } from '../protocol/header-block.ts'
 import type { CallHeaders } from '../protocol/headers.ts'
 import type { ClientId } from '../protocol/identifiers.ts'
@@ -112,8 +113,10 @@ export interface Fresh extends Verified {
   readonly firstSeen: true
 }
 export interface Permitted extends Fresh {
-  /** Undefined for metadata services, which every client of the instance may ask. */
+  /** Undefined for metadata services, which every client of the instance may ask, and under a contract. */
   readonly grant: Grant | undefined
+  /** The one under which the call is made. */
+  readonly contract?: Contract
 }
 export interface Served extends Permitted {
   readonly body: SpooledBody

@@ -3,6 +3,7 @@ import type { Integrator } from '../exchange-log/integrator.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
+import type { EndingContract } from './contracts/expiry.ts'
 import type { CredentialSlot } from './credentials/credential.ts'
 import type { CredentialStore } from './credentials/store.ts'
 import type { LogSpace } from '../exchange-log/space-watch.ts'
@@ -55,6 +56,11 @@ export const GATEWAY_METRICS = {
     type: 'gauge',
     labels: OF_STATE,
     help: '1 while the responder of a certificate does not answer',
+  },
+  contract_days_left: {
+    type: 'gauge',
+    labels: ['contract', 'client', 'service'],
+    help: 'Days to the end of each contract that ends within 30 days and that no other follows',
   },
   snapshot_number: {
     type: 'gauge',
@@ -202,6 +208,7 @@ export function registerMetrics(
     readonly integrator: Pick<Integrator, 'health'>
     readonly witnessing: Pick<Witnessing, 'health'>
     readonly keeping: Pick<LogKeeping, 'health'>
+    readonly endingContracts: () => readonly EndingContract[]
     readonly clock: Clock
   },
 ): (slot: CredentialSlot, code: string) => void {
@@ -248,6 +255,12 @@ export function registerMetrics(
     ofStates(({ fault }) => (fault === undefined ? 0 : 1)),
   )
 
+  gauge('contract_days_left', () =>
+    deps.endingContracts().map(({ held: { content: c }, daysLeft }) => ({
+      labels: { contract: c.id, client: c.client, service: c.service },
+      value: daysLeft,
+    })),
+  )
   gauge('snapshot_number', () => single(catalogue.newest?.number))
   gauge('snapshot_age_seconds', () => single(catalogue.newest && age(catalogue.newest.issuedAt)))
   gauge('snapshot_expires_seconds', () =>

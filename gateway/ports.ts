@@ -1,5 +1,6 @@
 /** What the steps need, and nothing of how it is done. Only `server.ts`, and the parts it is built of, know the implementations. */
 import type { Readable } from 'node:stream'
+import type { Contract } from '../protocol/contract.ts'
 import type { HeaderBlock } from '../protocol/header-block.ts'
 import type { GatewayId } from '../protocol/identifiers.ts'
 import type { Manifest } from '../protocol/manifest.ts'
@@ -154,6 +155,60 @@ export interface AccessRules {
   grantsFor(service: string, subjects: readonly string[]): readonly Grant[]
 }
 
+/** What a call says, as far as contracts go by it. */
+export interface ContractCall {
+  /** Names under which a contract may mean the client: its own, its member's, its groups'. */
+  readonly clients: readonly string[]
+  readonly service: string
+  readonly classification: string | undefined
+  readonly method: string
+  /** As the service gets it. */
+  readonly servicePath: string
+  readonly purpose: string | undefined
+  readonly userId: string | undefined
+  readonly issue: string | undefined
+  /** Whether it has a token of the user; what that is worth is not looked at. */
+  readonly hasToken: boolean
+  readonly bodySize: number
+  readonly at: Date
+}
+
+export interface Contracts {
+  /**
+   * The digest of the newest contract that allows a call, by all that the client's side can judge; undefined when
+   * no contract covers the service.
+   *
+   * @throws ExchangeError naming contract and clause when there are contracts, and none of them allows it.
+   */
+  choose(call: ContractCall): string | undefined
+  /**
+   * Checks a call by the contract that it names (protocol/README.md §13.5), except its token and quota.
+   *
+   * @throws ExchangeError `contract.*`, `access.*`, `request.body-too-large`.
+   */
+  verify(digest: string, call: ContractCall): Contract
+  /**
+   * Checks what the class of the service asks of a call that names no contract.
+   *
+   * @throws ExchangeError `access.purpose-missing`, `access.user-missing`, `access.case-missing`.
+   */
+  verifyClass(call: ContractCall): void
+}
+
+export interface Quotas {
+  /** Takes one call out of the quota. @throws ExchangeError `access.quota-exceeded`. */
+  take(contract: { digest: string; quota?: Contract['quota'] }, at: Date): Promise<void>
+}
+
+export interface UserTokens {
+  /** @throws ExchangeError `access.token-missing`, `access.token-invalid`. */
+  verify(
+    token: string | undefined,
+    expected: { service: string; userId: string | undefined; member: string },
+    at: Date,
+  ): Promise<void>
+}
+
 export interface Services {
   /**
    * Calls the service, or answers a metadata service.
@@ -186,10 +241,14 @@ export interface ClientGateway extends Gateway {
   readonly informationSystems: InformationSystems
   readonly authentication: OwnAuthentication
   readonly peers: Peers
+  readonly contracts: Pick<Contracts, 'choose'>
 }
 /** Everything the provider side needs, given once by `main.ts`. */
 export interface ProviderGateway extends Gateway {
   readonly replayGuard: ReplayGuard
   readonly accessRules: AccessRules
+  readonly contracts: Pick<Contracts, 'verify' | 'verifyClass'>
+  readonly quotas: Quotas
+  readonly userTokens: UserTokens
   readonly services: Services
 }

@@ -10,6 +10,9 @@ import { openSettings } from './access/settings.ts'
 import { openAdministration } from './administration.ts'
 import { createBodies, type AllBodies } from './bodies.ts'
 import type { GatewayConfig } from './config.ts'
+import type { EndingContract } from './contracts/expiry.ts'
+import { createLocalQuotas, createNoUserTokens } from './contracts/local-limits.ts'
+import { openContracts } from './contracts/open-contracts.ts'
 import { openKnowledge } from './knowledge.ts'
 import { METRICS_PREFIX, registerMetrics } from './metrics.ts'
 import { openPorts, openTransparencyPort } from './open-ports.ts'
@@ -61,11 +64,14 @@ export async function startGateway(
 
   const metrics = createMetrics(METRICS_PREFIX)
   const renewal = (): RenewalState[] => own.upkeep.describe().renewal ?? []
-  const told = { store: keys, renewal, ...knowledge, ...ownLog, clock }
+  const endingContracts = (): EndingContract[] => ownContracts.ending()
+  const told = { store: keys, renewal, ...knowledge, ...ownLog, endingContracts, clock }
   const onRenewalFailure = registerMetrics(metrics, told)
   const own = startOwnCredentials({ ...context, config, store: keys, knowledge, onRenewalFailure })
   witnessing.startRegistration(own.register)
   const bodies = createConfiguredBodies(config)
+  const ownContracts = openContracts(config, { ...context, knowledge, own })
+  const { contracts, routes: contractRoutes } = ownContracts
   const outgoing = openOutgoing(config, { ...context, own, knowledge, bodies })
 
   const recent = await records.servedSince(new Date(clock().getTime() - REPLAY_WINDOW_MS))
@@ -84,6 +90,9 @@ export async function startGateway(
     peers: outgoing.peers,
     replayGuard: createReplayGuard(recent, clock()),
     accessRules: settings,
+    contracts,
+    quotas: createLocalQuotas(),
+    userTokens: createNoUserTokens(),
     services: createServices({
       settings,
       http: outgoing.http,
@@ -91,7 +100,7 @@ export async function startGateway(
     }),
   }
   const ports = await openPorts(config, gw, { ...context, ...own, ocsp })
-  const inside = { ...context, knowledge, own, ownLog, settings, metrics }
+  const inside = { ...context, knowledge, own, ownLog, settings, metrics, contractRoutes }
   const administration = await openAdministration(config, inside)
   const everybody = { ...context, ...own, routes: ownLog.publicRoutes }
   const transparency = await openTransparencyPort(config, everybody)

@@ -8,7 +8,8 @@ import type { Credential } from './credentials/credential.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import type { Signer } from './ports.ts'
 
-const SCHEMES: Readonly<Record<SignatureAlgorithm, SignatureScheme>> = {
+/** How each algorithm of the profile signs. */
+export const SCHEMES: Readonly<Record<SignatureAlgorithm, SignatureScheme>> = {
   ES256: { hash: 'sha256', ecdsaForm: 'jose' },
   PS256: { hash: 'sha256', padding: 'pss' },
   RS256: { hash: 'sha256' },

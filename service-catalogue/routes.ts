@@ -1,6 +1,7 @@
 import type { Route } from '../runtime/admin-api.ts'
 import { createAuthorityRoutes } from './authorities.ts'
 import type { CatalogueContext } from './context.ts'
+import { createContractRoutes } from './contracts.ts'
 import { createGatewayRoutes } from './gateways.ts'
 import { createGroupRoutes } from './groups.ts'
 import { createInspectionRoutes } from './inspection.ts'
@@ -28,5 +29,6 @@ export function createCatalogueRoutes(context: CatalogueContext): Route[] {
     ...createGroupRoutes(context),
     ...createLogKeyRoutes(context),
     ...createWitnessListRoutes(context),
+    ...createContractRoutes(context),
   ]
 }

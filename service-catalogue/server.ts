@@ -69,7 +69,9 @@ export async function startCatalogue(
   const witness = resources.use(await openOwnWitness({ stateDir, instance, db, clock, logger }))
   const routes = [...createCatalogueRoutes({ ...context, witness }), ...witness.routes]
   const api = createApi({ routes, token, origin: 'catalogue', logger })
-  const tls = { ...credentials, minVersion: 'TLSv1.3' } as const
+  // Gateways show their certificates for contracts; everybody else is let in without (protocol/README.md §13.4).
+  const asked = { requestCert: true, rejectUnauthorized: false } as const
+  const tls = { ...credentials, ...asked, minVersion: 'TLSv1.3' } as const
   const server = limitApiServer(createServer({ ...API_SERVER, ...tls }, api))
   const { port } = resources.use(await listen(server, config.port, host))
   resources.defer(() => publisher.stop())

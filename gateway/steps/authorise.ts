@@ -2,6 +2,7 @@ import { covers, coversAnyPath } from '../../protocol/endpoint.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
 import { formatId, memberOf } from '../../protocol/identifiers.ts'
 import { isMetadataService } from '../../protocol/methods.ts'
+import { providerCall, userTokenOf } from './contract-call.ts'
 import type { Fresh, Grant, Permitted } from '../exchange-state.ts'
 import { grantSubjects } from '../catalogue-view.ts'
 import type { ProviderGateway } from '../ports.ts'
@@ -11,13 +12,11 @@ import type { ProviderGateway } from '../ports.ts'
  * The decision is made on the path that the service gets, byte for byte.
  *
  * @throws ExchangeError `provider.unknown`, `provider.signer-missing`, `gateway.certificate-inactive`,
- *   `gateway.certificate-unsuitable`, `service.unknown`, `access.denied`, `access.path-ambiguous`.
+ *   `gateway.certificate-unsuitable`, `service.unknown`, `contract.*`, `access.*`, `request.body-too-large`.
  */
-export function authorise(
-  fresh: Fresh,
-  { id, accessRules, signer, clock }: ProviderGateway,
-): Permitted {
-  const { catalogue, target, client } = fresh
+export function authorise(fresh: Fresh, gw: ProviderGateway): Permitted | Promise<Permitted> {
+  const { id, signer, clock } = gw
+  const { catalogue, target } = fresh
   const { service: code, ...provider } = target.service
   const here = catalogue.gateway(formatId(id))
   if (!here?.clients.has(formatId(provider))) {
@@ -38,6 +37,32 @@ export function authorise(
   if (catalogue.service(target.service) === undefined) {
     throw new ExchangeError('service.unknown', `${service} is not in the catalogue`)
   }
+  return fresh.request.contract === undefined
+    ? byGrant(fresh, gw)
+    : byContract(fresh, fresh.request.contract, gw)
+}
+
+/** In the order of protocol/README.md §13.5: only calls that came through all else count for the quota. */
+async function byContract(
+  fresh: Fresh,
+  digest: string,
+  { contracts, userTokens, quotas }: ProviderGateway,
+): Promise<Permitted> {
+  const { client, headers, receivedAt, request } = fresh
+  const { service, userId } = request
+  const contract = contracts.verify(digest, providerCall(fresh))
+  if (contract.user === 'token') {
+    const expected = { service, userId, member: memberOf(client) }
+    await userTokens.verify(userTokenOf(headers), expected, receivedAt)
+  }
+  const { quota } = contract
+  await quotas.take({ digest, ...(quota ? { quota } : {}) }, receivedAt)
+  return { ...fresh, grant: undefined, contract }
+}
+
+function byGrant(fresh: Fresh, { accessRules, contracts }: ProviderGateway): Permitted {
+  const { catalogue, target, client } = fresh
+  const service = formatId(target.service)
   const grants = accessRules.grantsFor(service, grantSubjects(client, catalogue))
   const { method } = fresh.request
   // A grant for every path decides first: under it no path is ambiguous.
@@ -45,6 +70,7 @@ export function authorise(
     grants.find((g) => coversAnyPath(g.endpoints, method)) ??
     grants.find((g) => covers(g.endpoints, method, target.servicePath))
   if (grant === undefined) throw denied(grants, fresh)
+  contracts.verifyClass(providerCall(fresh))
   return { ...fresh, grant }
 }
 

@@ -3,6 +3,8 @@ import { headerBlockDigest } from '../../protocol/header-block.ts'
 import { formatId, memberOf } from '../../protocol/identifiers.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { RequestManifest } from '../../protocol/manifest.ts'
+import { isMetadataService } from '../../protocol/methods.ts'
+import { clientCall } from './contract-call.ts'
 import type { Complete, RequestSigned } from '../exchange-state.ts'
 import type { ClientGateway } from '../ports.ts'
 
@@ -12,21 +14,27 @@ import type { ClientGateway } from '../ports.ts'
  * What others would refuse for the certificate of its signer, or of this gateway, is not sent.
  *
  * @throws ExchangeError `client.not-served` without a key of that member, `gateway.certificate-inactive`,
- *   `gateway.certificate-unsuitable`, `request.headers-too-large`.
+ *   `gateway.certificate-unsuitable`, `request.headers-too-large`; `contract.*` and `access.*` when none of the
+ *   contracts for the service allows the call.
  */
 export async function signRequest(
   complete: Complete,
-  { id, signer, authentication, clock }: ClientGateway,
+  { id, signer, authentication, clock, contracts }: ClientGateway,
 ): Promise<RequestSigned> {
   const { catalogue } = complete
   const { userId, issue, representedParty, purpose } = complete.call
+  const { service } = complete.target
+  // Metadata services need no contract (protocol/README.md §13.5).
+  const contract = isMetadataService(service.service)
+    ? undefined
+    : contracts.choose(clientCall(complete))
   const request: RequestManifest = {
     version: 1,
     kind: 'request',
     exchangeId: complete.exchangeId,
     messageId: complete.messageId,
     client: formatId(complete.client),
-    service: formatId(complete.target.service),
+    service: formatId(service),
     method: complete.method,
     target: complete.target.raw,
     headersDigest: headerBlockDigest(complete.headers),
@@ -38,6 +46,7 @@ export async function signRequest(
     ...(issue === undefined ? {} : { issue }),
     ...(representedParty === undefined ? {} : { representedParty }),
     ...(purpose === undefined ? {} : { purpose }),
+    ...(contract === undefined ? {} : { contract }),
   }
   const now = clock()
   authentication.verifyActive(catalogue, now)

@@ -5,6 +5,7 @@ import { createSettingsRoutes } from '../../gateway/http/admin-routes.ts'
 import { createArchiveRoutes } from '../../gateway/http/archive-routes.ts'
 import { createAuditRoutes } from '../../gateway/http/audit-routes.ts'
 import { createAuditorRoutes } from '../../gateway/http/auditor-routes.ts'
+import { createContractRoutes } from '../../gateway/http/contract-routes.ts'
 import { createErasureRoutes } from '../../gateway/http/erasure-routes.ts'
 import { createEvidenceRoutes } from '../../gateway/http/evidence-routes.ts'
 import { createMetricsRoutes } from '../../gateway/http/metrics-routes.ts'
@@ -29,6 +30,7 @@ const openapi = { method: 'GET', path: '/openapi.json', access: 'public' } as Ro
 const tables = {
   gateway: [
     ...createSettingsRoutes({} as never),
+    ...createContractRoutes({} as never),
     ...createLogRoutes({} as never),
     ...createErasureRoutes({} as never),
     ...createArchiveRoutes({} as never, {} as never),
@@ -60,6 +62,8 @@ const PUBLIC = new Set([
   'catalogue GET /status',
   'catalogue GET /snapshot',
   'catalogue GET /descriptions/:digest',
+  'catalogue POST /contracts', // by a gateway’s certificate, and signed by members
+  'catalogue GET /contracts',
   'catalogue POST /registrations', // signed by who sends it
   'catalogue POST /witness/add-checkpoint', // signed by the log
   'catalogue GET /witness/:originHash/checkpoint',

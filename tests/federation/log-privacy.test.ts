@@ -90,7 +90,8 @@ it('a rule by the classification in the catalogue decides what is kept, also whe
   const rules: KeepingRule[] = [{ classification: 'sensitive', keep: 'digest' }]
   await f.provider.restart({ exchangeLog: { ...f.provider.config.exchangeLog, rules } })
   await f.settled()
-  const id = await call(Buffer.from('x'), 'secret')
+  const said = ['Spean-Purpose', 'kyc', 'X-Road-UserId', 'KH1', 'X-Road-Issue', '2026/1']
+  const id = await call(Buffer.from('x'), 'secret', said)
   expect((await recordOf(f.client, id, 'request')).kept).toBe('full')
   expect((await recordOf(f.provider, id, 'request')).kept).toBe('digest')
   expect(await keptAt(f.provider, id)).toEqual([

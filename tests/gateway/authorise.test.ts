@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Fresh, Grant } from '../../gateway/exchange-state.ts'
+import type { Fresh, Grant, Permitted } from '../../gateway/exchange-state.ts'
 import type { ProviderGateway } from '../../gateway/ports.ts'
 import { authorise } from '../../gateway/steps/authorise.ts'
 import { readClientId } from '../../protocol/identifiers.ts'
@@ -33,12 +33,13 @@ function grantFor(
     client: readClientId(client),
     target: parseTarget(`/r1/${service}${path}`),
     request: { method, client },
+    headers: [],
   } as unknown as Fresh
   const accessRules = {
     grantsFor: (wanted: string, subjects: readonly string[]) =>
       grants.filter((g) => g.service === wanted && subjects.includes(g.subject)),
   }
-  return authorise(fresh, { ...gw, accessRules }).grant?.id
+  return (authorise(fresh, { ...gw, accessRules }) as Permitted).grant?.id
 }
 
 const grant = (id: string, subject: string, ...endpoints: string[]): Grant => ({

@@ -67,6 +67,9 @@ const KNOWN = {
       archive: { fault: 'the place is away' },
     }),
   },
+  endingContracts: () => [
+    { held: { content: { id: 'c1', client: 'KH/COM/BANK', service: 'S' } }, daysLeft: 2.5 },
+  ],
   clock: () => NOW,
 } as unknown as Deps
 
@@ -104,6 +107,7 @@ describe('the metrics of a gateway', () => {
         `ocsp_answer_usable_until_seconds{${own}} ${unix(NOW) + 200}`,
         `ocsp_responder_failing{${own}} 1`,
         `ocsp_responder_failing{${other}} 0`,
+        'contract_days_left{contract="c1",client="KH/COM/BANK",service="S"} 2.5',
         'snapshot_number 7',
         'snapshot_age_seconds 60',
         `snapshot_expires_seconds ${unix(NOW) + 3600}`,
@@ -142,6 +146,7 @@ describe('the metrics of a gateway', () => {
     const lines = await scrape({
       store: { all: () => [] },
       renewal: () => [],
+      endingContracts: () => [],
       ocsp: { health: () => [] },
       catalogue: { newest: undefined, health: { heardAt: undefined, fault: 'no answer' } },
       clockCheck: { state: undefined },

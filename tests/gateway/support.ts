@@ -14,6 +14,8 @@ import type {
   StepRunner,
 } from '../../gateway/ports.ts'
 import type { OwnKnowledge } from '../../gateway/credentials/lacks.ts'
+import { createContracts } from '../../gateway/contracts/contracts.ts'
+import { createLocalQuotas, createNoUserTokens } from '../../gateway/contracts/local-limits.ts'
 import { createReplayGuard } from '../../gateway/replay/guard.ts'
 import {
   createCredential,
@@ -88,7 +90,9 @@ export async function pairOfGateways(): Promise<Pair> {
   const trust = { verify: async () => {} }
   const clockCheck = { verify: () => {}, words: () => 'the clock is right' }
   const catalogue = { current: () => view, atLeast: async () => view }
-  const common = { clock: () => NOW, clockCheck, catalogue, trust, bodies }
+  // No contracts: grants decide.
+  const contracts = createContracts({ agreedFor: () => [], byDigest: () => undefined })
+  const common = { clock: () => NOW, clockCheck, catalogue, trust, bodies, contracts }
   const scope = new AsyncDisposableStack()
   const sent: OutgoingRequest[] = []
   const called: string[] = []
@@ -108,6 +112,8 @@ export async function pairOfGateways(): Promise<Pair> {
     ...common,
     id: readGatewayId(`${REGISTRY}/REG-1`),
     signer: createSigner(credentialsOf([registry])),
+    quotas: createLocalQuotas(),
+    userTokens: createNoUserTokens(),
     replayGuard: createReplayGuard([], NOW),
     accessRules: {
       grantsFor: (service, [subject = '']) => [
