@@ -6,6 +6,7 @@ import { ConfigError } from '../runtime/config.ts'
 import { addAdapterCommands } from './commands/adapter.ts'
 import { addAuditorCommands } from './commands/auditor.ts'
 import { addCaCommands } from './commands/ca.ts'
+import { addCatalogueAccessCommands } from './commands/catalogue-access.ts'
 import { addCatalogueCommands } from './commands/catalogue.ts'
 import { addCertCommands } from './commands/cert.ts'
 import { addEnrollCommand } from './commands/enroll.ts'
@@ -31,6 +32,7 @@ addLogCommands(program)
 addAuditorCommands(program)
 addEvidenceCommands(program)
 addCatalogueCommands(program)
+addCatalogueAccessCommands(program)
 addGatewayCommands(program)
 addAdapterCommands(program)
 addTrustServiceCommands(program)

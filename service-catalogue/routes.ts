@@ -1,4 +1,5 @@
 import type { Route } from '../runtime/admin-api.ts'
+import { createApiKeyRoutes } from './api-key-routes.ts'
 import { createAuthorityRoutes } from './authorities.ts'
 import type { CatalogueContext } from './context.ts'
 import { createGatewayRoutes } from './gateways.ts'
@@ -8,6 +9,7 @@ import { createLogKeyRoutes } from './log-key-routes.ts'
 import { createMemberRoutes } from './members.ts'
 import { createPublicRoutes } from './public-routes.ts'
 import { createRegistrationRoutes } from './registrations.ts'
+import { createRequestRoutes } from './request-routes.ts'
 import { createServiceRoutes } from './services.ts'
 import { createSubsystemRoutes } from './subsystems.ts'
 import { createTimeStampingRoutes } from './time-stamping-authorities.ts'
@@ -28,5 +30,17 @@ export function createCatalogueRoutes(context: CatalogueContext): Route[] {
     ...createGroupRoutes(context),
     ...createLogKeyRoutes(context),
     ...createWitnessListRoutes(context),
+    ...createApiKeyRoutes(context),
+    ...createRequestRoutes(context, createOwnedRoutes),
+  ]
+}
+
+/** What is asked for, and approved. */
+function createOwnedRoutes(context: CatalogueContext): Route[] {
+  return [
+    ...createMemberRoutes(context),
+    ...createSubsystemRoutes(context),
+    ...createGatewayRoutes(context),
+    ...createServiceRoutes(context),
   ]
 }
