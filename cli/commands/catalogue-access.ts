@@ -44,12 +44,12 @@ function addRequestCommands(catalogue: Command): void {
     .option('--openapi <file-or-url>', 'of a service: its OpenAPI description, in JSON')
     .option('--classification <word>', 'of a service: public, internal, personal or sensitive')
     .action(async (kind: string, id: string, name: string | undefined, options, own: Command) => {
-      const { instance, catalogue: open } = profileOf(own)
+      const profile = profileOf(own)
       const body = await toBody(kind, name, options as RequestOptions)
       const { reason } = options as RequestOptions
-      const asked = { kind, id: fullId(id, instance), body, reason }
+      const asked = { kind, id: fullId(id, profile.instance), body, reason }
       const ask = (api: ApiClient) => api.call<Row>('POST', '/admin/requests', asked)
-      await show(own, open(), ask, printRequest)
+      await show(own, profile.catalogue(), ask, printRequest)
     })
   catalogue
     .command('requests')
@@ -57,7 +57,7 @@ function addRequestCommands(catalogue: Command): void {
     .option('--state <word>', 'pending, approved, refused or withdrawn', 'pending')
     .option('--after <position>', 'where the page before ended: its next', '0')
     .action(async ({ state, after }: { state: string; after: string }, own: Command) => {
-      const path = `/admin/requests?${new URLSearchParams({ state, after })}`
+      const path = `/admin/requests?${new URLSearchParams({ state, after }).toString()}`
       const ask = (api: ApiClient) => api.call<{ requests: Row[] }>('GET', path)
       await show(own, profileOf(own).catalogue(), ask, ({ requests }) => {
         printTable(
@@ -121,11 +121,11 @@ function addKeyCommands(catalogue: Command): void {
     .option('--person <name>', 'who will hold it, for the operator to say')
     .option('--days <number>', 'how long it is good, at most 366', '90')
     .action(async (name: string, role: string, options: KeyOptions, own: Command) => {
-      const { instance, catalogue: open } = profileOf(own)
+      const profile = profileOf(own)
       const { scope, person, days, out } = options
       const body = {
         ...{ name, role, days: Number(days) },
-        ...(scope ? { scope: scope.map((id) => fullId(id, instance)) } : {}),
+        ...(scope ? { scope: scope.map((id) => fullId(id, profile.instance)) } : {}),
         ...(person === undefined ? {} : { person }),
       }
       const ask = async (api: ApiClient) => {
@@ -133,7 +133,7 @@ function addKeyCommands(catalogue: Command): void {
         writePrivateFile(out, `${String(secret)}\n`)
         return { ...made, file: out }
       }
-      await show(own, open(), ask, printRecord)
+      await show(own, profile.catalogue(), ask, printRecord)
     })
   key
     .command('list')
