@@ -14,12 +14,12 @@ import { ExchangeError } from '../protocol/errors.ts'
 import type { Principal } from '../runtime/admin-api.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { ConfigError } from '../runtime/config.ts'
-import type { IdentityProviderConfig } from './identity-provider-config.ts'
+import { SAFE_URL, type IdentityProviderConfig } from './identity-provider-config.ts'
 import { readScope } from './scope.ts'
 
 /** Signatures only: with `none` and with shared secrets, anybody is whoever they like. */
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'RS384', 'PS384', 'ES384', 'RS512', 'PS512', 'EdDSA']
-const MAX_TOKEN = 16_384
+const MAX_TOKEN = 12_000
 const ANSWER_MS = 5_000
 const KEYS_MS = 600_000
 const RETRY_MS = 10_000
@@ -123,8 +123,12 @@ function openProvider(config: IdentityProviderConfig, clock: Clock): Provider {
 async function discover(issuer: string, get: (url: string) => Promise<Response>): Promise<string> {
   const answer = await get(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
   const document = (await answer.json()) as { issuer?: unknown; jwks_uri?: unknown }
-  if (document.issuer === issuer && typeof document.jwks_uri === 'string') return document.jwks_uri
-  throw new errors.JWKSInvalid('the discovery document is of another issuer')
+  const { jwks_uri: url } = document
+  if (document.issuer !== issuer || typeof url !== 'string') {
+    throw new errors.JWKSInvalid('the discovery document is of another issuer')
+  }
+  if (SAFE_URL.test(url)) return url
+  throw new errors.JWKSInvalid('the keys of the provider are at an address without TLS')
 }
 
 function toPrincipal(
