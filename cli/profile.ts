@@ -9,6 +9,12 @@ export interface Endpoint {
   url: string
   tokenFile: string
 }
+export interface CatalogueEndpoint {
+  url: string
+  /** One of both: the program's own token, or an API key of the catalogue. */
+  tokenFile?: string
+  apiKeyFile?: string
+}
 export interface GatewayEndpoint extends Endpoint {
   /** The token is an auditor's; else the administrator's. */
   role?: 'auditor'
@@ -18,7 +24,7 @@ export interface Profile {
   instance: string
   /** PEM root of the instance. */
   caFile: string
-  catalogue?: Endpoint
+  catalogue?: CatalogueEndpoint
   authority?: Endpoint
   /** By a short name of the operator's choice. */
   gateways: Record<string, GatewayEndpoint>
@@ -37,7 +43,17 @@ const schema: JSONSchemaType<Profile> = {
   properties: {
     instance: { type: 'string' },
     caFile: { type: 'string' },
-    catalogue: { ...endpoint, nullable: true },
+    catalogue: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['url'],
+      properties: {
+        url: { type: 'string' },
+        tokenFile: { type: 'string', nullable: true },
+        apiKeyFile: { type: 'string', nullable: true },
+      },
+      nullable: true,
+    },
     authority: { ...endpoint, nullable: true },
     gateways: {
       type: 'object',
@@ -115,7 +131,7 @@ export function openProfile(named: string | undefined): OpenProfile {
     hasAuthority: profile.authority !== undefined,
     caFile: at(profile.caFile),
     catalogueUrl: profile.catalogue?.url,
-    catalogue: () => open(profile.catalogue, 'catalogue'),
+    catalogue: () => open(profile.catalogue && withToken(file, profile.catalogue), 'catalogue'),
     authority: () => open(profile.authority, 'authority'),
     gateway: (name, options) => {
       const chosen = choose(name)
@@ -123,6 +139,14 @@ export function openProfile(named: string | undefined): OpenProfile {
     },
     isAuditor: (name) => profile.gateways[choose(name)]?.role === 'auditor',
   }
+}
+
+function withToken(file: string, { url, tokenFile, apiKeyFile }: CatalogueEndpoint): Endpoint {
+  const given = tokenFile ?? apiKeyFile
+  if (given !== undefined && (tokenFile === undefined || apiKeyFile === undefined)) {
+    return { url, tokenFile: given }
+  }
+  throw new ConfigError(`${file}: catalogue has either tokenFile or apiKeyFile`)
 }
 
 function readRoot(file: string): string {

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { addAdapterCommands } from './commands/adapter.ts'
 import { addAuditorCommands } from './commands/auditor.ts'
 import { addCaCommands } from './commands/ca.ts'
+import { addCatalogueAccessCommands } from './commands/catalogue-access.ts'
 import { addCatalogueCommands } from './commands/catalogue.ts'
 import { addCertCommands } from './commands/cert.ts'
 import { addContractCommands } from './commands/contract.ts'
@@ -33,6 +34,7 @@ export function createProgram(): Command {
   addAuditorCommands(program)
   addEvidenceCommands(program)
   addCatalogueCommands(program)
+  addCatalogueAccessCommands(program)
   addGatewayCommands(program)
   addContractCommands(program)
   addAdapterCommands(program)

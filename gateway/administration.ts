@@ -70,8 +70,8 @@ export async function openAdministration(
   ]
   const routes = [...described, auditing.describe(described)]
   const token = ensureToken(`${config.stateDir}/admin.token`)
-  const { auditorOf } = auditing
-  const port = await openAdminPort(config, { ...context, ...own, routes, token, auditorOf })
+  const { auditorOf: principalOf } = auditing
+  const port = await openAdminPort(config, { ...context, ...own, routes, token, principalOf })
   return { port, token, routes }
 }
 

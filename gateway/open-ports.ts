@@ -60,12 +60,12 @@ export async function openAdminPort(
   {
     routes,
     token,
-    auditorOf,
+    principalOf,
     ...deps
-  }: Common & Pick<Parameters<typeof createApi>[0], 'routes' | 'token' | 'auditorOf'>,
+  }: Common & Pick<Parameters<typeof createApi>[0], 'routes' | 'token' | 'principalOf'>,
 ): Promise<number> {
   const { tls, scope, logger } = deps
-  const auditors = auditorOf ? { auditorOf } : {}
+  const auditors = principalOf ? { principalOf } : {}
   const api = createApi({ routes, token, ...auditors, origin: 'client-gateway', logger })
   const versions = { minVersion: 'TLSv1.2' } as const
   const { cert, key } = tls.current

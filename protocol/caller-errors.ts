@@ -112,7 +112,8 @@ export const CALLER_ERRORS = {
     status: 401,
     fault: 'client.unauthenticated',
     title: 'Credentials are missing or wrong',
-    remedy: 'Send Authorization: Bearer with the token from the admin token file.',
+    remedy:
+      'Send Authorization: Bearer with the token from the admin token file, an API key, or a token of a configured identity provider.',
   },
   'admin.not-permitted': {
     status: 403,
@@ -120,6 +121,18 @@ export const CALLER_ERRORS = {
     title: 'Token is not for that',
     remedy:
       'Ask the administrator; auditors have what is below /audit ("role": "auditor" in a profile of spean).',
+  },
+  'admin.approval-needed': {
+    status: 403,
+    fault: 'client.approval_needed',
+    title: 'What is new is approved by the operator first',
+    remedy: 'Ask for it: spean catalogue request.',
+  },
+  'admin.own-request': {
+    status: 403,
+    fault: 'client.own_request',
+    title: 'Nobody decides on a request of their own',
+    remedy: 'Have another person with the role of the operator decide.',
   },
   'admin.invalid': {
     status: 422,

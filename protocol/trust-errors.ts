@@ -184,6 +184,13 @@ export const TRUST_ERRORS = {
     title: 'Registration asks for what a gateway may not register itself',
     remedy: 'Have the operator of the instance register it in the catalogue.',
   },
+  'registration.approval-pending': {
+    status: 403,
+    fault: 'client.registration.approval_pending',
+    title: 'Registration waits for the approval of the operator',
+    remedy:
+      'Register again when the operator has approved: spean catalogue requests, spean catalogue approve.',
+  },
   // Time-stamps (RFC 3161)
   'timestamp.none-configured': {
     status: 503,

@@ -13,16 +13,24 @@ import express, {
 import { ExchangeError, type ErrorCode, type Origin } from '../protocol/errors.ts'
 import { toProblem } from '../protocol/problem.ts'
 import type { Logger } from './logger.ts'
+import { verifyRole, type Access, type Role } from './roles.ts'
 
-/** Who asks: whoever holds the program's own token, or an auditor by a token of its own. */
+/** Who asks: whoever holds the program's own token, or somebody by a credential of their own. */
 export interface Principal {
-  readonly role: 'admin' | 'auditor'
-  /** `administrator`, or the auditor's. */
+  readonly role: Role
+  /** `administrator`, or of the credential. */
   readonly name: string
-  /** Of the auditor's entry: it stands for one scope, which never changes. */
+  /** Of an auditor's entry: it stands for one scope, which never changes. */
   readonly id?: string
-  /** Members, subsystems and services that an auditor is limited to; absent: all. */
+  /** Members, subsystems and services that it is limited to; absent: all. */
   readonly scope?: readonly string[]
+  /** Which one, for people: `key 7f3a…`; absent: the program's own token. */
+  readonly credential?: string
+  /** Who stands behind it, the same for all credentials of one person. */
+  readonly person?: string
+  /** The person who made the credential, if somebody else did. */
+  readonly madeBy?: string
+  readonly expiresAt?: Date
 }
 export const ADMINISTRATOR: Principal = { role: 'admin', name: 'administrator' }
 
@@ -57,8 +65,8 @@ export interface Route {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
   /** As express takes it: `/admin/members/:class/:code`. */
   readonly path: string
-  /** `auditor`: the administrator too. */
-  readonly access: 'public' | 'admin' | 'auditor'
+  /** The lowest role; runtime/roles.ts says who is above it. */
+  readonly access: Access
   /** Media type of a body to hand on unparsed; `*` for any, and for none. */
   readonly rawBody?: string
   readonly handle: (request: ApiRequest) => Promise<ApiReply> | ApiReply
@@ -77,17 +85,33 @@ export interface Refusal {
   readonly remoteAddress: string
   /** As the caller announced it. */
   readonly bytes: number | undefined
+  /** Undefined when nobody was recognised. */
+  readonly principal: Principal | undefined
+  /** Of the route; undefined when there is none. */
+  readonly access: Access | undefined
+}
+
+/** A call of a route by somebody who may make it. */
+export interface Act {
+  readonly route: Route
+  readonly request: ApiRequest
+  /** Without the query. */
+  readonly path: string
 }
 
 /**
- * Serves a table of routes. `admin` routes ask for `Authorization: Bearer` with the given token
- * (RFC 6750 §2.1), `auditor` routes for that or for one that `auditorOf` knows; errors leave as RFC 9457 problem documents, without a stack.
+ * Serves a table of routes. All but the public ones ask for `Authorization: Bearer` (RFC 6750 §2.1) with the given
+ * token, or with one that `principalOf` knows; errors leave as RFC 9457 problem documents, without a stack.
  */
 export function createApi(api: {
   readonly routes: readonly Route[]
   readonly token: string
   /** @returns undefined for a token of nobody. @throws ExchangeError `admin.unauthenticated` with why not. */
-  readonly auditorOf?: (token: string) => Principal | undefined
+  readonly principalOf?: (token: string) => Principal | undefined | Promise<Principal | undefined>
+  /** Asked after the role, before the body is read. @throws ExchangeError `admin.not-permitted`. */
+  readonly permit?: (principal: Principal, route: Route, params: ApiRequest['params']) => void
+  /** Stands around each call of a route. */
+  readonly around?: (act: Act, handle: () => Promise<ApiReply>) => Promise<ApiReply>
   readonly origin: Origin
   readonly logger: Logger
   /** Sent with 401 (RFC 9110 §11.6.1). Default `Bearer`. */
@@ -99,21 +123,29 @@ export function createApi(api: {
   app.disable('x-powered-by')
   app.disable('etag')
   const refuse = refuser(api)
+  const { around = (_act, handle) => handle() } = api
   for (const route of api.routes) {
     const parse = bodyParserOf(route)
     const method = route.method.toLowerCase() as 'get' | 'put' | 'post' | 'delete'
     app[method](
       route.path,
-      (request, response, next) => {
+      async (request, response, next) => {
+        response.locals.access = route.access
         // Before the body is read: a stranger's ten megabytes are not worth parsing.
         if (route.access !== 'public') {
-          response.locals.principal = authenticate(request, api, route.access)
+          const principal = await authenticate(request, api)
+          response.locals.principal = principal
+          verifyRole(principal.role, route.access)
+          api.permit?.(principal, route, paramsOf(request))
         }
         next()
       },
       parse,
-      async (request, response) =>
-        send(response, await route.handle(toApiRequest(request, response))),
+      async (request, response) => {
+        const asked = toApiRequest(request, response)
+        const handle = async (): Promise<ApiReply> => route.handle(asked)
+        await send(response, await around({ route, request: asked, path: request.path }, handle))
+      },
     )
   }
   app.use((request: Request) => {
@@ -142,36 +174,35 @@ function bodyParserOf({ method, rawBody }: Route): RequestHandler {
     : express.json({ limit: MAX_JSON_BYTES, strict: true, inflate: false })
 }
 
-function authenticate(
+async function authenticate(
   request: Request,
-  { token, auditorOf }: Pick<Parameters<typeof createApi>[0], 'token' | 'auditorOf'>,
-  access: 'admin' | 'auditor',
-): Principal {
+  { token, principalOf }: Pick<Parameters<typeof createApi>[0], 'token' | 'principalOf'>,
+): Promise<Principal> {
   const given = /^Bearer +([^ ]+)$/i.exec(request.headers.authorization ?? '')?.[1]
   if (given === undefined)
     throw new ExchangeError('admin.unauthenticated', 'no bearer token was sent')
   // Digests have one length: the comparison says nothing about the token's.
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
   if (timingSafeEqual(digest(given), digest(token))) return ADMINISTRATOR
-  const auditor = auditorOf?.(given)
-  if (auditor === undefined) {
-    throw new ExchangeError(
-      'admin.unauthenticated',
-      'the bearer token is not the one of this program',
-    )
-  }
-  if (access === 'auditor') return auditor
-  throw new ExchangeError('admin.not-permitted', 'this is for the administrator, not for auditors')
+  const principal = await principalOf?.(given)
+  if (principal !== undefined) return principal
+  throw new ExchangeError(
+    'admin.unauthenticated',
+    'the bearer token is not the one of this program',
+  )
 }
+
+const paramsOf = (request: Request): ApiRequest['params'] =>
+  Object.fromEntries(
+    Object.entries(request.params).map(([name, value]) => [name, [value].flat().join('/')]),
+  )
 
 function toApiRequest(request: Request, response: Response): ApiRequest {
   const gone = new AbortController()
   response.once('close', () => gone.abort())
   return {
     principal: response.locals.principal as Principal | undefined,
-    params: Object.fromEntries(
-      Object.entries(request.params).map(([name, value]) => [name, [value].flat().join('/')]),
-    ),
+    params: paramsOf(request),
     query: readQuery(request.url.split('?').slice(1).join('?')),
     headers: request.headers,
     body: request.body as unknown,
@@ -240,6 +271,8 @@ function refuser(api: {
       path: request.path,
       remoteAddress: request.socket.remoteAddress ?? '',
       bytes: Number.isNaN(length) ? undefined : length,
+      principal: response.locals.principal as Principal | undefined,
+      access: response.locals.access as Access | undefined,
     })
     if (response.headersSent) {
       response.destroy()

@@ -51,7 +51,7 @@ export function certificateRoutes(
     {
       method: 'POST',
       path: `${path}/certificates`,
-      access: 'admin',
+      access: 'member-admin',
       handle: (request) => {
         const id = idOf(request)
         const certificate = readCertificate('certificate', parseBody(request.body).certificate)
@@ -78,7 +78,7 @@ export function certificateRoutes(
     {
       method: 'DELETE',
       path: `${path}/certificates/:thumbprint`,
-      access: 'admin',
+      access: 'member-admin',
       handle: (request) => {
         const id = idOf(request)
         const thumbprint = request.params.thumbprint ?? ''

@@ -4,12 +4,13 @@ import type { ApiReply } from '../runtime/admin-api.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
+import { actingName, recordAct } from './acting.ts'
 import type { Publisher } from './publisher.ts'
 import { appendSnapshot, type SnapshotTerms } from './snapshot-log.ts'
 
 /** One administrative change; its functions run inside a transaction and throw to undo it. */
 export interface Change<T> {
-  /** Who makes it; the administrator when left out. */
+  /** Who makes it; whoever called the route when left out. */
   readonly actor?: string
   /** For the events: `put-member`. */
   readonly action: string
@@ -28,12 +29,11 @@ export interface Changes {
   put<T>(change: Change<T>): Promise<ApiReply>
   /** @throws ExchangeError `admin.not-found`. */
   remove<T>(change: Change<T>): Promise<ApiReply>
+  /** What is no matter of snapshots: `work` and its event, as a whole. */
+  note<T>(named: Named, work: () => T): T
 }
 
-/** All administrators share one token, so far. */
-const ADMIN = 'admin'
-
-type Named = Pick<Change<unknown>, 'actor' | 'action' | 'subject'>
+export type Named = Pick<Change<unknown>, 'actor' | 'action' | 'subject'>
 
 export function createChanges(deps: {
   readonly db: Database
@@ -45,9 +45,14 @@ export function createChanges(deps: {
   readonly onPublished: () => void
 }): Changes {
   const { db, terms, clock, publisher, logger, onPublished } = deps
-  const record = ({ actor = ADMIN, action, subject }: Named): number => {
+  const record = (named: Named): number => {
     const now = clock()
     const number = appendSnapshot(db, terms, now)
+    addEvent(named, now, number)
+    return number
+  }
+  const addEvent = (named: Named, now: Date, number: number): void => {
+    const { actor = actingName(), action, subject } = named
     db.run(
       'INSERT INTO event (at, actor, action, subject, snapshotNumber) VALUES (?, ?, ?, ?, ?)',
       now.toISOString(),
@@ -56,7 +61,7 @@ export function createChanges(deps: {
       subject,
       number,
     )
-    return number
+    recordAct()
   }
   const finish = async <T>(change: Change<T>, number: number): Promise<void> => {
     logger.info({ action: change.action, subject: change.subject, number }, 'changed')
@@ -85,6 +90,34 @@ export function createChanges(deps: {
       })
       await finish(change, number)
       return { status: 204 }
+    },
+    note: (named, work) =>
+      db.transaction(() => {
+        const result = work()
+        addEvent(named, clock(), publisher.current().number)
+        return result
+      }),
+  }
+}
+
+class Undone extends Error {}
+
+/** Everything that a change checks, and nothing of what it does: for what is asked for and not approved yet. */
+export function createDryRun(db: Database): Pick<Changes, 'put'> {
+  return {
+    put: async (change) => {
+      let reply: ApiReply = {}
+      try {
+        db.transaction(() => {
+          const status = change.read() === undefined ? 201 : 200
+          change.apply()
+          reply = { status, body: change.read() }
+          throw new Undone()
+        })
+      } catch (error) {
+        if (!(error instanceof Undone)) throw error
+      }
+      return reply
     },
   }
 }

@@ -2,6 +2,7 @@ import type { JSONSchemaType } from 'ajv'
 import { ExchangeError } from '../protocol/errors.ts'
 import { checkPart } from '../protocol/identifiers.ts'
 import { ConfigError, readConfig, relativeTo } from '../runtime/config.ts'
+import { identityProvidersSchema, type IdentityProviderConfig } from './identity-provider-config.ts'
 
 export interface CatalogueConfig {
   /** First part of every identifier: `KH-DEV`. It cannot change once something is registered. */
@@ -24,9 +25,12 @@ export interface CatalogueConfig {
   memberClasses: string[]
   /**
    * Who may register certificates by itself, shown by a good one of an approved authority: `open` is every
-   * gateway of a member, also a new one; `known-gateways` only those that an administrator registered.
+   * gateway of a member, also a new one; `approval` a new one when the operator has approved it;
+   * `known-gateways` only those that an administrator registered.
    */
-  registration: 'open' | 'known-gateways'
+  registration: 'open' | 'approval' | 'known-gateways'
+  /** Whose tokens are taken of people who administer: nobody's when left out. */
+  identityProviders?: IdentityProviderConfig[]
 }
 
 const file = { type: 'string', minLength: 1 } as const
@@ -59,7 +63,8 @@ export const catalogueConfigSchema: JSONSchemaType<CatalogueConfig> = {
       uniqueItems: true,
       default: ['GOV', 'COM', 'ORG'],
     },
-    registration: { type: 'string', enum: ['open', 'known-gateways'], default: 'open' },
+    registration: { type: 'string', enum: ['open', 'approval', 'known-gateways'], default: 'open' },
+    identityProviders: { ...identityProvidersSchema, nullable: true },
   },
 }
 
@@ -72,12 +77,16 @@ export function readCatalogueConfig(configFile: string): CatalogueConfig {
   const config = readConfig<CatalogueConfig>(configFile, catalogueConfigSchema)
   for (const part of [config.instance, ...config.memberClasses]) refuseBadPart(configFile, part)
   const absolute = relativeTo(configFile)
+  const { identityProviders } = config
+  const inPlace = ({ caFile, ...provider }: IdentityProviderConfig): IdentityProviderConfig =>
+    caFile === undefined ? provider : { ...provider, caFile: absolute(caFile) }
   return {
     ...config,
     stateDir: absolute(config.stateDir),
     tlsCertificateFile: absolute(config.tlsCertificateFile),
     tlsKeyFile: absolute(config.tlsKeyFile),
     rootCertificateFile: absolute(config.rootCertificateFile),
+    ...(identityProviders ? { identityProviders: identityProviders.map(inPlace) } : {}),
   }
 }
 

@@ -38,13 +38,13 @@ export function createGatewayRoutes(context: CatalogueContext): Route[] {
     {
       method: 'GET',
       path: '/admin/gateways',
-      access: 'admin',
+      access: 'reader',
       handle: () => ({ body: { gateways: listGateways(db) } }),
     },
     {
       method: 'GET',
       path: PATH,
-      access: 'admin',
+      access: 'reader',
       handle: (request) => ({ body: existingGateway(db, idOf(request)) }),
     },
     {

@@ -28,7 +28,7 @@ export function createGroupRoutes({ db, changes }: CatalogueContext): Route[] {
     {
       method: 'GET',
       path: '/admin/groups',
-      access: 'admin',
+      access: 'reader',
       handle: () => ({ body: { groups: listGroups(db) } }),
     },
     {

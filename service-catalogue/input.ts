@@ -1,5 +1,14 @@
 import { ExchangeError } from '../protocol/errors.ts'
 import { checkPart, readClientId, formatId } from '../protocol/identifiers.ts'
+import type { ApiRequest } from '../runtime/admin-api.ts'
+
+/** `after` of the query: where the page before ended. @throws ExchangeError `admin.invalid`. */
+export function readCursor({ query }: Pick<ApiRequest, 'query'>): number {
+  const text = query.get('after') ?? '0'
+  const after = Number(text)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(after)) return after
+  throw invalid('after', 'send the next of the answer before, a whole number')
+}
 
 type Params = Readonly<Record<string, string>>
 

@@ -1,8 +1,9 @@
-import type { ApiRequest, Route } from '../runtime/admin-api.ts'
+import type { Route } from '../runtime/admin-api.ts'
 import { registeredCertificates } from './approved-authorities.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
-import { invalid } from './input.ts'
+import { auditHead, readTrail } from './audit-trail.ts'
+import { readCursor } from './input.ts'
 
 /** One administrative change. */
 export interface CatalogueEvent {
@@ -25,13 +26,13 @@ export function createInspectionRoutes(context: CatalogueContext): Route[] {
     {
       method: 'GET',
       path: '/admin/status',
-      access: 'admin',
+      access: 'reader',
       handle: () => ({ body: readStatus(context) }),
     },
     {
       method: 'GET',
       path: '/admin/events',
-      access: 'admin',
+      access: 'auditor',
       handle: (request) => {
         const after = readCursor(request)
         const events = db.all<CatalogueEvent>(
@@ -39,6 +40,17 @@ export function createInspectionRoutes(context: CatalogueContext): Route[] {
           after,
         )
         return { body: { events, next: events.at(-1)?.position ?? after } }
+      },
+    },
+    {
+      method: 'GET',
+      path: '/admin/audit',
+      access: 'auditor',
+      handle: (request) => {
+        const after = readCursor(request)
+        const rows = readTrail(db, after)
+        const next = rows.at(-1)?.entry.position ?? after
+        return { body: { rows, next, head: auditHead(db) } }
       },
     },
   ]
@@ -76,11 +88,4 @@ function readStatus({ db, instance, clock, publisher, witness }: CatalogueContex
 
 function count(db: Database, table: string): number {
   return db.get<{ count: number }>(`SELECT count(*) AS count FROM ${table}`)!.count
-}
-
-function readCursor({ query }: ApiRequest): number {
-  const text = query.get('after') ?? '0'
-  const after = Number(text)
-  if (/^\d+$/.test(text) && Number.isSafeInteger(after)) return after
-  throw invalid('after', 'send the next of the answer before, a whole number')
 }

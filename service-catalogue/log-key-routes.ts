@@ -35,7 +35,7 @@ export function createLogKeyRoutes({ db, instance, changes }: CatalogueContext):
     {
       method: 'GET',
       path: '/admin/log-keys',
-      access: 'admin',
+      access: 'reader',
       handle: () => ({ body: { logKeys: listLogKeys(db) } }),
     },
     {

@@ -29,13 +29,13 @@ export function createMemberRoutes(context: CatalogueContext): Route[] {
     {
       method: 'GET',
       path: '/admin/members',
-      access: 'admin',
+      access: 'reader',
       handle: () => ({ body: { members: listMembers(db) } }),
     },
     {
       method: 'GET',
       path: PATH,
-      access: 'admin',
+      access: 'reader',
       handle: (request) => ({ body: existingMember(db, idOf(request)) }),
     },
     {

@@ -39,13 +39,13 @@ export function createNamedRoutes<V extends object>(
     {
       method: 'GET',
       path,
-      access: 'admin',
+      access: 'reader',
       handle: () => ({ body: { [plural]: list() } }),
     },
     {
       method: 'GET',
       path: one,
-      access: 'admin',
+      access: 'reader',
       handle: (request) => {
         const { subject, read } = changeOf(request)
         const body = read()

@@ -19,6 +19,7 @@ import { findGateway, readOrigin, type GatewayView } from './gateways.ts'
 import { clientsOf, replaceClients } from './listed-clients.ts'
 import { registerKeys } from './log-keys.ts'
 import { composeLogPolicy } from './log-policy.ts'
+import { ask, decide, findDecided, findPending, isSameBody } from './requests.ts'
 
 type Policy = CatalogueConfig['registration']
 
@@ -44,6 +45,9 @@ export function createRegistrationRoutes(context: CatalogueContext): Route[] {
         const registration = await verify(context, body)
         const { db, changes, publisher, clock } = context
         const { gateway } = registration
+        if (context.registration === 'approval' && findGateway(db, gateway) === undefined) {
+          throw askForGateway(context, registration)
+        }
         const { status, body: view } = await changes.put({
           actor: `gateway ${gateway}`,
           action: 'register-gateway',
@@ -100,11 +104,17 @@ async function verify({ db, clock }: CatalogueContext, body: unknown): Promise<R
 }
 
 function ensureGateway(db: Database, registration: Registration, policy: Policy): void {
-  const { gateway: id, address, clients } = registration
+  const { gateway: id } = registration
   if (findGateway(db, id) !== undefined) return
   if (policy === 'known-gateways') {
     throw refused(`gateway ${id} is not registered, and this catalogue takes no new ones`)
   }
+  const { member, address, clients } = readNewGateway(db, registration)
+  db.run('INSERT INTO gateway VALUES (?, ?, ?)', id, member, address)
+  replaceClients(db, 'gateway', id, clients)
+}
+
+function readNewGateway(db: Database, { gateway: id, address, clients }: Registration) {
   if (address === undefined || clients === undefined) {
     throw refused(`gateway ${id} is not registered; a new one says its address and clients`)
   }
@@ -120,8 +130,42 @@ function ensureGateway(db: Database, registration: Registration, policy: Policy)
     }
     return { id: text, isMember: false, field: `clients/${i}` }
   })
-  db.run('INSERT INTO gateway VALUES (?, ?, ?)', id, member, readAddress(address))
-  replaceClients(db, 'gateway', id, read)
+  return { member, address: readAddress(address), clients: read }
+}
+
+/** Until the operator has decided, the gateway registers again and again: that is one request. */
+function askForGateway(context: CatalogueContext, registration: Registration): ExchangeError {
+  const { db } = context
+  const { gateway: subject } = registration
+  const { address, clients } = readNewGateway(db, registration)
+  const body = { address, clients: clients.map(({ id }) => id) }
+  const decided = findDecided(db, 'gateway', subject)
+  if (decided?.state === 'refused' && isSameBody(decided, body)) {
+    return refused(`the operator refused gateway ${subject}: ${decided.decision}`)
+  }
+  const actor = `gateway ${subject}`
+  const waiting = findPending(db, 'gateway', subject)
+  const isSame = waiting !== undefined && isSameBody(waiting, body)
+  if (waiting && !isSame && waiting.person === actor) {
+    const reason = 'the gateway registers with another address or other clients'
+    decide(context, waiting, { state: 'withdrawn', name: actor, actor, reason })
+  }
+  const reason = 'registers itself'
+  const asked = {
+    kind: 'gateway',
+    subject,
+    body,
+    reason,
+    requestedBy: actor,
+    person: actor,
+  } as const
+  // One that a person asked for stands, whatever the gateway says
+  const stands = waiting !== undefined && (isSame || waiting.person !== actor)
+  const { id } = stands ? waiting : ask(context, asked, actor)
+  return new ExchangeError(
+    'registration.approval-pending',
+    `gateway ${subject} waits for the approval of the operator, as request ${id}`,
+  )
 }
 
 function readAddress(text: string): string {

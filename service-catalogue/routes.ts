@@ -1,4 +1,5 @@
 import type { Route } from '../runtime/admin-api.ts'
+import { createApiKeyRoutes } from './api-key-routes.ts'
 import { createAuthorityRoutes } from './authorities.ts'
 import type { CatalogueContext } from './context.ts'
 import { createContractRoutes } from './contracts.ts'
@@ -9,6 +10,7 @@ import { createLogKeyRoutes } from './log-key-routes.ts'
 import { createMemberRoutes } from './members.ts'
 import { createPublicRoutes } from './public-routes.ts'
 import { createRegistrationRoutes } from './registrations.ts'
+import { createRequestRoutes } from './request-routes.ts'
 import { createServiceRoutes } from './services.ts'
 import { createSubsystemRoutes } from './subsystems.ts'
 import { createTimeStampingRoutes } from './time-stamping-authorities.ts'
@@ -30,5 +32,17 @@ export function createCatalogueRoutes(context: CatalogueContext): Route[] {
     ...createLogKeyRoutes(context),
     ...createWitnessListRoutes(context),
     ...createContractRoutes(context),
+    ...createApiKeyRoutes(context),
+    ...createRequestRoutes(context, createOwnedRoutes),
+  ]
+}
+
+/** What is asked for, and approved. */
+function createOwnedRoutes(context: CatalogueContext): Route[] {
+  return [
+    ...createMemberRoutes(context),
+    ...createSubsystemRoutes(context),
+    ...createGatewayRoutes(context),
+    ...createServiceRoutes(context),
   ]
 }

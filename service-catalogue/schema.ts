@@ -1,3 +1,6 @@
+import { CONTRACTS } from './contracts-schema.ts'
+import { ROLES_AND_REQUESTS } from './roles-schema.ts'
+
 /**
  * Identifiers stand in their decoded form, `INSTANCE/CLASS/MEMBER/…`; times in RFC 3339, UTC.
  * Foreign keys are the second line: the routes say what depends on what, in words.
@@ -147,31 +150,6 @@ CREATE TABLE witness (
 CREATE TABLE witness_quorum (setting TEXT NOT NULL) STRICT;
 `
 
-/** Contracts and what is said of them, as members signed them (protocol/README.md §13.4). */
-const CONTRACTS = `
--- Never changed nor removed: a second signature is a document of its own
-CREATE TABLE contract_document (
-  position     INTEGER PRIMARY KEY AUTOINCREMENT,
-  digest       TEXT NOT NULL,
-  kind         TEXT NOT NULL CHECK (kind IN ('contract', 'refusal', 'revocation')),
-  -- Digest of the contract that is meant; of a contract its own
-  contract     TEXT NOT NULL,
-  follows      TEXT,
-  client       TEXT NOT NULL,
-  service      TEXT NOT NULL,
-  -- NULL: a group
-  clientMember TEXT,
-  provider     TEXT NOT NULL,
-  jws          TEXT NOT NULL,
-  receivedAt   TEXT NOT NULL
-) STRICT;
-CREATE INDEX contract_document_digest ON contract_document (digest);
-CREATE INDEX contract_document_contract ON contract_document (contract);
-CREATE INDEX contract_document_follows ON contract_document (follows);
-CREATE INDEX contract_document_client ON contract_document (clientMember, position);
-CREATE INDEX contract_document_provider ON contract_document (provider, position);
-`
-
 /**
  * The element with number N leads from version N to N + 1. A new database goes through all of them, so
  * that it is the same as one that was migrated; what was released is not changed any more.
@@ -182,4 +160,5 @@ export const MIGRATIONS: readonly string[] = [
   CLASSIFICATIONS_OF_SERVICES,
   LOGS_AND_WITNESSES,
   CONTRACTS,
+  ROLES_AND_REQUESTS,
 ]

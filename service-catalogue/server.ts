@@ -5,6 +5,7 @@ import { API_SERVER, createApi, limitApiServer } from '../runtime/admin-api.ts'
 import { systemClock, type Clock } from '../runtime/clock.ts'
 import { listen } from '../runtime/lifecycle.ts'
 import { createLogger, type Logger } from '../runtime/logger.ts'
+import { openAccess } from './access.ts'
 import { ensureAdminToken } from './admin-token.ts'
 import { openAnchorFile, type AnchorFile } from './anchor-file.ts'
 import { createChanges } from './changes.ts'
@@ -68,7 +69,10 @@ export async function startCatalogue(
   const context = { instance, memberClasses, registration, db, clock, changes, publisher }
   const witness = resources.use(await openOwnWitness({ stateDir, instance, db, clock, logger }))
   const routes = [...createCatalogueRoutes({ ...context, witness }), ...witness.routes]
-  const api = createApi({ routes, token, origin: 'catalogue', logger })
+  const access = resources.use(
+    openAccess(config.identityProviders ?? [], { db, instance, clock, logger }),
+  )
+  const api = createApi({ routes, token, ...access.options, origin: 'catalogue', logger })
   // Gateways show their certificates for contracts; everybody else is let in without (protocol/README.md §13.4).
   const asked = { requestCert: true, rejectUnauthorized: false } as const
   const tls = { ...credentials, ...asked, minVersion: 'TLSv1.3' } as const

@@ -53,7 +53,7 @@ export function createServiceRoutes({ db, instance, changes }: CatalogueContext)
     {
       method: 'GET',
       path: '/admin/services',
-      access: 'admin',
+      access: 'reader',
       handle: () => ({
         body: { services: db.all<ServiceRow>(`${SELECT} ORDER BY id`).map(toView) },
       }),
@@ -61,13 +61,13 @@ export function createServiceRoutes({ db, instance, changes }: CatalogueContext)
     {
       method: 'GET',
       path: PATH,
-      access: 'admin',
+      access: 'reader',
       handle: (request) => ({ body: existingService(db, idOf(request)) }),
     },
     {
       method: 'PUT',
       path: PATH,
-      access: 'admin',
+      access: 'service-owner',
       handle: (request) => {
         const id = idOf(request)
         const code = readServiceCode(request.params)
@@ -89,7 +89,7 @@ export function createServiceRoutes({ db, instance, changes }: CatalogueContext)
     {
       method: 'DELETE',
       path: PATH,
-      access: 'admin',
+      access: 'member-admin',
       handle: (request) => {
         const id = idOf(request)
         return changes.remove({

@@ -27,7 +27,7 @@ export function createSubsystemRoutes({ db, instance, changes }: CatalogueContex
     {
       method: 'GET',
       path: '/admin/subsystems',
-      access: 'admin',
+      access: 'reader',
       handle: () => ({
         body: { subsystems: db.all<SubsystemView>('SELECT id, name FROM subsystem ORDER BY id') },
       }),
@@ -35,7 +35,7 @@ export function createSubsystemRoutes({ db, instance, changes }: CatalogueContex
     {
       method: 'PUT',
       path: PATH,
-      access: 'admin',
+      access: 'member-admin',
       handle: (request) => {
         const id = idOf(request)
         const member = readPathId(instance, request.params, ['class', 'member'])
@@ -61,7 +61,7 @@ export function createSubsystemRoutes({ db, instance, changes }: CatalogueContex
     {
       method: 'DELETE',
       path: PATH,
-      access: 'admin',
+      access: 'member-admin',
       handle: (request) => {
         const id = idOf(request)
         return changes.remove({

@@ -92,7 +92,7 @@ export function createWitnessListRoutes({ db, changes }: CatalogueContext): Rout
     {
       method: 'GET',
       path: '/admin/witness-policy',
-      access: 'admin',
+      access: 'reader',
       handle: () => ({ body: viewOf(db) }),
     },
     {

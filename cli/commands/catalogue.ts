@@ -4,6 +4,7 @@ import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { localParts, profileOf, show } from '../context.ts'
 import { printRecord, printTable } from '../output.ts'
+import { readDescription } from './description-file.ts'
 import { addGatewayKeyCommands } from './witnesses.ts'
 
 type Row = Record<string, unknown>
@@ -169,20 +170,6 @@ function pathOf(command: Command, resource: Resource, id: string): string {
   const parts = localParts(id, profileOf(command).instance, resource.parts)
   if (parts.length !== resource.parts) throw new ConfigError(`${id}: write ${resource.id}`)
   return apiPath(`/admin/${resource.plural}`, ...parts)
-}
-
-async function readDescription(from: string): Promise<unknown> {
-  try {
-    const text = /^https?:/.test(from)
-      ? await (await fetch(from, { signal: AbortSignal.timeout(10_000) })).text()
-      : readText(from)
-    return JSON.parse(text)
-  } catch (cause) {
-    if (cause instanceof ConfigError) throw cause
-    throw new ConfigError(`${from}: cannot be read as JSON (${(cause as Error).message})`, {
-      cause,
-    })
-  }
 }
 
 /** Programs want the chain behind it in the same file; the catalogue wants the certificate. */

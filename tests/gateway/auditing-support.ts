@@ -78,7 +78,7 @@ export async function startAuditedLog(
   const routes = [own, ...auditing.routes]
   routes.push(auditing.describe(routes))
   const api = createApi({
-    ...{ routes, token: ADMIN, auditorOf: auditing.auditorOf },
+    ...{ routes, token: ADMIN, principalOf: auditing.auditorOf },
     ...{ origin: 'client-gateway', logger: silent },
   })
   const { port } = scope.use(await listen(createServer(api), 0))
