@@ -147,6 +147,12 @@ CREATE TABLE witness (
 CREATE TABLE witness_quorum (setting TEXT NOT NULL) STRICT;
 `
 
+/** Whether messages of services are compared with their description. */
+const VALIDATION_OF_SERVICES = `
+-- NULL: off
+ALTER TABLE service ADD COLUMN validation TEXT CHECK (validation IN ('enforce', 'report', 'off'));
+`
+
 /**
  * The element with number N leads from version N to N + 1. A new database goes through all of them, so
  * that it is the same as one that was migrated; what was released is not changed any more.
@@ -156,4 +162,5 @@ export const MIGRATIONS: readonly string[] = [
   AUTHORITIES_OF_COUNTRIES,
   CLASSIFICATIONS_OF_SERVICES,
   LOGS_AND_WITNESSES,
+  VALIDATION_OF_SERVICES,
 ]
