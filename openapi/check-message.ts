@@ -1,8 +1,9 @@
+import { ExchangeError } from '../protocol/errors.ts'
 import { unambiguousSegments } from '../protocol/target.ts'
 import type { HeaderBlock } from '../protocol/header-block.ts'
 import { valuesOf } from '../protocol/header-block.ts'
 import type { Description } from './description.ts'
-import type { Finding } from './finding.ts'
+import { tellablePointer, type Finding } from './finding.ts'
 import {
   chooseMedia,
   contentTypeFinding,
@@ -36,7 +37,15 @@ export function findOperation(
   method: string,
   servicePath: string,
 ): Located | undefined {
-  const found = router.find(unambiguousSegments(servicePath))
+  const segments = unambiguousSegments(servicePath)
+  const found = router.find(segments)
+  // Some services cut a segment at `;`, and would take `/things/mine;x` for `/things/mine`.
+  const cut = segments.map((segment) => segment.split(';', 1)[0]!)
+  const isOther =
+    cut.join('/') !== segments.join('/') && router.find(cut)?.template !== found?.template
+  if (isOther) {
+    throw new ExchangeError('access.path-ambiguous', 'without what follows ; it is another path')
+  }
   const operation = found?.value.get(method)
   return found && operation && { path: servicePath, operation, parameters: found.parameters }
 }
@@ -116,7 +125,10 @@ async function checkBody(
   const readable = await body.read()
   if ('unread' in readable) return [{ in: 'body', place: '', keyword: readable.unread }]
   const reading = readJson(readable.bytes)
-  if (!reading.ok) return [{ in: 'body', place: reading.pointer, keyword: reading.fault }]
+  if (!reading.ok) {
+    const place = tellablePointer(reading.pointer, validators.names)
+    return [{ in: 'body', place, keyword: reading.fault }]
+  }
   if (described.schema === undefined) return []
   return validators
     .check(described.schema, reading.value, readable.bytes.length)

@@ -59,3 +59,10 @@ export function pointerTokens(pointer: string): string[] {
 export function tellableName(name: string): string {
   return /^[\p{L}_$@][\p{L}\p{M}_$@.-]{0,39}$/u.test(name) ? name : '*'
 }
+
+/** A pointer into a message in which names that are not known stand as {@link tellableName} has them. */
+export function tellablePointer(pointer: string, known: ReadonlySet<string> = new Set()): string {
+  const tell = (token: string): string =>
+    known.has(token) || /^\d{1,6}$/.test(token) ? token : tellableName(token)
+  return pointerOf(pointerTokens(pointer).map(tell))
+}

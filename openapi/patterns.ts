@@ -3,6 +3,8 @@ import { RE2JS } from 're2js'
 /** A pattern that is searched for in time linear to the text. */
 export interface Pattern {
   test(text: string): boolean
+  /** The source: ajv tells patterns apart by it. */
+  toString(): string
 }
 
 const MAX_PATTERN_LENGTH = 2000
@@ -42,7 +44,7 @@ function make(source: string): Pattern | string {
   }
   try {
     const re = RE2JS.compile(RE2JS.translateRegExp(source))
-    return { test: (text) => re.test(text) }
+    return { test: (text) => re.test(text), toString: () => source }
   } catch {
     return 'the pattern is no regular expression, or has back-references, look-around or a repetition above 1000; write it without'
   }

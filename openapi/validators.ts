@@ -11,6 +11,8 @@ const ALL_FAULTS_UP_TO = 65_536
 
 /** The compiled schemas of a description. */
 export interface Validators {
+  /** Names of members that the description has. */
+  readonly names: ReadonlySet<string>
   /**
    * Where `value` is not what a schema says; empty: it is.
    *
@@ -41,7 +43,7 @@ export async function compileValidators(set: SchemaSet, faults: Faults): Promise
     $id: ROOT,
     $defs: Object.fromEntries(set.definitions.map(({ name, schema }) => [name, schema])),
   }
-  if (sound.length < set.definitions.length) return { check: () => [] }
+  if (sound.length < set.definitions.length) return { names: set.names, check: () => [] }
   quick.addSchema(document)
   const compiled = new Map<string, ValidateFunction>()
   for (const { name, pointer } of set.definitions) {
@@ -64,6 +66,7 @@ export async function compileValidators(set: SchemaSet, faults: Faults): Promise
     return validate.errors ?? []
   }
   return {
+    names: set.names,
     check: (name, value, size) => {
       const validate = compiled.get(name)
       if (validate === undefined || validate(value) === true) return []

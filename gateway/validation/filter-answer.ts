@@ -3,7 +3,7 @@ import { Readable as Stream } from 'node:stream'
 import { isJsonType } from '../../openapi/media-type.ts'
 import { mediaTypeOf } from '../../openapi/check-message.ts'
 import { createFieldFilter, type FieldFilter } from '../../openapi/field-filter.ts'
-import type { Finding } from '../../openapi/finding.ts'
+import { tellablePointer, type Finding } from '../../openapi/finding.ts'
 import type { Contract } from '../../protocol/contract.ts'
 import { covers } from '../../protocol/endpoint.ts'
 import type { SpooledBody } from '../../runtime/spool.ts'
@@ -39,7 +39,7 @@ export async function filterAnswer(
   if ('unread' in bytes) return bar(answer, '', bytes.unread)
   const isProblem = answer.status >= 400 && media.type === 'application/problem+json'
   const filtered = filterFor(isProblem ? [...fields, ...PROBLEM_FIELDS] : fields).apply(bytes.bytes)
-  if ('fault' in filtered) return bar(answer, filtered.pointer, filtered.fault)
+  if ('fault' in filtered) return bar(answer, tellablePointer(filtered.pointer), filtered.fault)
   if (filtered.removed.length === 0) return passes
   const kept = headers.filter(([name]) => !OF_BYTES.includes(name))
   const shorter = { ...answer, headers: kept, body: bodyOf(filtered.bytes) }
