@@ -118,6 +118,7 @@ const ONLY_31: Case[] = [
     { a: 1 },
     '/f/b required',
   ],
+  // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
   ['if and then', { if: { type: 'string' }, then: { minLength: 2 } }, 'ab', 'a', '/f minLength'],
   ['if and else', { if: { type: 'string' }, else: { type: 'null' } }, null, 1, '/f type'],
   [

@@ -22,7 +22,9 @@ describe('strict JSON', () => {
   })
 
   it('takes nothing that JSON.parse does not take', () => {
-    const noise = fc.string({ unit: fc.constantFrom(...'{}[]",:\\0123.eE+-truefalsn \n\t\u0001') })
+    const noise = fc.string({
+      unit: fc.constantFrom(...'{}[]",:\\0123.eE+-truefalsn \n\t\u0001'.split('')),
+    })
     fc.assert(
       fc.property(noise, (text) => {
         if (readJsonText(text).ok) expect(() => JSON.parse(text) as unknown).not.toThrow()
