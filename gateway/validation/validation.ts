@@ -50,7 +50,8 @@ export function createValidation({ descriptions, count }: Deps): Validation {
     answer: async (answered) => {
       const rule = await ruleFor(answered, descriptions)
       const service = formatId(answered.target.service)
-      const found = rule ? verdictOf(await judgeAnswer(answered, rule)) : verdictOf([])
+      const described = rule ? await judgeAnswer(answered, rule) : []
+      const found = verdictOf(described)
       const refuse = (verdict: Verdict): never => {
         count({ service, message: 'answer', outcome: 'refused' })
         throw new ExchangeError('validation.answer-invalid', describeVerdict(verdict))
@@ -67,7 +68,7 @@ export function createValidation({ descriptions, count }: Deps): Validation {
       if (beyond.total > 0 && isBarred) refuse(beyond)
       if (beyond.total > 0) count({ service, message: 'answer', outcome: 'removed' })
       else if (found.total > 0) count({ service, message: 'answer', outcome: 'reported' })
-      return { answer, findings: told(verdictOf([...found.findings, ...beyond.findings])) }
+      return { answer, findings: told(verdictOf([...described, ...barred, ...removed])) }
     },
   }
 }
