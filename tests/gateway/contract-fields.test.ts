@@ -42,7 +42,7 @@ function serve(
   Object.assign(pair.provider.gw, {
     services: { call: async () => ({ status, headers, body: textBody(body) }) },
     validation: {
-      request: real.request,
+      request: (served: never) => real.request(served),
       answer: (a: object) => real.answer({ ...a, contract } as never),
     },
   })
