@@ -48,6 +48,7 @@ export interface LogRecord {
   /** Of a refusal. */
   readonly code?: ErrorCode
   readonly origin?: Origin
+  /** Why it was refused; of a request or response: what in it is not as described (protocol/README.md §14). */
   readonly detail?: string
   /** Of an event: who had it done. */
   readonly actor?: string

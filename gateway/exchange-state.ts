@@ -115,17 +115,26 @@ export interface Fresh extends Verified {
 export interface Permitted extends Fresh {
   /** Undefined for metadata services, which every client of the instance may ask, and under a contract. */
   readonly grant: Grant | undefined
-  /** The one under which the call is made. */
+  /** The contract that the call names; absent when a grant lets it pass. */
   readonly contract?: Contract
 }
 export interface Served extends Permitted {
   readonly body: SpooledBody
 }
-export interface ServedRecorded extends Served, Recorded {}
+/** The request was compared with the description of its service. */
+export interface Validated extends Served {
+  /** What was found and let pass, as a sentence without values. */
+  readonly findings: string | undefined
+}
+export interface ServedRecorded extends Validated, Recorded {}
 export interface Answered extends ServedRecorded {
   readonly answer: Answer
 }
-export interface ResponseSigned extends Answered {
+/** The answer is what may be handed on, of what the service said. */
+export interface AnswerValidated extends Answered {
+  readonly answerValidated: true
+}
+export interface ResponseSigned extends AnswerValidated {
   readonly response: ResponseManifest
   readonly responseJws: string
 }

@@ -20,6 +20,8 @@ import { resolveService } from './steps/resolve-service.ts'
 import { sendToProvider } from './steps/send-to-provider.ts'
 import { signRequest } from './steps/sign-request.ts'
 import { signResponse } from './steps/sign-response.ts'
+import { validateRequest } from './steps/validate-request.ts'
+import { validateResponse } from './steps/validate-response.ts'
 import { verifyBody } from './steps/verify-body.ts'
 import { verifyResponse } from './steps/verify-response.ts'
 import { verifySignature } from './steps/verify-signature.ts'
@@ -54,9 +56,11 @@ export async function serveExchange(
     const fresh = await step('reject-replay', () => rejectReplay(verified, gw.replayGuard))
     const permitted = await step('authorise', () => authorise(fresh, gw))
     const served = await step('verify-body', () => verifyBody(permitted, gw.bodies))
-    const recorded = await step('record-request', () => recordRequest(served, 'provider', gw))
+    const valid = await step('validate-request', () => validateRequest(served, gw.validation))
+    const recorded = await step('record-request', () => recordRequest(valid, 'provider', gw))
     const answered = await step('call-service', () => callService(recorded, gw.services))
-    const signed = await step('sign-response', () => signResponse(answered, gw))
+    const allowed = await step('validate-response', () => validateResponse(answered, gw.validation))
+    const signed = await step('sign-response', () => signResponse(allowed, gw))
     return await step('record-response', () => recordResponse(signed, 'provider', gw))
   } catch (error) {
     throw await refuse(step, error, 'provider', gw)

@@ -153,6 +153,11 @@ export const GATEWAY_METRICS = {
     labels: ['name'],
     help: '1 while a time-stamping authority is left alone because it failed',
   },
+  message_findings_total: {
+    type: 'counter',
+    labels: ['service', 'message', 'outcome'],
+    help: 'Messages that were not what description or contract says: refused, reported, or with fields removed',
+  },
   validation_waiting: {
     type: 'gauge',
     labels: [],
@@ -338,6 +343,14 @@ export function registerMetrics(
   const { help, labels } = GATEWAY_METRICS.certificate_renewal_failures_total
   const failed = metrics.counter('certificate_renewal_failures_total', help, labels)
   return ({ kind, owner }, code) => failed({ kind, member: owner, code })
+}
+
+/** @returns what counts a message that was not as described. */
+export function registerFindings(
+  metrics: Metrics,
+): (labels: Labels<'message_findings_total'>) => void {
+  const { help, labels } = GATEWAY_METRICS.message_findings_total
+  return metrics.counter('message_findings_total', help, labels)
 }
 
 const unixSeconds = (time: Date): number => Math.round(time.getTime() / 1000)

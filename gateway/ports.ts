@@ -9,7 +9,7 @@ import type { CertificateKind } from '../pki/identity.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { SpooledBody } from '../runtime/spool.ts'
 import type { CatalogueView, GatewayEntry } from './catalogue-view.ts'
-import type { Answer, Grant, Reply, ServedRecorded } from './exchange-state.ts'
+import type { Answer, Answered, Grant, Reply, Served, ServedRecorded } from './exchange-state.ts'
 import type { MessageContent } from '../exchange-log/content.ts'
 import type { ExchangeEntry } from '../exchange-log/record.ts'
 
@@ -218,6 +218,24 @@ export interface Services {
   call(exchange: ServedRecorded): Promise<Answer>
 }
 
+export interface Validation {
+  /**
+   * Compares a request with the description of its service, as the service's mode says.
+   *
+   * @returns what was found and is only reported, as a sentence without values; undefined: nothing.
+   * @throws ExchangeError `validation.operation-unknown`, `validation.content-type`, `validation.request-invalid`,
+   *   `access.path-ambiguous`, `service.description-missing`, `catalogue.unavailable`.
+   */
+  request(served: Served): Promise<string | undefined>
+  /**
+   * Compares an answer with the description, then takes out what the contract does not allow.
+   *
+   * @returns the answer that may be handed on, and what was found in the service's own.
+   * @throws ExchangeError `validation.answer-invalid` and as `request`.
+   */
+  answer(answered: Answered): Promise<{ answer: Answer; findings: string | undefined }>
+}
+
 /** Runs the named steps of one exchange: measures each, and keeps the state it returned last. */
 export interface StepRunner {
   <T>(name: string, run: () => Promise<T> | T): Promise<T>
@@ -251,4 +269,5 @@ export interface ProviderGateway extends Gateway {
   readonly quotas: Quotas
   readonly userTokens: UserTokens
   readonly services: Services
+  readonly validation: Validation
 }

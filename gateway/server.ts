@@ -26,6 +26,7 @@ import { createReplayGuard, REPLAY_WINDOW_MS } from './replay/guard.ts'
 import { createServices } from './services/services.ts'
 import { createSigner } from './signer.ts'
 import { createStepRunner } from './step-runner.ts'
+import { openValidation } from './validation/open-validation.ts'
 import { refusingUnstamped } from './time-stamps/refusing-unstamped.ts'
 
 export interface RunningGateway extends AsyncDisposable {
@@ -93,6 +94,7 @@ export async function startGateway(
     contracts,
     quotas: createLocalQuotas(),
     userTokens: createNoUserTokens(),
+    validation: openValidation({ id: readGatewayId(gatewayId), catalogue, metrics, logger }),
     services: createServices({
       settings,
       http: outgoing.http,

@@ -28,6 +28,9 @@ const FILTERED = new Set([
 const RESERVED_PREFIX = 'spean-'
 /** The one Spean header that information systems send. */
 export const PURPOSE_HEADER = 'spean-purpose'
+/** Where an exchange is not what the description says; set by the provider's gateway (protocol/README.md §14). */
+export const FINDINGS_HEADER = 'spean-findings'
+const NOT_RESERVED = [PURPOSE_HEADER, FINDINGS_HEADER]
 
 /**
  * Makes the canonical header block of a message: filtered, lower case, sorted by name, lines of one
@@ -45,7 +48,7 @@ export function headerBlock(
   const named = connectionOptions(rawHeaders)
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase()
-    const reserved = name.startsWith(RESERVED_PREFIX) && name !== PURPOSE_HEADER
+    const reserved = name.startsWith(RESERVED_PREFIX) && !NOT_RESERVED.includes(name)
     if (
       FILTERED.has(name) ||
       reserved ||
@@ -125,4 +128,20 @@ export function singleValue(block: HeaderBlock, name: string): string | undefine
     throw new ExchangeError('request.header-repeated', `${name} stands ${values.length} times`)
   }
   return values[0]
+}
+
+/** Longest value of {@link FINDINGS_HEADER}, in bytes. */
+const MAX_FINDINGS_BYTES = 2048
+
+/** What was found as a header value: UTF-8, without control characters, cut where it is too long. */
+export function findingsValue(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- a name in a description may hold them
+  const value = Buffer.from(text.replaceAll(/[\x00-\x1f\x7f]/g, '?'), 'utf8').toString('latin1')
+  return value.length <= MAX_FINDINGS_BYTES ? value : `${value.slice(0, MAX_FINDINGS_BYTES - 3)}...`
+}
+
+/** The text in {@link FINDINGS_HEADER}; undefined when there is none. */
+export function readFindings(block: HeaderBlock): string | undefined {
+  const [value] = valuesOf(block, FINDINGS_HEADER)
+  return value === undefined ? undefined : Buffer.from(value, 'latin1').toString('utf8')
 }

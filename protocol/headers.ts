@@ -6,13 +6,13 @@ import {
   type ClientId,
   type GatewayId,
 } from './identifiers.ts'
-import { PURPOSE_HEADER, singleValue, type HeaderBlock } from './header-block.ts'
+import { FINDINGS_HEADER, PURPOSE_HEADER, singleValue, type HeaderBlock } from './header-block.ts'
 
 /** Carries the signed manifest from gateway to gateway (protocol/README.md §6.2). */
 export const MANIFEST_HEADER = 'spean-manifest'
 
 /** Set by the gateways alone; a value from an information system is dropped (PR-REST §4.3). */
-export const GATEWAY_SET = new Set(['x-road-request-id', 'x-road-request-hash'])
+export const GATEWAY_SET = new Set(['x-road-request-id', 'x-road-request-hash', FINDINGS_HEADER])
 
 /** A service's answer cannot speak for its gateway. */
 export const RESPONSE_SET = new Set([
@@ -22,6 +22,7 @@ export const RESPONSE_SET = new Set([
   'x-road-request-id',
   'x-road-request-hash',
   'x-road-error',
+  FINDINGS_HEADER,
 ])
 
 /** What an information system says about its call (PR-REST §4.3). */

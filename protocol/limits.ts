@@ -20,6 +20,8 @@ export const LIMITS = {
   certificateStates: 256,
   /** The body of such a message. */
   certificateStatesBytes: 1_048_576,
+  /** A JSON body that is compared with a description, packed or not (§14). */
+  validatedBodyBytes: 2_097_152,
   /** Furthest that the time of a signature may be from the receiver's clock, either way, in seconds. */
   signatureAgeSeconds: 300,
 } as const

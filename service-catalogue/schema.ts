@@ -150,6 +150,12 @@ CREATE TABLE witness (
 CREATE TABLE witness_quorum (setting TEXT NOT NULL) STRICT;
 `
 
+/** Whether messages of services are compared with their description. */
+const VALIDATION_OF_SERVICES = `
+-- NULL: off
+ALTER TABLE service ADD COLUMN validation TEXT CHECK (validation IN ('enforce', 'report', 'off'));
+`
+
 /**
  * The element with number N leads from version N to N + 1. A new database goes through all of them, so
  * that it is the same as one that was migrated; what was released is not changed any more.
@@ -161,4 +167,5 @@ export const MIGRATIONS: readonly string[] = [
   LOGS_AND_WITNESSES,
   CONTRACTS,
   ROLES_AND_REQUESTS,
+  VALIDATION_OF_SERVICES,
 ]

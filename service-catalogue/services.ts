@@ -32,8 +32,11 @@ interface ServiceBody {
   description?: Record<string, unknown>
   /** Left out, it is unknown. */
   classification?: (typeof CLASSIFICATIONS)[number]
+  /** Left out, it is off. */
+  validation?: (typeof VALIDATIONS)[number]
 }
 const CLASSIFICATIONS = ['public', 'internal', 'personal', 'sensitive'] as const
+const VALIDATIONS = ['enforce', 'report', 'off'] as const
 
 const parseService = bodyParser<ServiceBody>({
   type: 'object',
@@ -43,6 +46,7 @@ const parseService = bodyParser<ServiceBody>({
     title: displayText,
     description: { type: 'object', required: [], nullable: true },
     classification: { type: 'string', enum: CLASSIFICATIONS, nullable: true },
+    validation: { type: 'string', enum: VALIDATIONS, nullable: true },
   },
 })
 
@@ -68,13 +72,19 @@ export function createServiceRoutes({ db, instance, changes }: CatalogueContext)
       method: 'PUT',
       path: PATH,
       access: 'service-owner',
-      handle: (request) => {
+      handle: async (request) => {
         const id = idOf(request)
         const code = readServiceCode(request.params)
         const subsystem = readPathId(instance, request.params, ['class', 'member', 'subsystem'])
-        const { title, description, classification = null } = parseService(request.body)
-        const service = { id, subsystem, code, title, classification }
-        const described = description ? readDescription(description) : undefined
+        const {
+          title,
+          description,
+          classification = null,
+          validation = null,
+        } = parseService(request.body)
+        const service = { id, subsystem, code, title, classification, validation }
+        const described = description ? await readDescription(description) : undefined
+        checkValidation(validation, described)
         return changes.put({
           action: 'put-service',
           subject: `service ${id}`,
@@ -112,6 +122,12 @@ function readServiceCode(params: ApiRequest['params']): string {
   )
 }
 
+/** @throws ExchangeError `admin.invalid` */
+function checkValidation(mode: string | null, description: ServiceDescription | undefined): void {
+  if (mode === null || mode === 'off' || description !== undefined) return
+  throw invalid('validation', 'messages are compared with a description: send one')
+}
+
 function storeService(
   db: Database,
   service: Omit<ServiceRow, 'type' | 'endpoints' | 'descriptionDigest'> & {
@@ -120,7 +136,7 @@ function storeService(
   },
   description: ServiceDescription | undefined,
 ): void {
-  const { id, subsystem, code, title, classification } = service
+  const { id, subsystem, code, title, classification, validation } = service
   if (description) {
     db.run(
       'INSERT INTO description VALUES (?, ?) ON CONFLICT DO NOTHING',
@@ -130,11 +146,11 @@ function storeService(
   }
   const endpoints: Endpoint[] = description?.endpoints ?? [{ method: '*', path: ANY_PATH }]
   db.run(
-    `INSERT INTO service (id, subsystem, code, title, type, endpoints, descriptionDigest, classification)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO service (id, subsystem, code, title, type, endpoints, descriptionDigest, classification, validation)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET title = excluded.title, type = excluded.type,
        endpoints = excluded.endpoints, descriptionDigest = excluded.descriptionDigest,
-       classification = excluded.classification`,
+       classification = excluded.classification, validation = excluded.validation`,
     id,
     subsystem,
     code,
@@ -143,6 +159,7 @@ function storeService(
     JSON.stringify(endpoints),
     description?.digest ?? null,
     classification,
+    validation,
   )
 }
 
@@ -153,9 +170,11 @@ interface ServiceRow {
   readonly endpoints: string
   readonly descriptionDigest: string | null
   readonly classification: string | null
+  readonly validation: NonNullable<SnapshotService['validation']> | null
 }
 
-const SELECT = 'SELECT id, title, type, endpoints, descriptionDigest, classification FROM service'
+const SELECT =
+  'SELECT id, title, type, endpoints, descriptionDigest, classification, validation FROM service'
 
 function findService(db: Database, id: string): ServiceView | undefined {
   const row = db.get<ServiceRow>(`${SELECT} WHERE id = ?`, id)
@@ -168,11 +187,18 @@ function existingService(db: Database, id: string): ServiceView {
   return service
 }
 
-function toView({ endpoints, descriptionDigest, classification, ...row }: ServiceRow): ServiceView {
+function toView({
+  endpoints,
+  descriptionDigest,
+  classification,
+  validation,
+  ...row
+}: ServiceRow): ServiceView {
   return {
     ...row,
     endpoints: JSON.parse(endpoints) as Endpoint[],
     ...(descriptionDigest === null ? {} : { descriptionDigest }),
     ...(classification === null ? {} : { classification }),
+    ...(validation === null ? {} : { validation }),
   }
 }

@@ -26,6 +26,7 @@ interface ServiceRow {
   endpoints: string
   descriptionDigest: string | null
   classification: string | null
+  validation: NonNullable<SnapshotService['validation']> | null
 }
 interface Der {
   owner: string
@@ -116,7 +117,7 @@ function readMembers(db: Database): SnapshotMember[] {
 
 function toService({ code, title, type, ...row }: ServiceRow): SnapshotService {
   const endpoints = JSON.parse(row.endpoints) as Endpoint[]
-  const { descriptionDigest, classification } = row
+  const { descriptionDigest, classification, validation } = row
   return {
     code,
     title,
@@ -124,6 +125,7 @@ function toService({ code, title, type, ...row }: ServiceRow): SnapshotService {
     endpoints,
     ...(descriptionDigest === null ? {} : { descriptionDigest }),
     ...(classification === null ? {} : { classification }),
+    ...(validation === null ? {} : { validation }),
   }
 }
 

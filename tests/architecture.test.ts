@@ -6,14 +6,16 @@ import { expect, it } from 'vitest'
 const MAY_IMPORT: Record<string, string[]> = {
   protocol: [],
   runtime: ['protocol'],
+  // Descriptions of services: the catalogue reads them at publication, gateways compare messages with them.
+  openapi: ['protocol', 'runtime'],
   pki: ['protocol', 'runtime'],
   adapters: ['protocol', 'runtime'],
   // The log and the evidence in it: the gateway writes them, the command verifies them without a gateway.
   'exchange-log': ['protocol', 'runtime', 'pki'],
   // What watches logs: the same in gateways and in the catalogue.
   witness: ['protocol', 'runtime'],
-  'service-catalogue': ['protocol', 'runtime', 'pki', 'witness'],
-  gateway: ['protocol', 'runtime', 'pki', 'exchange-log', 'witness'],
+  'service-catalogue': ['protocol', 'runtime', 'pki', 'witness', 'openapi'],
+  gateway: ['protocol', 'runtime', 'pki', 'exchange-log', 'witness', 'openapi'],
   cli: ['protocol', 'runtime', 'pki', 'adapters', 'exchange-log'],
   examples: ['protocol', 'runtime', 'pki', 'adapters', 'service-catalogue', 'gateway', 'witness'],
   docs: ['protocol', 'runtime', 'pki', 'adapters', 'service-catalogue', 'gateway', 'cli'],
@@ -27,6 +29,7 @@ const KNOWN_ONLY_BY: [thing: RegExp, by: RegExp][] = [
     /^gateway\/(access|catalogue|credentials|peers|renewal|replay|services|time-stamps|trust)\//,
     /^gateway\//,
   ],
+  [/^gateway\/validation\//, /^gateway\//],
   [/^gateway\/steps\//, /^gateway\/(exchange\.ts|steps\/)/],
 ]
 /** Steps know ports, the protocol and certificates; never how a port is implemented. */

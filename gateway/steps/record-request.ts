@@ -9,6 +9,7 @@ interface Recordable extends Pick<Served, 'headers' | 'body'> {
   readonly request: RequestManifest
   readonly requestJws: string
   readonly peer?: { readonly id: string }
+  readonly findings?: string | undefined
 }
 
 /**
@@ -42,6 +43,7 @@ export async function recordRequest<S extends Recordable>(
     ...(representedParty === undefined ? {} : { representedParty }),
     ...(purpose === undefined ? {} : { purpose }),
     ...(peer ? { peer: peer.id } : {}),
+    ...(state.findings === undefined ? {} : { detail: state.findings }),
   }
   const position = await log.record(entry, { headers, body })
   return { ...state, position }

@@ -1,4 +1,5 @@
 import { ExchangeError } from '../../protocol/errors.ts'
+import { readFindings } from '../../protocol/header-block.ts'
 import type { ResponseManifest } from '../../protocol/manifest.ts'
 import type { Answer, Recorded, ResponseRecorded } from '../exchange-state.ts'
 import type { ExchangeEntry, Side } from '../../exchange-log/record.ts'
@@ -23,6 +24,8 @@ export async function recordResponse(
   { log, clock }: Pick<ClientGateway | ProviderGateway, 'log' | 'clock'>,
 ): Promise<ResponseRecorded> {
   const { exchangeId, response, responseJws, answer, peer, position } = state
+  // Signed by the provider's member: both sides record the same.
+  const detail = readFindings(answer.headers)
   const entry: ExchangeEntry = {
     exchangeId,
     side,
@@ -36,6 +39,7 @@ export async function recordResponse(
     manifest: responseJws,
     status: response.status,
     bodyBytes: response.bodySize,
+    ...(detail === undefined ? {} : { detail }),
   }
   const responsePosition = await log.record(entry, answer).catch((cause: unknown) => {
     throw new ExchangeError('log.unavailable-after-call', 'the exchange log takes no entries', {

@@ -1,7 +1,7 @@
 import { headerBlockDigest } from '../../protocol/header-block.ts'
 import { formatId, memberOf } from '../../protocol/identifiers.ts'
 import { jwsDigest, type ResponseManifest } from '../../protocol/manifest.ts'
-import type { Answered, ResponseSigned } from '../exchange-state.ts'
+import type { AnswerValidated, ResponseSigned } from '../exchange-state.ts'
 import type { ProviderGateway } from '../ports.ts'
 
 /**
@@ -12,7 +12,7 @@ import type { ProviderGateway } from '../ports.ts'
  *   and `gateway.certificate-unsuitable` without a certificate that may be used.
  */
 export async function signResponse(
-  answered: Answered,
+  answered: AnswerValidated,
   { id, signer, clock }: ProviderGateway,
 ): Promise<ResponseSigned> {
   const { request, requestJws, answer, target, catalogue } = answered

@@ -28,8 +28,10 @@ const PROVIDER_STEPS = [
   'reject-replay',
   'authorise',
   'verify-body',
+  'validate-request',
   'record-request',
   'call-service',
+  'validate-response',
   'sign-response',
   'record-response',
 ]

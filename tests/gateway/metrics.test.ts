@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { GATEWAY_METRICS, METRICS_PREFIX, registerMetrics } from '../../gateway/metrics.ts'
+import {
+  GATEWAY_METRICS,
+  METRICS_PREFIX,
+  registerFindings,
+  registerMetrics,
+} from '../../gateway/metrics.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
 
 const NOW = new Date('2026-03-01T12:00:00Z')
@@ -76,6 +81,7 @@ const KNOWN = {
 async function scrape(deps: Deps, act?: (failed: ReturnType<typeof registerMetrics>) => void) {
   const metrics = createMetrics(METRICS_PREFIX)
   const failed = registerMetrics(metrics, deps)
+  registerFindings(metrics)
   act?.(failed)
   return (await metrics.text()).split('\n').filter((line) => line !== '')
 }

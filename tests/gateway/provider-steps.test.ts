@@ -6,6 +6,7 @@ import { authenticatePeer } from '../../gateway/steps/authenticate-peer.ts'
 import { callService } from '../../gateway/steps/call-service.ts'
 import { recordRefusal } from '../../gateway/steps/record-refusal.ts'
 import { signResponse } from '../../gateway/steps/sign-response.ts'
+import { validateResponse } from '../../gateway/steps/validate-response.ts'
 import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
 import { readClientId } from '../../protocol/identifiers.ts'
 import { parseJws } from '../../protocol/jws.ts'
@@ -111,7 +112,8 @@ describe('call-service', () => {
 describe('sign-response', () => {
   it('binds the answer to the signed request, in the name of the service’s member', async () => {
     const answered = await callService(recorded, pair.provider.gw.services)
-    const { response, responseJws } = await signResponse(answered, gw)
+    const allowed = await validateResponse(answered, gw.validation)
+    const { response, responseJws } = await signResponse(allowed, gw)
     expect(response).toMatchObject({
       requestDigest: jwsDigest(pair.sent[0]!.manifest),
       exchangeId: ID,

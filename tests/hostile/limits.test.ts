@@ -148,11 +148,13 @@ describe('a metadata service', () => {
       openapi: '3.1.0',
       info,
       paths: { '/': { get: { responses: { 200: { description: 'all' } } } } },
-      servers: [null, { url: 'http://h:1/a' }],
+      servers: [{ url: '//h:{port}/b' }, { url: 'http://h:1/a' }],
     }
     await f.addService('described', { description })
     await f.settled()
     const { body } = await f.call(`/r1/${REGISTRY}/getOpenAPI?serviceCode=described`)
-    expect(JSON.parse(body.toString('utf8'))).toMatchObject({ servers: [null, { url: '/a' }] })
+    expect(JSON.parse(body.toString('utf8'))).toMatchObject({
+      servers: [{ url: '//h:{port}/b' }, { url: '/a' }],
+    })
   })
 })

@@ -78,7 +78,9 @@ describe('services', () => {
   })
 
   it('lose the description when they are put without one, but who has its digest can read it', async () => {
-    const before = await put('moving', { title: 'x', description: openApi({ openapi: '3.0.3' }) })
+    const paths = { '/persons': { get: { responses: { 200: { description: 'all' } } } } }
+    const description = openApi({ openapi: '3.0.3', paths })
+    const before = await put('moving', { title: 'x', description })
     const after = await put('moving', { title: 'x' })
     expect([after.status, after.body.type]).toEqual([200, 'REST'])
     expect(after.body).not.toHaveProperty('descriptionDigest')
@@ -133,7 +135,7 @@ describe('services', () => {
     ['a hidden slash', { paths: { '/a%2Fb': {} } }, 'description/paths/~1a%2Fb'],
     ['a lone brace', { paths: { '/a/{b': {} } }, 'description/paths/~1a~1{b'],
     ['a path item that is a text', { paths: { '/a': 'get' } }, 'description/paths/~1a'],
-    ['a reference', { paths: { '/a': { $ref: '#/x' } } }, 'description/paths/~1a'],
+    ['a reference', { paths: { '/a': { $ref: '#/x' } } }, 'description/paths/~1a/$ref'],
     ['an unknown method', { paths: { '/a': { fetch: {} } } }, 'description/paths/~1a/fetch'],
     ['a method in capitals', { paths: { '/a': { GET: {} } } }, 'description/paths/~1a/GET'],
   ])('refuse a description with %s, naming the place', async (_, changes, place) => {

@@ -1,0 +1,31 @@
+import { formatId, type GatewayId } from '../../protocol/identifiers.ts'
+import type { Logger } from '../../runtime/logger.ts'
+import type { Metrics } from '../../runtime/metrics.ts'
+import type { SnapshotClient } from '../catalogue/snapshot-client.ts'
+import type { IndexedSnapshot } from '../catalogue/view.ts'
+import { registerFindings } from '../metrics.ts'
+import type { Validation } from '../ports.ts'
+import { createDescriptions } from './descriptions.ts'
+import { createValidation } from './validation.ts'
+
+/** Compiles what each snapshot brings for the services of this gateway, before they are called. */
+export function openValidation(deps: {
+  readonly id: GatewayId
+  readonly catalogue: Pick<SnapshotClient, 'description' | 'subscribe'>
+  readonly metrics: Metrics
+  readonly logger: Logger
+}): Validation {
+  const { id, catalogue, metrics, logger } = deps
+  const fetch = (digest: string): Promise<Buffer> => catalogue.description(digest)
+  const descriptions = createDescriptions({ fetch, logger })
+  catalogue.subscribe((snapshot) => void descriptions.prepare(digestsFor(snapshot, id)))
+  return createValidation({ descriptions, count: registerFindings(metrics) })
+}
+
+function digestsFor(snapshot: IndexedSnapshot, id: GatewayId): string[] {
+  const clients = snapshot.gateway(formatId(id))?.clients ?? []
+  return [...clients]
+    .flatMap((client) => snapshot.servicesOf(client) ?? [])
+    .filter(({ validation = 'off' }) => validation !== 'off')
+    .flatMap(({ descriptionDigest }) => descriptionDigest ?? [])
+}
