@@ -13,6 +13,7 @@ import { addEvidenceCommands } from './commands/evidence.ts'
 import { addGatewayCommands } from './commands/gateway.ts'
 import { addLogCommands } from './commands/log.ts'
 import { addStatusCommand } from './commands/status.ts'
+import { addStopCommands } from './commands/stop.ts'
 import { addTrustServiceCommands } from './commands/trust-services.ts'
 import { addWitnessCommands } from './commands/witnesses.ts'
 
@@ -35,6 +36,7 @@ addGatewayCommands(program)
 addAdapterCommands(program)
 addTrustServiceCommands(program)
 addWitnessCommands(program)
+addStopCommands(program)
 addCertCommands(program)
 addCaCommands(program)
 

@@ -9,6 +9,7 @@ import { createMemberRoutes } from './members.ts'
 import { createPublicRoutes } from './public-routes.ts'
 import { createRegistrationRoutes } from './registrations.ts'
 import { createServiceRoutes } from './services.ts'
+import { createStopRoutes } from './stops.ts'
 import { createSubsystemRoutes } from './subsystems.ts'
 import { createTimeStampingRoutes } from './time-stamping-authorities.ts'
 import { createWitnessListRoutes } from './witnesses.ts'
@@ -28,5 +29,6 @@ export function createCatalogueRoutes(context: CatalogueContext): Route[] {
     ...createGroupRoutes(context),
     ...createLogKeyRoutes(context),
     ...createWitnessListRoutes(context),
+    ...createStopRoutes(context),
   ]
 }

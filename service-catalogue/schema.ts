@@ -147,6 +147,11 @@ CREATE TABLE witness (
 CREATE TABLE witness_quorum (setting TEXT NOT NULL) STRICT;
 `
 
+/** Whom the operator stopped. No foreign key: who is registered again is still stopped. */
+const STOPS = `
+CREATE TABLE stop (subject TEXT PRIMARY KEY, since TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
+`
+
 /**
  * The element with number N leads from version N to N + 1. A new database goes through all of them, so
  * that it is the same as one that was migrated; what was released is not changed any more.
@@ -156,4 +161,5 @@ export const MIGRATIONS: readonly string[] = [
   AUTHORITIES_OF_COUNTRIES,
   CLASSIFICATIONS_OF_SERVICES,
   LOGS_AND_WITNESSES,
+  STOPS,
 ]

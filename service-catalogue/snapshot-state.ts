@@ -12,10 +12,17 @@ import type {
 } from '../protocol/snapshot.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import { composeLogPolicy } from './log-policy.ts'
+import { readStops } from './stops.ts'
 
 export type SnapshotState = Pick<
   Snapshot,
-  'authorities' | 'members' | 'gateways' | 'groups' | 'timeStampingAuthorities' | 'logPolicy'
+  | 'authorities'
+  | 'members'
+  | 'gateways'
+  | 'groups'
+  | 'timeStampingAuthorities'
+  | 'logPolicy'
+  | 'stops'
 >
 
 interface ServiceRow {
@@ -40,6 +47,7 @@ interface Client {
 export function readState(db: Database): SnapshotState {
   const timeStampingAuthorities = readTimeStampingAuthorities(db)
   const logPolicy = composeLogPolicy(db)
+  const stops = readStops(db)
   return {
     authorities: readAuthorities(db),
     members: readMembers(db),
@@ -47,6 +55,7 @@ export function readState(db: Database): SnapshotState {
     groups: readGroups(db),
     ...(timeStampingAuthorities.length === 0 ? {} : { timeStampingAuthorities }),
     ...(logPolicy === undefined ? {} : { logPolicy }),
+    ...(stops.length === 0 ? {} : { stops }),
   }
 }
 

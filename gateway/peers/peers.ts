@@ -113,12 +113,17 @@ async function dispatch(
 
 /** What is not a signed answer is a refusal, in a problem document. */
 async function readRefusal(
-  { status, stream }: Reply,
+  { status, stream, rawHeaders }: Reply,
   gateway: GatewayEntry,
 ): Promise<ExchangeError> {
   try {
     const text = (await readAtMost(stream, LIMITS.problemBytes)).toString('utf8')
-    if (status >= 400) return fromProblem(JSON.parse(text))
+    if (status >= 400) {
+      const refusal = fromProblem(JSON.parse(text))
+      const seconds = retryAfter(rawHeaders)
+      if (seconds !== undefined) refusal.retryAfterSeconds = seconds
+      return refusal
+    }
   } catch {
     // Told below: whatever came, it was no problem document.
   }
@@ -126,6 +131,13 @@ async function readRefusal(
     'provider.answer-invalid',
     `gateway ${gateway.id} answered ${status} with neither a manifest nor a refusal`,
   )
+}
+
+/** Seconds only: dates are not sent between gateways. */
+function retryAfter(rawHeaders: readonly string[]): number | undefined {
+  const at = rawHeaders.findIndex((name, i) => i % 2 === 0 && /^retry-after$/i.test(name))
+  const value = at === -1 ? '' : rawHeaders[at + 1]!
+  return /^\d{1,6}$/.test(value) ? Number(value) : undefined
 }
 
 const FAILURES = {

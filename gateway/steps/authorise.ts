@@ -3,21 +3,24 @@ import { ExchangeError } from '../../protocol/errors.ts'
 import { formatId, memberOf } from '../../protocol/identifiers.ts'
 import { isMetadataService } from '../../protocol/methods.ts'
 import type { Fresh, Grant, Permitted } from '../exchange-state.ts'
-import { grantSubjects } from '../catalogue-view.ts'
+import { grantSubjects, verifyNotStopped } from '../catalogue-view.ts'
 import type { ProviderGateway } from '../ports.ts'
+import { verifyClassDemands } from './class-demands.ts'
 
 /**
  * Decides whether the client may make this call: by default it may not (protocol/README.md §6.3).
  * The decision is made on the path that the service gets, byte for byte.
  *
  * @throws ExchangeError `provider.unknown`, `provider.signer-missing`, `gateway.certificate-inactive`,
- *   `gateway.certificate-unsuitable`, `service.unknown`, `access.denied`, `access.path-ambiguous`.
+ *   `gateway.certificate-unsuitable`, `service.unknown`, `access.denied`, `access.path-ambiguous`,
+ *   `access.stopped`, `access.purpose-missing`, `access.user-missing`, `access.case-missing`.
  */
 export function authorise(
   fresh: Fresh,
   { id, accessRules, signer, clock }: ProviderGateway,
 ): Permitted {
   const { catalogue, target, client } = fresh
+  verifyNotStopped(catalogue, client, target.service)
   const { service: code, ...provider } = target.service
   const here = catalogue.gateway(formatId(id))
   if (!here?.clients.has(formatId(provider))) {
@@ -35,7 +38,8 @@ export function authorise(
   signer.verifyCanSign(member, catalogue, clock())
   if (isMetadataService(code)) return { ...fresh, grant: undefined }
   const service = formatId(target.service)
-  if (catalogue.service(target.service) === undefined) {
+  const offered = catalogue.service(target.service)
+  if (offered === undefined) {
     throw new ExchangeError('service.unknown', `${service} is not in the catalogue`)
   }
   const grants = accessRules.grantsFor(service, grantSubjects(client, catalogue))
@@ -45,6 +49,7 @@ export function authorise(
     grants.find((g) => coversAnyPath(g.endpoints, method)) ??
     grants.find((g) => covers(g.endpoints, method, target.servicePath))
   if (grant === undefined) throw denied(grants, fresh)
+  verifyClassDemands(service, offered.classification, fresh.request)
   return { ...fresh, grant }
 }
 

@@ -90,7 +90,8 @@ it('a rule by the classification in the catalogue decides what is kept, also whe
   const rules: KeepingRule[] = [{ classification: 'sensitive', keep: 'digest' }]
   await f.provider.restart({ exchangeLog: { ...f.provider.config.exchangeLog, rules } })
   await f.settled()
-  const id = await call(Buffer.from('x'), 'secret')
+  const demanded = ['Spean-Purpose', 'test', 'X-Road-UserId', 'KH-42', 'X-Road-Issue', 'case 7']
+  const id = await call(Buffer.from('x'), 'secret', demanded)
   expect((await recordOf(f.client, id, 'request')).kept).toBe('full')
   expect((await recordOf(f.provider, id, 'request')).kept).toBe('digest')
   expect(await keptAt(f.provider, id)).toEqual([
