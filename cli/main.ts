@@ -11,6 +11,7 @@ import { addCertCommands } from './commands/cert.ts'
 import { addEnrollCommand } from './commands/enroll.ts'
 import { addEvidenceCommands } from './commands/evidence.ts'
 import { addGatewayCommands } from './commands/gateway.ts'
+import { addIdentityProviderCommands } from './commands/identity-provider.ts'
 import { addLogCommands } from './commands/log.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addStopCommands } from './commands/stop.ts'
@@ -37,6 +38,7 @@ addAdapterCommands(program)
 addTrustServiceCommands(program)
 addWitnessCommands(program)
 addStopCommands(program)
+addIdentityProviderCommands(program)
 addCertCommands(program)
 addCaCommands(program)
 

@@ -36,6 +36,7 @@ export async function openAdministration(
     readonly ownLog: OwnLog
     readonly settings: Settings
     readonly metrics: Metrics
+    readonly identityProviderRoutes: readonly Route[]
     readonly scope: AsyncDisposableStack
     readonly clock: Clock
     readonly logger: Logger
@@ -64,6 +65,7 @@ export async function openAdministration(
     ...ownLog.adminRoutes,
     ...createEvidenceRoutes(evidence, logger).map((route) => auditing.forAuditors(route)),
     ...createMetricsRoutes(metrics),
+    ...deps.identityProviderRoutes,
     ...auditing.routes,
   ]
   const routes = [...described, auditing.describe(described)]

@@ -1,5 +1,6 @@
 /** What the steps need, and nothing of how it is done. Only `server.ts`, and the parts it is built of, know the implementations. */
 import type { Readable } from 'node:stream'
+import type { Contract } from '../protocol/contract.ts'
 import type { HeaderBlock } from '../protocol/header-block.ts'
 import type { GatewayId } from '../protocol/identifiers.ts'
 import type { Manifest } from '../protocol/manifest.ts'
@@ -139,6 +140,8 @@ export interface OutgoingRequest {
   readonly target: string
   readonly headers: HeaderBlock
   readonly manifest: string
+  /** Beside the header block, as the manifest. */
+  readonly userToken?: string
   readonly body: SpooledBody
   /** Of the exchange: the reply's stream ends with it at the latest. */
   readonly scope: AsyncDisposableStack
@@ -152,6 +155,37 @@ export interface ReplayGuard {
 export interface AccessRules {
   /** Grants on `service` for any of `subjects`. */
   grantsFor(service: string, subjects: readonly string[]): readonly Grant[]
+}
+
+export interface Quotas {
+  /**
+   * Counts a call of a contract. Without a quota there is nothing to count.
+   *
+   * @throws ExchangeError `access.quota-exceeded` with `retryAfterSeconds`; such a call is not counted.
+   */
+  take(
+    contract: { readonly digest: string; readonly quota?: Contract['quota'] },
+    at: Date,
+  ): Promise<void>
+}
+
+export interface UserTokens {
+  /**
+   * Verifies the signed token of a user (protocol/README.md §13.5).
+   *
+   * @param token of `Spean-User-Token`, set by the information system.
+   * @param expected `service` in decoded form, `userId` of the signed request, the client's `member`.
+   * @throws ExchangeError `access.token-missing`, `access.token-invalid`.
+   */
+  verify(
+    token: string | undefined,
+    expected: {
+      readonly service: string
+      readonly userId: string | undefined
+      readonly member: string
+    },
+    at: Date,
+  ): Promise<void>
 }
 
 export interface Services {
@@ -192,4 +226,6 @@ export interface ProviderGateway extends Gateway {
   readonly replayGuard: ReplayGuard
   readonly accessRules: AccessRules
   readonly services: Services
+  readonly quotas: Quotas
+  readonly userTokens: UserTokens
 }

@@ -19,11 +19,13 @@ import { openOwnKeys } from './own-keys.ts'
 import { openLogParts, openOwnLog } from './own-log.ts'
 import type { ClientGateway, ProviderGateway } from './ports.ts'
 import type { RenewalState } from './renewal/renewal.ts'
+import { openQuotas } from './quota/open-quotas.ts'
 import { createReplayGuard, REPLAY_WINDOW_MS } from './replay/guard.ts'
 import { createServices } from './services/services.ts'
 import { createSigner } from './signer.ts'
 import { createStepRunner } from './step-runner.ts'
 import { refusingUnstamped } from './time-stamps/refusing-unstamped.ts'
+import { openUserTokens } from './user-tokens/open-user-tokens.ts'
 
 export interface RunningGateway extends AsyncDisposable {
   /** Ports in use; 0 for one that is closed. */
@@ -59,9 +61,12 @@ export async function startGateway(
   const ownLog = await openOwnLog(config, { ...context, parts, knowledge })
   const { log, records, stamper, witnessing } = ownLog
 
+  const { quotas, isAway } = await openQuotas(config, context)
+  const tokens = openUserTokens(stateDir, anchor.instance, context)
+
   const metrics = createMetrics(METRICS_PREFIX)
   const renewal = (): RenewalState[] => own.upkeep.describe().renewal ?? []
-  const told = { store: keys, renewal, ...knowledge, ...ownLog, clock }
+  const told = { store: keys, renewal, ...knowledge, ...ownLog, clock, isAway }
   const onRenewalFailure = registerMetrics(metrics, told)
   const own = startOwnCredentials({ ...context, config, store: keys, knowledge, onRenewalFailure })
   witnessing.startRegistration(own.register)
@@ -84,6 +89,8 @@ export async function startGateway(
     peers: outgoing.peers,
     replayGuard: createReplayGuard(recent, clock()),
     accessRules: settings,
+    quotas,
+    userTokens: tokens.userTokens,
     services: createServices({
       settings,
       http: outgoing.http,
@@ -91,7 +98,8 @@ export async function startGateway(
     }),
   }
   const ports = await openPorts(config, gw, { ...context, ...own, ocsp })
-  const inside = { ...context, knowledge, own, ownLog, settings, metrics }
+  const { identityProviderRoutes } = tokens
+  const inside = { ...context, knowledge, own, ownLog, settings, metrics, identityProviderRoutes }
   const administration = await openAdministration(config, inside)
   const everybody = { ...context, ...own, routes: ownLog.publicRoutes }
   const transparency = await openTransparencyPort(config, everybody)

@@ -11,8 +11,8 @@ import type {
   SubjectProfile,
 } from '../protocol/snapshot.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
+import { readStops } from './listed-stops.ts'
 import { composeLogPolicy } from './log-policy.ts'
-import { readStops } from './stops.ts'
 
 export type SnapshotState = Pick<
   Snapshot,

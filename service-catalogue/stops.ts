@@ -3,6 +3,7 @@ import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts
 import type { Database } from '../runtime/sqlite-database.ts'
 import type { CatalogueContext } from './context.ts'
 import { displayText, invalid, readPathId } from './input.ts'
+import { readStops } from './listed-stops.ts'
 
 const parseStop = bodyParser<{ reason: string }>({
   type: 'object',
@@ -81,13 +82,6 @@ function subjectRoutes(
       },
     },
   ]
-}
-
-/** For the snapshot, sorted. */
-export function readStops(db: Database): SnapshotStop[] {
-  return db.all<{ subject: string; since: string; reason: string }>(
-    'SELECT subject, since, reason FROM stop ORDER BY subject',
-  )
 }
 
 function findStop(db: Database, subject: string): SnapshotStop | undefined {

@@ -1,5 +1,5 @@
 import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
-import { MANIFEST_HEADER } from '../../protocol/headers.ts'
+import { MANIFEST_HEADER, USER_TOKEN_HEADER } from '../../protocol/headers.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { fromProblem } from '../../protocol/problem.ts'
 import { readAtMost } from '../../runtime/http-body.ts'
@@ -92,9 +92,10 @@ export function createPeers(options: Options): Peers & AsyncDisposable {
 async function dispatch(
   pool: SlottedPool,
   gateway: GatewayEntry,
-  { method, target, headers, manifest, body, scope }: OutgoingRequest,
+  { method, target, headers, manifest, userToken, body, scope }: OutgoingRequest,
 ): Promise<Reply> {
-  const signed = [...headers, [MANIFEST_HEADER, manifest] as const]
+  const token = userToken === undefined ? [] : [[USER_TOKEN_HEADER, userToken] as const]
+  const signed = [...headers, [MANIFEST_HEADER, manifest] as const, ...token]
   const reply = await sendOver(pool, {
     method,
     path: target,

@@ -67,6 +67,7 @@ const KNOWN = {
       archive: { fault: 'the place is away' },
     }),
   },
+  isAway: () => true,
   clock: () => NOW,
 } as unknown as Deps
 
@@ -123,6 +124,7 @@ describe('the metrics of a gateway', () => {
         'log_space_state 1',
         'log_days_left 12.5',
         'log_archive_failing 1',
+        'quota_shared_failing 1',
         'witness_refusals{kind="fork"} 1',
         'witness_refusals{kind="inconsistent"} 0',
         'witness_refusals{kind="shrunk"} 2',
@@ -156,6 +158,7 @@ describe('the metrics of a gateway', () => {
         }),
       },
       keeping: { health: () => ({ space: undefined, archive: undefined }) },
+      isAway: () => undefined,
       clock: () => NOW,
     } as unknown as Deps)
     expect(lines.filter((line) => !line.startsWith('#'))).toEqual([

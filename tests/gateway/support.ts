@@ -98,7 +98,10 @@ export async function pairOfGateways(): Promise<Pair> {
     receivedAt: NOW,
     method: message.method,
     rawTarget: message.target,
-    rawHeaders: [...toRawHeaders(message.headers), 'spean-manifest', message.manifest],
+    rawHeaders: [
+      ...[...toRawHeaders(message.headers), 'spean-manifest', message.manifest],
+      ...(message.userToken === undefined ? [] : ['Spean-User-Token', message.userToken]),
+    ],
     stream: message.body.open(),
     certificate: shown.der,
     scope,
@@ -109,6 +112,8 @@ export async function pairOfGateways(): Promise<Pair> {
     id: readGatewayId(`${REGISTRY}/REG-1`),
     signer: createSigner(credentialsOf([registry])),
     replayGuard: createReplayGuard([], NOW),
+    quotas: { take: async () => {} },
+    userTokens: { verify: async () => {} },
     accessRules: {
       grantsFor: (service, [subject = '']) => [
         {
