@@ -11,6 +11,7 @@ import { addEvidenceCommands } from './commands/evidence.ts'
 import { addGatewayCommands } from './commands/gateway.ts'
 import { addLogCommands } from './commands/log.ts'
 import { addStatusCommand } from './commands/status.ts'
+import { addStopCommands } from './commands/stop.ts'
 import { addTrustServiceCommands } from './commands/trust-services.ts'
 import { addWitnessCommands } from './commands/witnesses.ts'
 
@@ -37,6 +38,7 @@ export function createProgram(): Command {
   addCatalogueAccessCommands(program)
   addGatewayCommands(program)
   addContractCommands(program)
+  addStopCommands(program)
   addAdapterCommands(program)
   addTrustServiceCommands(program)
   addWitnessCommands(program)

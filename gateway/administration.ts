@@ -37,6 +37,7 @@ export async function openAdministration(
     readonly settings: Settings
     readonly metrics: Metrics
     readonly contractRoutes: readonly Route[]
+    readonly identityProviderRoutes: readonly Route[]
     readonly scope: AsyncDisposableStack
     readonly clock: Clock
     readonly logger: Logger
@@ -66,6 +67,7 @@ export async function openAdministration(
     ...ownLog.adminRoutes,
     ...createEvidenceRoutes(evidence, logger).map((route) => auditing.forAuditors(route)),
     ...createMetricsRoutes(metrics),
+    ...deps.identityProviderRoutes,
     ...auditing.routes,
   ]
   const routes = [...described, auditing.describe(described)]

@@ -1,5 +1,6 @@
+import { ExchangeError } from '../protocol/errors.ts'
 import { formatId, memberOf, type ClientId, type ServiceId } from '../protocol/identifiers.ts'
-import type { SnapshotService } from '../protocol/snapshot.ts'
+import type { SnapshotService, SnapshotStop } from '../protocol/snapshot.ts'
 import type { Certificate } from '../pki/certificate.ts'
 
 /** A gateway as the snapshot has it. */
@@ -40,6 +41,8 @@ export interface CatalogueView {
   signingCertificate(member: string, thumbprint: string): Certificate | undefined
   /** Codes of the groups that a client is in, by itself or by its member. */
   groupsOf(client: ClientId): readonly string[]
+  /** What the operator stopped of `subjects`, which are members, subsystems, services in decoded form. */
+  stopOf(subjects: readonly string[]): SnapshotStop | undefined
   /** For `listClients`. */
   clients(): readonly {
     readonly id: ClientId
@@ -52,4 +55,22 @@ export interface CatalogueView {
 export function grantSubjects(client: ClientId, catalogue: CatalogueView): string[] {
   const groups = catalogue.groupsOf(client).map((code) => `group:${code}`)
   return [formatId(client), memberOf(client), ...groups]
+}
+
+/**
+ * Refuses a call of what the operator stopped, or to it (protocol/README.md §13.6).
+ *
+ * @throws ExchangeError `access.stopped` with since when, and why.
+ */
+export function verifyNotStopped(
+  catalogue: CatalogueView,
+  client: ClientId,
+  { service: code, ...provider }: ServiceId,
+): void {
+  const service = formatId({ ...provider, service: code })
+  const parties = [formatId(client), memberOf(client), formatId(provider), memberOf(provider)]
+  const stop = catalogue.stopOf([...parties, service])
+  if (stop === undefined) return
+  const { subject, since, reason } = stop
+  throw new ExchangeError('access.stopped', `${subject} is stopped since ${since}: ${reason}`)
 }

@@ -8,6 +8,19 @@ import {
 import { isPkcs11Uri } from '../pki/pkcs11-uri.ts'
 import { ConfigError, readConfig, relativeTo } from '../runtime/config.ts'
 
+/** Where replicas count the calls of contracts together. */
+export interface RedisConfig {
+  /** `redis://HOST:PORT/DB`, or `rediss://` for TLS. */
+  url: string
+  /** Of an ACL of Redis; left out, its default user. */
+  user?: string
+  passwordFile?: string
+  /** Certificates that Redis' own leads to, PEM; left out, those that Node knows. */
+  tls?: { caFile: string }
+  /** How many replicas there are: while Redis is away, each lets its share of a quota pass. */
+  replicas: number
+}
+
 export interface GatewayConfig {
   /** `INSTANCE/CLASS/MEMBER/GATEWAY`, as in the subject of the authentication certificate. */
   gatewayId: string
@@ -60,6 +73,8 @@ export interface GatewayConfig {
   connections: number
   /** Connections that each port takes at one time. */
   maxConnections: number
+  /** Shared count of quotas for replicas; left out, this gateway counts alone. */
+  redis?: RedisConfig
   /** What is recorded of exchanges, where, and for how long. */
   exchangeLog: ExchangeLogConfig
   /** Age at which an OCSP answer is fetched anew: how soon a revocation is seen. */
@@ -182,6 +197,25 @@ export const gatewayConfigSchema: JSONSchemaType<GatewayConfig> = {
     spoolMaxBytes: { type: 'integer', minimum: 0, default: 17_179_869_184 },
     connections: { type: 'integer', minimum: 1, maximum: 10_000, default: 128 },
     maxConnections: { type: 'integer', minimum: 1, maximum: 1_000_000, default: 5000 },
+    redis: {
+      type: 'object',
+      nullable: true,
+      additionalProperties: false,
+      required: ['url'],
+      properties: {
+        url: { type: 'string', pattern: '^rediss?://[^/?#@]+(/\\d{1,3})?$' },
+        user: { type: 'string', minLength: 1, nullable: true },
+        passwordFile: { ...file, nullable: true },
+        tls: {
+          type: 'object',
+          nullable: true,
+          additionalProperties: false,
+          required: ['caFile'],
+          properties: { caFile: file },
+        },
+        replicas: { type: 'integer', minimum: 1, maximum: 100, default: 2 },
+      },
+    },
     exchangeLog: exchangeLogSchema,
     ocspRefreshSeconds: { type: 'integer', minimum: 1, maximum: 86_400, default: 300 },
     ocspOutageMinutes: { type: 'integer', minimum: 0, maximum: 10_080, default: 240 },
@@ -219,12 +253,13 @@ export function readGatewayConfig(configFile: string): GatewayConfig {
       `${configFile}: authentication.keyFile is to be a file: TLS cannot use a key in a token`,
     )
   }
-  const { keyPassphraseFile, exchangeLog } = config
+  const { keyPassphraseFile, exchangeLog, redis } = config
   const { postgresUrlFile, encryptionKey, signingKeyFile, archive } = exchangeLog
   return {
     ...config,
     ...(keyPassphraseFile === undefined ? {} : { keyPassphraseFile: at(keyPassphraseFile) }),
     stateDir: at(config.stateDir),
+    ...(redis === undefined ? {} : { redis: absoluteRedis(redis, at) }),
     exchangeLog: {
       ...exchangeLog,
       ...(postgresUrlFile === undefined ? {} : { postgresUrlFile: at(postgresUrlFile) }),
@@ -237,6 +272,18 @@ export function readGatewayConfig(configFile: string): GatewayConfig {
     anchorFile: at(config.anchorFile),
     authentication: pair(config.authentication),
     signing: config.signing.map(pair),
+  }
+}
+
+function absoluteRedis(redis: RedisConfig, at: (path: string) => string): RedisConfig {
+  const { url, passwordFile, tls } = redis
+  if (tls !== undefined && !url.startsWith('rediss:')) {
+    throw new ConfigError('redis.tls: is for a url that begins with rediss://')
+  }
+  return {
+    ...redis,
+    ...(passwordFile === undefined ? {} : { passwordFile: at(passwordFile) }),
+    ...(tls === undefined ? {} : { tls: { caFile: at(tls.caFile) } }),
   }
 }
 

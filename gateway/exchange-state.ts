@@ -41,6 +41,8 @@ export interface Read extends Asked {
   readonly call: CallHeaders
   readonly headers: HeaderBlock
   readonly messageId: string
+  /** For the provider's gateway alone. */
+  readonly userToken?: string
 }
 export interface Identified extends Read {
   readonly client: ClientId

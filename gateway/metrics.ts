@@ -178,6 +178,11 @@ export const GATEWAY_METRICS = {
     labels: [],
     help: '1 when the exchange log is behind what witnesses have seen of it: exchanges are refused',
   },
+  quota_shared_failing: {
+    type: 'gauge',
+    labels: [],
+    help: '1 while Redis is away and each replica lets its share of a quota pass; absent without Redis',
+  },
   witness_refusals: {
     type: 'gauge',
     labels: ['kind'],
@@ -214,6 +219,7 @@ export function registerMetrics(
     readonly witnessing: Pick<Witnessing, 'health'>
     readonly keeping: Pick<LogKeeping, 'health'>
     readonly endingContracts: () => readonly EndingContract[]
+    readonly isAway: () => boolean | undefined
     readonly clock: Clock
   },
 ): (slot: CredentialSlot, code: string) => void {
@@ -333,6 +339,10 @@ export function registerMetrics(
       .cosigning.witnesses.map(({ name, fault }) => ({ labels: { name }, value: fault ? 1 : 0 })),
   )
   gauge('log_rolled_back', () => single(witnessing.health().rolledBack === undefined ? 0 : 1))
+  gauge('quota_shared_failing', () => {
+    const isAway = deps.isAway()
+    return single(isAway === undefined ? undefined : Number(isAway))
+  })
   gauge('witness_refusals', () =>
     Object.entries(witnessing.health().witness.refused).map(([kind, value]) => ({
       labels: { kind },

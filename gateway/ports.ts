@@ -140,6 +140,8 @@ export interface OutgoingRequest {
   readonly target: string
   readonly headers: HeaderBlock
   readonly manifest: string
+  /** Beside the header block, as the manifest. */
+  readonly userToken?: string
   readonly body: SpooledBody
   /** Of the exchange: the reply's stream ends with it at the latest. */
   readonly scope: AsyncDisposableStack
@@ -196,15 +198,32 @@ export interface Contracts {
 }
 
 export interface Quotas {
-  /** Takes one call out of the quota. @throws ExchangeError `access.quota-exceeded`. */
-  take(contract: { digest: string; quota?: Contract['quota'] }, at: Date): Promise<void>
+  /**
+   * Counts a call of a contract. Without a quota there is nothing to count.
+   *
+   * @throws ExchangeError `access.quota-exceeded` with `retryAfterSeconds`; such a call is not counted.
+   */
+  take(
+    contract: { readonly digest: string; readonly quota?: Contract['quota'] },
+    at: Date,
+  ): Promise<void>
 }
 
 export interface UserTokens {
-  /** @throws ExchangeError `access.token-missing`, `access.token-invalid`. */
+  /**
+   * Verifies the signed token of a user (protocol/README.md §13.5).
+   *
+   * @param token of `Spean-User-Token`, set by the information system.
+   * @param expected `service` in decoded form, `userId` of the signed request, the client's `member`.
+   * @throws ExchangeError `access.token-missing`, `access.token-invalid`.
+   */
   verify(
     token: string | undefined,
-    expected: { service: string; userId: string | undefined; member: string },
+    expected: {
+      readonly service: string
+      readonly userId: string | undefined
+      readonly member: string
+    },
     at: Date,
   ): Promise<void>
 }

@@ -11,7 +11,6 @@ import { openAdministration } from './administration.ts'
 import { createBodies, type AllBodies } from './bodies.ts'
 import type { GatewayConfig } from './config.ts'
 import type { EndingContract } from './contracts/expiry.ts'
-import { createLocalQuotas, createNoUserTokens } from './contracts/local-limits.ts'
 import { openContracts } from './contracts/open-contracts.ts'
 import { openKnowledge } from './knowledge.ts'
 import { METRICS_PREFIX, registerMetrics } from './metrics.ts'
@@ -22,12 +21,14 @@ import { openOwnKeys } from './own-keys.ts'
 import { openLogParts, openOwnLog } from './own-log.ts'
 import type { ClientGateway, ProviderGateway } from './ports.ts'
 import type { RenewalState } from './renewal/renewal.ts'
+import { openQuotas } from './quota/open-quotas.ts'
 import { createReplayGuard, REPLAY_WINDOW_MS } from './replay/guard.ts'
 import { createServices } from './services/services.ts'
 import { createSigner } from './signer.ts'
 import { createStepRunner } from './step-runner.ts'
 import { openValidation } from './validation/open-validation.ts'
 import { refusingUnstamped } from './time-stamps/refusing-unstamped.ts'
+import { openUserTokens } from './user-tokens/open-user-tokens.ts'
 
 export interface RunningGateway extends AsyncDisposable {
   /** Ports in use; 0 for one that is closed. */
@@ -63,10 +64,13 @@ export async function startGateway(
   const ownLog = await openOwnLog(config, { ...context, parts, knowledge })
   const { log, records, stamper, witnessing } = ownLog
 
+  const { quotas, isAway } = await openQuotas(config, context)
+  const tokens = openUserTokens(stateDir, anchor.instance, context)
+
   const metrics = createMetrics(METRICS_PREFIX)
   const renewal = (): RenewalState[] => own.upkeep.describe().renewal ?? []
   const endingContracts = (): EndingContract[] => ownContracts.ending()
-  const told = { store: keys, renewal, ...knowledge, ...ownLog, endingContracts, clock }
+  const told = { store: keys, renewal, ...knowledge, ...ownLog, endingContracts, clock, isAway }
   const onRenewalFailure = registerMetrics(metrics, told)
   const own = startOwnCredentials({ ...context, config, store: keys, knowledge, onRenewalFailure })
   witnessing.startRegistration(own.register)
@@ -92,8 +96,8 @@ export async function startGateway(
     replayGuard: createReplayGuard(recent, clock()),
     accessRules: settings,
     contracts,
-    quotas: createLocalQuotas(),
-    userTokens: createNoUserTokens(),
+    quotas,
+    userTokens: tokens.userTokens,
     validation: openValidation({ id: readGatewayId(gatewayId), catalogue, metrics, logger }),
     services: createServices({
       settings,
@@ -102,7 +106,8 @@ export async function startGateway(
     }),
   }
   const ports = await openPorts(config, gw, { ...context, ...own, ocsp })
-  const inside = { ...context, knowledge, own, ownLog, settings, metrics, contractRoutes }
+  const inner = { contractRoutes, identityProviderRoutes: tokens.identityProviderRoutes }
+  const inside = { ...context, knowledge, own, ownLog, settings, metrics, ...inner }
   const administration = await openAdministration(config, inside)
   const everybody = { ...context, ...own, routes: ownLog.publicRoutes }
   const transparency = await openTransparencyPort(config, everybody)

@@ -24,6 +24,8 @@ export class ExchangeError extends Error {
   readonly origin: Origin | undefined
   /** The step that refused, for the log. */
   step?: string
+  /** After how many seconds the same may be tried again; the header `Retry-After` (RFC 9110 §10.2.3). */
+  retryAfterSeconds?: number
   /** The id under which the refusal is recorded, when it is not the one of the request that came. */
   exchangeId?: string
 

@@ -6,10 +6,14 @@ import {
   type ClientId,
   type GatewayId,
 } from './identifiers.ts'
+import { LIMITS } from './limits.ts'
 import { FINDINGS_HEADER, PURPOSE_HEADER, singleValue, type HeaderBlock } from './header-block.ts'
 
 /** Carries the signed manifest from gateway to gateway (protocol/README.md §6.2). */
 export const MANIFEST_HEADER = 'spean-manifest'
+
+/** Signed token of the user; it travels beside the header block, as the manifest does (§13.5). */
+export const USER_TOKEN_HEADER = 'spean-user-token'
 
 /** Set by the gateways alone; a value from an information system is dropped (PR-REST §4.3). */
 export const GATEWAY_SET = new Set(['x-road-request-id', 'x-road-request-hash', FINDINGS_HEADER])
@@ -70,4 +74,25 @@ function text(block: HeaderBlock, name: string): string | undefined {
   } catch {
     throw new ExchangeError('request.malformed', `${name} is not UTF-8`)
   }
+}
+
+/**
+ * The token of the user, which is in no header block: it is neither recorded nor given to the service.
+ *
+ * @param rawHeaders names and values in turn, set by the peer.
+ * @throws ExchangeError `request.header-repeated`; `access.token-invalid` when it is too long.
+ */
+export function userTokenOf(rawHeaders: readonly string[]): string | undefined {
+  const values = rawHeaders.filter(
+    (_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === USER_TOKEN_HEADER,
+  )
+  if (values.length > 1) {
+    const detail = `${USER_TOKEN_HEADER} stands ${values.length} times`
+    throw new ExchangeError('request.header-repeated', detail)
+  }
+  const [token] = values
+  if (token === undefined || token === '') return undefined
+  if (token.length <= LIMITS.userTokenBytes) return token
+  const detail = `the token of the user is refused: it has ${token.length} bytes, the limit is ${LIMITS.userTokenBytes}`
+  throw new ExchangeError('access.token-invalid', detail)
 }

@@ -8,6 +8,8 @@ export const LIMITS = {
   identifierPartLength: 128,
   /** A compact JWS manifest; the longest target, base64url-encoded twice over, fits. */
   manifestBytes: 49_152,
+  /** A signed token of a user. */
+  userTokenBytes: 8192,
   /** All headers of one message between gateways: header block, manifest, and HTTP's own. */
   wireHeaderBytes: 98_304,
   /** A refusal's problem document. */

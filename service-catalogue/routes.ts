@@ -12,6 +12,7 @@ import { createPublicRoutes } from './public-routes.ts'
 import { createRegistrationRoutes } from './registrations.ts'
 import { createRequestRoutes } from './request-routes.ts'
 import { createServiceRoutes } from './services.ts'
+import { createStopRoutes } from './stops.ts'
 import { createSubsystemRoutes } from './subsystems.ts'
 import { createTimeStampingRoutes } from './time-stamping-authorities.ts'
 import { createWitnessListRoutes } from './witnesses.ts'
@@ -32,6 +33,7 @@ export function createCatalogueRoutes(context: CatalogueContext): Route[] {
     ...createLogKeyRoutes(context),
     ...createWitnessListRoutes(context),
     ...createContractRoutes(context),
+    ...createStopRoutes(context),
     ...createApiKeyRoutes(context),
     ...createRequestRoutes(context, createOwnedRoutes),
   ]

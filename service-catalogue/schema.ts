@@ -156,6 +156,11 @@ const VALIDATION_OF_SERVICES = `
 ALTER TABLE service ADD COLUMN validation TEXT CHECK (validation IN ('enforce', 'report', 'off'));
 `
 
+/** Whom the operator stopped. No foreign key: who is registered again is still stopped. */
+const STOPS = `
+CREATE TABLE stop (subject TEXT PRIMARY KEY, since TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
+`
+
 /**
  * The element with number N leads from version N to N + 1. A new database goes through all of them, so
  * that it is the same as one that was migrated; what was released is not changed any more.
@@ -168,4 +173,5 @@ export const MIGRATIONS: readonly string[] = [
   CONTRACTS,
   ROLES_AND_REQUESTS,
   VALIDATION_OF_SERVICES,
+  STOPS,
 ]

@@ -11,11 +11,18 @@ import type {
   SubjectProfile,
 } from '../protocol/snapshot.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
+import { readStops } from './listed-stops.ts'
 import { composeLogPolicy } from './log-policy.ts'
 
 export type SnapshotState = Pick<
   Snapshot,
-  'authorities' | 'members' | 'gateways' | 'groups' | 'timeStampingAuthorities' | 'logPolicy'
+  | 'authorities'
+  | 'members'
+  | 'gateways'
+  | 'groups'
+  | 'timeStampingAuthorities'
+  | 'logPolicy'
+  | 'stops'
 >
 
 interface ServiceRow {
@@ -41,6 +48,7 @@ interface Client {
 export function readState(db: Database): SnapshotState {
   const timeStampingAuthorities = readTimeStampingAuthorities(db)
   const logPolicy = composeLogPolicy(db)
+  const stops = readStops(db)
   return {
     authorities: readAuthorities(db),
     members: readMembers(db),
@@ -48,6 +56,7 @@ export function readState(db: Database): SnapshotState {
     groups: readGroups(db),
     ...(timeStampingAuthorities.length === 0 ? {} : { timeStampingAuthorities }),
     ...(logPolicy === undefined ? {} : { logPolicy }),
+    ...(stops.length === 0 ? {} : { stops }),
   }
 }
 

@@ -59,6 +59,7 @@ export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
   }
   const members = indexMembers(snapshot.members)
   const groups = indexGroups(snapshot)
+  const stops = new Map((snapshot.stops ?? []).map((stop) => [stop.subject, stop]))
   return {
     number: snapshot.number,
     instance: snapshot.instance,
@@ -88,6 +89,10 @@ export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
       ...(client.subsystem === undefined ? [] : (groups.get(memberOf(client)) ?? [])),
     ],
     clients: () => members.clients,
+    stopOf: (subjects) => {
+      if (stops.size === 0) return undefined
+      return subjects.flatMap((subject) => stops.get(subject) ?? [])[0]
+    },
   }
 }
 

@@ -103,7 +103,8 @@ async function handle(
     const { code, origin, status, detail } = problem
     const refused = { ...line, step: known?.step, code, origin, status, detail, ...took() }
     logger.info(refused, 'exchange refused')
-    await sendRefusal(request, response, port.refusal(problem, request.headers.accept))
+    const refusal = port.refusal(problem, request.headers.accept)
+    await sendRefusal(request, response, refusal, known?.retryAfterSeconds)
   }
 }
 

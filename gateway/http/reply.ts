@@ -66,11 +66,16 @@ export interface Refusal {
   readonly body: string
 }
 
-/** Refuses; what is left of the request is read for a while, and then its connection ends. */
+/**
+ * Refuses; what is left of the request is read for a while, and then its connection ends.
+ *
+ * @param retryAfterSeconds when the same may be tried again, if that is known.
+ */
 export async function sendRefusal(
   request: IncomingMessage,
   response: ServerResponse,
   refusal: Refusal,
+  retryAfterSeconds?: number,
 ): Promise<void> {
   if (response.destroyed || response.headersSent) {
     response.destroy()
@@ -80,6 +85,7 @@ export async function sendRefusal(
   const bytes = Buffer.from(refusal.body, 'utf8')
   response.writeHead(refusal.status, {
     ...refusal.headers,
+    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
     'content-type': refusal.contentType,
     'content-length': bytes.length,
   })

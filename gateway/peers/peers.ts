@@ -1,5 +1,5 @@
 import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
-import { MANIFEST_HEADER } from '../../protocol/headers.ts'
+import { MANIFEST_HEADER, USER_TOKEN_HEADER } from '../../protocol/headers.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { fromProblem } from '../../protocol/problem.ts'
 import { readAtMost } from '../../runtime/http-body.ts'
@@ -92,9 +92,10 @@ export function createPeers(options: Options): Peers & AsyncDisposable {
 async function dispatch(
   pool: SlottedPool,
   gateway: GatewayEntry,
-  { method, target, headers, manifest, body, scope }: OutgoingRequest,
+  { method, target, headers, manifest, userToken, body, scope }: OutgoingRequest,
 ): Promise<Reply> {
-  const signed = [...headers, [MANIFEST_HEADER, manifest] as const]
+  const token = userToken === undefined ? [] : [[USER_TOKEN_HEADER, userToken] as const]
+  const signed = [...headers, [MANIFEST_HEADER, manifest] as const, ...token]
   const reply = await sendOver(pool, {
     method,
     path: target,
@@ -113,12 +114,17 @@ async function dispatch(
 
 /** What is not a signed answer is a refusal, in a problem document. */
 async function readRefusal(
-  { status, stream }: Reply,
+  { status, stream, rawHeaders }: Reply,
   gateway: GatewayEntry,
 ): Promise<ExchangeError> {
   try {
     const text = (await readAtMost(stream, LIMITS.problemBytes)).toString('utf8')
-    if (status >= 400) return fromProblem(JSON.parse(text))
+    if (status >= 400) {
+      const refusal = fromProblem(JSON.parse(text))
+      const seconds = retryAfter(rawHeaders)
+      if (seconds !== undefined) refusal.retryAfterSeconds = seconds
+      return refusal
+    }
   } catch {
     // Told below: whatever came, it was no problem document.
   }
@@ -126,6 +132,13 @@ async function readRefusal(
     'provider.answer-invalid',
     `gateway ${gateway.id} answered ${status} with neither a manifest nor a refusal`,
   )
+}
+
+/** Seconds only: dates are not sent between gateways. */
+function retryAfter(rawHeaders: readonly string[]): number | undefined {
+  const at = rawHeaders.findIndex((name, i) => i % 2 === 0 && /^retry-after$/i.test(name))
+  const value = at === -1 ? '' : rawHeaders[at + 1]!
+  return /^\d{1,6}$/.test(value) ? Number(value) : undefined
 }
 
 const FAILURES = {

@@ -2,9 +2,10 @@ import { covers, coversAnyPath } from '../../protocol/endpoint.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
 import { formatId, memberOf } from '../../protocol/identifiers.ts'
 import { isMetadataService } from '../../protocol/methods.ts'
-import { providerCall, userTokenOf } from './contract-call.ts'
+import { userTokenOf } from '../../protocol/headers.ts'
+import { providerCall } from './contract-call.ts'
 import type { Fresh, Grant, Permitted } from '../exchange-state.ts'
-import { grantSubjects } from '../catalogue-view.ts'
+import { grantSubjects, verifyNotStopped } from '../catalogue-view.ts'
 import type { ProviderGateway } from '../ports.ts'
 
 /**
@@ -17,6 +18,7 @@ import type { ProviderGateway } from '../ports.ts'
 export function authorise(fresh: Fresh, gw: ProviderGateway): Permitted | Promise<Permitted> {
   const { id, signer, clock } = gw
   const { catalogue, target } = fresh
+  verifyNotStopped(catalogue, fresh.client, target.service)
   const { service: code, ...provider } = target.service
   const here = catalogue.gateway(formatId(id))
   if (!here?.clients.has(formatId(provider))) {
@@ -48,12 +50,12 @@ async function byContract(
   digest: string,
   { contracts, userTokens, quotas }: ProviderGateway,
 ): Promise<Permitted> {
-  const { client, headers, receivedAt, request } = fresh
+  const { client, rawHeaders, receivedAt, request } = fresh
   const { service, userId } = request
   const contract = contracts.verify(digest, providerCall(fresh))
   if (contract.user === 'token') {
     const expected = { service, userId, member: memberOf(client) }
-    await userTokens.verify(userTokenOf(headers), expected, receivedAt)
+    await userTokens.verify(userTokenOf(rawHeaders), expected, receivedAt)
   }
   const { quota } = contract
   await quotas.take({ digest, ...(quota ? { quota } : {}) }, receivedAt)

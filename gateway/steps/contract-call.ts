@@ -1,19 +1,12 @@
 /** A call as contracts see it, on either side. */
-import { singleValue, type HeaderBlock } from '../../protocol/header-block.ts'
+import { userTokenOf } from '../../protocol/headers.ts'
 import { formatId } from '../../protocol/identifiers.ts'
 import { grantSubjects } from '../catalogue-view.ts'
 import type { Complete, Fresh } from '../exchange-state.ts'
 import type { ContractCall } from '../ports.ts'
 
-/** Carries a signed token of the user (protocol/README.md §13.5). */
-const USER_TOKEN_HEADER = 'spean-user-token'
-
-/** @throws ExchangeError `request.header-repeated`. */
-export const userTokenOf = (headers: HeaderBlock): string | undefined =>
-  singleValue(headers, USER_TOKEN_HEADER)
-
 export function clientCall(complete: Complete): ContractCall {
-  const { client, catalogue, target, method, call, headers, body, receivedAt } = complete
+  const { client, catalogue, target, method, call, userToken, body, receivedAt } = complete
   return {
     clients: grantSubjects(client, catalogue),
     service: formatId(target.service),
@@ -23,15 +16,19 @@ export function clientCall(complete: Complete): ContractCall {
     purpose: call.purpose,
     userId: call.userId,
     issue: call.issue,
-    hasToken: userTokenOf(headers) !== undefined,
+    hasToken: userToken !== undefined,
     bodySize: body.size,
     at: receivedAt,
   }
 }
 
-/** By the manifest, which the client's member signed. */
+/**
+ * By the manifest, which the client's member signed.
+ *
+ * @throws ExchangeError `request.header-repeated`, `access.token-invalid`.
+ */
 export function providerCall(fresh: Fresh): ContractCall {
-  const { client, catalogue, target, request, headers, receivedAt } = fresh
+  const { client, catalogue, target, request, rawHeaders, receivedAt } = fresh
   return {
     clients: grantSubjects(client, catalogue),
     service: request.service,
@@ -41,7 +38,7 @@ export function providerCall(fresh: Fresh): ContractCall {
     purpose: request.purpose,
     userId: request.userId,
     issue: request.issue,
-    hasToken: userTokenOf(headers) !== undefined,
+    hasToken: userTokenOf(rawHeaders) !== undefined,
     bodySize: request.bodySize,
     at: receivedAt,
   }

@@ -1,6 +1,6 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import { headerBlock, withHeaders } from '../../protocol/header-block.ts'
-import { GATEWAY_SET, readCallHeaders } from '../../protocol/headers.ts'
+import { GATEWAY_SET, readCallHeaders, userTokenOf } from '../../protocol/headers.ts'
 import { encodeId } from '../../protocol/identifiers.ts'
 import { parseMethod } from '../../protocol/methods.ts'
 import { parseTarget } from '../../protocol/target.ts'
@@ -10,7 +10,7 @@ import type { Asked, Read } from '../exchange-state.ts'
  * Reads a call of an information system by the X-Road Message Protocol for REST, r1
  * (protocol/README.md §3), and gives it the headers that it goes on with.
  *
- * @throws ExchangeError one of `request.*`.
+ * @throws ExchangeError one of `request.*`, `access.token-invalid`.
  */
 export function readRequest(asked: Asked): Read {
   const method = parseMethod(asked.method)
@@ -22,11 +22,13 @@ export function readRequest(asked: Asked): Read {
   const target = parseTarget(asked.rawTarget)
   const block = headerBlock(asked.rawHeaders, GATEWAY_SET)
   const call = readCallHeaders(block)
+  const userToken = userTokenOf(asked.rawHeaders)
   const messageId = call.messageId ?? `${call.client.instance}-${asked.exchangeId}`
   const headers = withHeaders(block, [
     ['x-road-client', encodeId(call.client)],
     ['x-road-id', Buffer.from(messageId, 'utf8').toString('latin1')],
     ['x-road-request-id', asked.exchangeId],
   ])
-  return { ...asked, method, target, call, headers, messageId }
+  const token = userToken === undefined ? {} : { userToken }
+  return { ...asked, method, target, call, headers, messageId, ...token }
 }

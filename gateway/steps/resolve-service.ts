@@ -2,15 +2,16 @@ import { ExchangeError } from '../../protocol/errors.ts'
 import { formatId } from '../../protocol/identifiers.ts'
 import { isMetadataService } from '../../protocol/methods.ts'
 import type { Identified, Resolved } from '../exchange-state.ts'
-import type { GatewayEntry } from '../catalogue-view.ts'
+import { verifyNotStopped, type GatewayEntry } from '../catalogue-view.ts'
 
 /**
  * Finds the service and the gateways that offer it in the snapshot (protocol/README.md §6.1).
  *
- * @throws ExchangeError `provider.unknown`, `service.unknown`, `provider.no-gateway`.
+ * @throws ExchangeError `access.stopped`, `provider.unknown`, `service.unknown`, `provider.no-gateway`.
  */
 export function resolveService(identified: Identified): Resolved {
   const { catalogue, call } = identified
+  verifyNotStopped(catalogue, identified.client, identified.target.service)
   const { service: code, ...subsystem } = identified.target.service
   const provider = formatId(subsystem)
   const services = catalogue.servicesOf(provider)

@@ -12,8 +12,10 @@ const UNSENT = new Set<ErrorCode>(['provider.unreachable', 'provider.overloaded'
  * @throws ExchangeError `provider.*`, `certificate.*`, or what the provider refused with.
  */
 export async function sendToProvider(recorded: RequestRecorded, peers: Peers): Promise<Replied> {
-  const { method, headers, body, requestJws, target, scope } = recorded
-  const message = { method, target: target.raw, headers, manifest: requestJws, body, scope }
+  const { method, headers, body, requestJws, target, scope, userToken } = recorded
+  const token = userToken === undefined ? {} : { userToken }
+  const parts = { method, target: target.raw, headers, manifest: requestJws, body, scope }
+  const message = { ...parts, ...token }
   let last: unknown
   for (const peer of recorded.gateways) {
     try {

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createContracts } from '../../gateway/contracts/contracts.ts'
 import { endingContracts } from '../../gateway/contracts/expiry.ts'
 import { createContractIntake } from '../../gateway/contracts/intake.ts'
-import { createLocalQuotas } from '../../gateway/contracts/local-limits.ts'
 import { openContractStore, type ContractStore } from '../../gateway/contracts/store.ts'
 import type { ContractCall } from '../../gateway/ports.ts'
 import { generateKey, type KeyPair } from '../../pki/keys.ts'
@@ -208,18 +207,6 @@ describe('a call', () => {
     const half = signedContract(contractOf(), by(BANK))
     expect(attempt(half)).toThrow(refused('contract.unknown'))
     expect(() => contracts.verify('B'.repeat(43), call())).toThrow(refused('contract.unknown'))
-  })
-
-  it('counts for the quota of a second and of a day', async () => {
-    const quotas = createLocalQuotas()
-    const quota = { digest: 'd', quota: { perSecond: 2, perDay: 3 } }
-    const at = (ms: number): Date => new Date(Date.UTC(2026, 0, 1, 23, 59, 57) + ms)
-    await quotas.take(quota, at(0))
-    await quotas.take(quota, at(1))
-    await expect(quotas.take(quota, at(2))).rejects.toMatchObject({ code: 'access.quota-exceeded' })
-    await quotas.take(quota, at(1000))
-    await expect(quotas.take(quota, at(2000))).rejects.toThrow(/3 perDay/)
-    await quotas.take(quota, at(3000))
   })
 })
 

@@ -75,6 +75,7 @@ const KNOWN = {
   endingContracts: () => [
     { held: { content: { id: 'c1', client: 'KH/COM/BANK', service: 'S' } }, daysLeft: 2.5 },
   ],
+  isAway: () => true,
   clock: () => NOW,
 } as unknown as Deps
 
@@ -133,6 +134,7 @@ describe('the metrics of a gateway', () => {
         'log_space_state 1',
         'log_days_left 12.5',
         'log_archive_failing 1',
+        'quota_shared_failing 1',
         'witness_refusals{kind="fork"} 1',
         'witness_refusals{kind="inconsistent"} 0',
         'witness_refusals{kind="shrunk"} 2',
@@ -167,6 +169,7 @@ describe('the metrics of a gateway', () => {
         }),
       },
       keeping: { health: () => ({ space: undefined, archive: undefined }) },
+      isAway: () => undefined,
       clock: () => NOW,
     } as unknown as Deps)
     expect(lines.filter((line) => !line.startsWith('#'))).toEqual([

@@ -89,6 +89,22 @@ describe('connections to another gateway', () => {
     await expect(send(gateway)).rejects.toMatchObject({ code: 'certificate.revoked' })
   })
 
+  it.each([
+    ['30', 30],
+    ['0', 0],
+    ['-1', undefined],
+    ['1e3', undefined],
+    ['99999999999', undefined],
+    ['Wed, 21 Oct 2026 07:28:00 GMT', undefined],
+    [undefined, undefined],
+  ])('hand on the Retry-After of a refusal: %s', async (value, retryAfterSeconds) => {
+    const body = JSON.stringify({ code: 'access.quota-exceeded', detail: 'd' })
+    const headers = value === undefined ? {} : { 'retry-after': value }
+    answer = (response) => response.writeHead(429, headers).end(body)
+    const refused = { code: 'access.quota-exceeded', retryAfterSeconds }
+    await expect(send(entry(first))).rejects.toMatchObject(refused)
+  })
+
   it('are made anew when its registration has changed', async () => {
     expect(await send(entry(first))).toBe(200)
     const unregistered = send(entry(second))

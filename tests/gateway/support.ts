@@ -15,7 +15,6 @@ import type {
 } from '../../gateway/ports.ts'
 import type { OwnKnowledge } from '../../gateway/credentials/lacks.ts'
 import { createContracts } from '../../gateway/contracts/contracts.ts'
-import { createLocalQuotas, createNoUserTokens } from '../../gateway/contracts/local-limits.ts'
 import { createReplayGuard } from '../../gateway/replay/guard.ts'
 import {
   createCredential,
@@ -102,7 +101,10 @@ export async function pairOfGateways(): Promise<Pair> {
     receivedAt: NOW,
     method: message.method,
     rawTarget: message.target,
-    rawHeaders: [...toRawHeaders(message.headers), 'spean-manifest', message.manifest],
+    rawHeaders: [
+      ...[...toRawHeaders(message.headers), 'spean-manifest', message.manifest],
+      ...(message.userToken === undefined ? [] : ['Spean-User-Token', message.userToken]),
+    ],
     stream: message.body.open(),
     certificate: shown.der,
     scope,
@@ -112,9 +114,9 @@ export async function pairOfGateways(): Promise<Pair> {
     ...common,
     id: readGatewayId(`${REGISTRY}/REG-1`),
     signer: createSigner(credentialsOf([registry])),
-    quotas: createLocalQuotas(),
-    userTokens: createNoUserTokens(),
     replayGuard: createReplayGuard([], NOW),
+    quotas: { take: async () => {} },
+    userTokens: { verify: async () => {} },
     accessRules: {
       grantsFor: (service, [subject = '']) => [
         {
