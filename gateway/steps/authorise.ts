@@ -2,6 +2,7 @@ import { covers, coversAnyPath } from '../../protocol/endpoint.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
 import { formatId, memberOf } from '../../protocol/identifiers.ts'
 import { isMetadataService } from '../../protocol/methods.ts'
+import { verifyNotRetired } from '../../protocol/service-life.ts'
 import type { Fresh, Grant, Permitted } from '../exchange-state.ts'
 import { grantSubjects } from '../catalogue-view.ts'
 import type { ProviderGateway } from '../ports.ts'
@@ -11,7 +12,7 @@ import type { ProviderGateway } from '../ports.ts'
  * The decision is made on the path that the service gets, byte for byte.
  *
  * @throws ExchangeError `provider.unknown`, `provider.signer-missing`, `gateway.certificate-inactive`,
- *   `gateway.certificate-unsuitable`, `service.unknown`, `access.denied`, `access.path-ambiguous`.
+ *   `gateway.certificate-unsuitable`, `service.unknown`, `service.retired`, `access.denied`, `access.path-ambiguous`.
  */
 export function authorise(
   fresh: Fresh,
@@ -38,6 +39,7 @@ export function authorise(
   if (catalogue.service(target.service) === undefined) {
     throw new ExchangeError('service.unknown', `${service} is not in the catalogue`)
   }
+  verifyNotRetired(service, catalogue.service(target.service), fresh.receivedAt)
   const grants = accessRules.grantsFor(service, grantSubjects(client, catalogue))
   const { method } = fresh.request
   // A grant for every path decides first: under it no path is ambiguous.
