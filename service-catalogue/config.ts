@@ -27,7 +27,12 @@ export interface CatalogueConfig {
    * gateway of a member, also a new one; `known-gateways` only those that an administrator registered.
    */
   registration: 'open' | 'known-gateways'
+  /** How long before it takes effect consumers hear of a breaking change or of the end of a service. */
+  changeNoticeDays?: number
+  /** Whether webhooks may be sent to private addresses too; they lead to what only the catalogue reaches. */
+  webhooksToPrivateAddresses?: boolean
 }
+export const CHANGE_NOTICE_DAYS = 30
 
 const file = { type: 'string', minLength: 1 } as const
 
@@ -60,6 +65,14 @@ export const catalogueConfigSchema: JSONSchemaType<CatalogueConfig> = {
       default: ['GOV', 'COM', 'ORG'],
     },
     registration: { type: 'string', enum: ['open', 'known-gateways'], default: 'open' },
+    changeNoticeDays: {
+      type: 'number',
+      minimum: 0,
+      maximum: 3650,
+      default: CHANGE_NOTICE_DAYS,
+      nullable: true,
+    },
+    webhooksToPrivateAddresses: { type: 'boolean', default: false, nullable: true },
   },
 }
 

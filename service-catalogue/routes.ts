@@ -8,9 +8,12 @@ import { createLogKeyRoutes } from './log-key-routes.ts'
 import { createMemberRoutes } from './members.ts'
 import { createPublicRoutes } from './public-routes.ts'
 import { createRegistrationRoutes } from './registrations.ts'
+import { createServiceEventRoutes } from './service-events.ts'
+import { createServiceLifeRoutes } from './service-life-routes.ts'
 import { createServiceRoutes } from './services.ts'
 import { createSubsystemRoutes } from './subsystems.ts'
 import { createTimeStampingRoutes } from './time-stamping-authorities.ts'
+import { createWebhookRoutes } from './webhooks.ts'
 import { createWitnessListRoutes } from './witnesses.ts'
 
 /** Everything the catalogue serves. */
@@ -25,6 +28,9 @@ export function createCatalogueRoutes(context: CatalogueContext): Route[] {
     ...createSubsystemRoutes(context),
     ...createGatewayRoutes(context),
     ...createServiceRoutes(context),
+    ...createServiceLifeRoutes(context),
+    ...createServiceEventRoutes(context),
+    ...createWebhookRoutes(context),
     ...createGroupRoutes(context),
     ...createLogKeyRoutes(context),
     ...createWitnessListRoutes(context),

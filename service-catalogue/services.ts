@@ -5,14 +5,24 @@ import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import { displayText, invalid, readPathId } from './input.ts'
+import {
+  putInForce,
+  refuseEarlyRemoval,
+  wantedVersionProperties,
+  type WantedVersion,
+} from './service-changes.ts'
 import { readDescription, type ServiceDescription } from './service-description.ts'
+import { plannedChange, toLife, type LifeColumns, type PlannedView } from './service-life.ts'
 import { existingSubsystem } from './subsystems.ts'
 
-export interface ServiceView extends Omit<SnapshotService, 'code'> {
+export interface ServiceView extends Omit<SnapshotService, 'code' | 'state'> {
   readonly id: string
+  readonly version: string
+  readonly state: LifeColumns['state']
+  readonly planned?: PlannedView
 }
 
-const PATH = '/admin/services/:class/:member/:subsystem/:service'
+export const SERVICE_PATH = '/admin/services/:class/:member/:subsystem/:service'
 
 /** X-Road gives these a meaning of their own (PR-META, PR-MREST, PR-OPMON, PR-ENVMONMES). */
 const RESERVED_CODES = [
@@ -26,7 +36,7 @@ const RESERVED_CODES = [
   'getSecurityServerHealthData',
 ]
 
-interface ServiceBody {
+interface ServiceBody extends WantedVersion {
   title: string
   /** OpenAPI 3.0 or 3.1. */
   description?: Record<string, unknown>
@@ -43,12 +53,13 @@ const parseService = bodyParser<ServiceBody>({
     title: displayText,
     description: { type: 'object', required: [], nullable: true },
     classification: { type: 'string', enum: CLASSIFICATIONS, nullable: true },
+    ...wantedVersionProperties,
   },
 })
 
-export function createServiceRoutes({ db, instance, changes }: CatalogueContext): Route[] {
-  const idOf = ({ params }: ApiRequest): string =>
-    readPathId(instance, params, ['class', 'member', 'subsystem', 'service'])
+export function createServiceRoutes(context: CatalogueContext): Route[] {
+  const { db, instance, changes } = context
+  const idOf = (request: ApiRequest): string => readServiceId(instance, request)
   return [
     {
       method: 'GET',
@@ -60,35 +71,40 @@ export function createServiceRoutes({ db, instance, changes }: CatalogueContext)
     },
     {
       method: 'GET',
-      path: PATH,
+      path: SERVICE_PATH,
       access: 'admin',
       handle: (request) => ({ body: existingService(db, idOf(request)) }),
     },
     {
       method: 'PUT',
-      path: PATH,
+      path: SERVICE_PATH,
       access: 'admin',
-      handle: (request) => {
+      handle: async (request) => {
         const id = idOf(request)
         const code = readServiceCode(request.params)
         const subsystem = readPathId(instance, request.params, ['class', 'member', 'subsystem'])
-        const { title, description, classification = null } = parseService(request.body)
+        const { title, description, classification = null, ...asked } = parseService(request.body)
         const service = { id, subsystem, code, title, classification }
         const described = description ? readDescription(description) : undefined
-        return changes.put({
+        const reply = await changes.put({
           action: 'put-service',
           subject: `service ${id}`,
           read: () => findService(db, id),
           apply: () => {
             existingSubsystem(db, subsystem)
-            storeService(db, service, described)
+            const store = (): void => storeService(db, service, described)
+            putInForce(context, { service, described, store, asked, actor: request.principal })
           },
         })
+        const { planned } = reply.body as ServiceView
+        return planned?.descriptionDigest === described?.digest && planned
+          ? { ...reply, status: 202 }
+          : reply
       },
     },
     {
       method: 'DELETE',
-      path: PATH,
+      path: SERVICE_PATH,
       access: 'admin',
       handle: (request) => {
         const id = idOf(request)
@@ -96,11 +112,19 @@ export function createServiceRoutes({ db, instance, changes }: CatalogueContext)
           action: 'delete-service',
           subject: `service ${id}`,
           read: () => findService(db, id),
-          apply: () => db.run('DELETE FROM service WHERE id = ?', id),
+          apply: () => {
+            refuseEarlyRemoval(context, existingService(db, id), request)
+            db.run('DELETE FROM service WHERE id = ?', id)
+          },
         })
       },
     },
   ]
+}
+
+/** The service that the path names. */
+export function readServiceId(instance: string, { params }: ApiRequest): string {
+  return readPathId(instance, params, ['class', 'member', 'subsystem', 'service'])
 }
 
 function readServiceCode(params: ApiRequest['params']): string {
@@ -112,9 +136,10 @@ function readServiceCode(params: ApiRequest['params']): string {
   )
 }
 
-function storeService(
+/** What is in force of a service; its version and state are set apart. */
+export function storeService(
   db: Database,
-  service: Omit<ServiceRow, 'type' | 'endpoints' | 'descriptionDigest'> & {
+  service: Omit<ServiceRow, 'type' | 'endpoints' | 'descriptionDigest' | keyof LifeColumns> & {
     readonly subsystem: string
     readonly code: string
   },
@@ -146,7 +171,7 @@ function storeService(
   )
 }
 
-interface ServiceRow {
+interface ServiceRow extends LifeColumns {
   readonly id: string
   readonly title: string
   readonly type: SnapshotService['type']
@@ -155,24 +180,31 @@ interface ServiceRow {
   readonly classification: string | null
 }
 
-const SELECT = 'SELECT id, title, type, endpoints, descriptionDigest, classification FROM service'
+const SELECT = `SELECT id, title, type, endpoints, descriptionDigest, classification,
+  version, state, deprecatedAt, sunset, successor FROM service`
 
-function findService(db: Database, id: string): ServiceView | undefined {
+export function findService(db: Database, id: string): ServiceView | undefined {
   const row = db.get<ServiceRow>(`${SELECT} WHERE id = ?`, id)
-  return row && toView(row)
+  const planned = row && plannedChange(db, id)
+  return row && { ...toView(row), ...(planned ? { planned } : {}) }
 }
 
-function existingService(db: Database, id: string): ServiceView {
+/** @throws ExchangeError `admin.not-found`. */
+export function existingService(db: Database, id: string): ServiceView {
   const service = findService(db, id)
   if (service === undefined) throw unknown(`service ${id}`)
   return service
 }
 
 function toView({ endpoints, descriptionDigest, classification, ...row }: ServiceRow): ServiceView {
+  const { id, title, type, version, state } = row
   return {
-    ...row,
+    ...{ id, title, type },
     endpoints: JSON.parse(endpoints) as Endpoint[],
     ...(descriptionDigest === null ? {} : { descriptionDigest }),
     ...(classification === null ? {} : { classification }),
+    ...toLife(row),
+    version,
+    state,
   }
 }

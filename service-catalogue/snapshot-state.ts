@@ -12,13 +12,14 @@ import type {
 } from '../protocol/snapshot.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import { composeLogPolicy } from './log-policy.ts'
+import { toLife, type LifeColumns } from './service-life.ts'
 
 export type SnapshotState = Pick<
   Snapshot,
   'authorities' | 'members' | 'gateways' | 'groups' | 'timeStampingAuthorities' | 'logPolicy'
 >
 
-interface ServiceRow {
+interface ServiceRow extends LifeColumns {
   subsystem: string
   code: string
   title: string
@@ -91,7 +92,7 @@ function readMembers(db: Database): SnapshotMember[] {
     ),
   )
   const services = Map.groupBy(
-    db.all<ServiceRow>('SELECT * FROM service ORDER BY id'),
+    db.all<ServiceRow>("SELECT * FROM service WHERE state <> 'draft' ORDER BY id"),
     ({ subsystem }) => subsystem,
   )
   const subsystems = Map.groupBy(
@@ -124,6 +125,7 @@ function toService({ code, title, type, ...row }: ServiceRow): SnapshotService {
     endpoints,
     ...(descriptionDigest === null ? {} : { descriptionDigest }),
     ...(classification === null ? {} : { classification }),
+    ...toLife(row),
   }
 }
 

@@ -36,6 +36,8 @@ describe('services', () => {
         title: 'Plain',
         type: 'REST',
         endpoints: [{ method: '*', path: '/**' }],
+        version: '1.0.0',
+        state: 'published',
       },
     ])
     expect((await running.call('GET', `${PATH}/plain`)).body).toEqual(body)
@@ -79,7 +81,8 @@ describe('services', () => {
 
   it('lose the description when they are put without one, but who has its digest can read it', async () => {
     const before = await put('moving', { title: 'x', description: openApi({ openapi: '3.0.3' }) })
-    const after = await put('moving', { title: 'x' })
+    const now = { effectiveAt: running.clock.now.toISOString(), reason: 'nobody calls it' }
+    const after = await put('moving', { title: 'x', version: '2.0.0', ...now })
     expect([after.status, after.body.type]).toEqual([200, 'REST'])
     expect(after.body).not.toHaveProperty('descriptionDigest')
     const served = await running.call(
@@ -111,7 +114,7 @@ describe('services', () => {
     ['/ប្រជាជន/{id}', '/ប្រជាជន/*'],
     ['/a%20b', '/a b'],
   ])('turn the path %s into the pattern %s', async (path, pattern) => {
-    const { body } = await put('pattern', {
+    const { body } = await put(`p${Buffer.from(pattern).toString('hex')}`, {
       title: 'x',
       description: openApi({ paths: { [path]: { get: {} } } }),
     })
