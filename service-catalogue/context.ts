@@ -17,6 +17,8 @@ export interface CatalogueContext {
   readonly publisher: Publisher
   /** How long before it takes effect consumers hear of a breaking change. */
   readonly changeNoticeMs: number
+  /** Where the catalogue is reached. */
+  readonly publicUrl: () => string
   /** Of the key that signs snapshots and what is sent to webhooks. */
   readonly publicKey: JWK
   /** The catalogue as a witness. */

@@ -8,6 +8,7 @@ import { createLogKeyRoutes } from './log-key-routes.ts'
 import { createMemberRoutes } from './members.ts'
 import { createPublicRoutes } from './public-routes.ts'
 import { createRegistrationRoutes } from './registrations.ts'
+import { createServiceContentRoutes } from './service-content-routes.ts'
 import { createServiceEventRoutes } from './service-events.ts'
 import { createServiceLifeRoutes } from './service-life-routes.ts'
 import { createServiceRoutes } from './services.ts'
@@ -29,6 +30,7 @@ export function createCatalogueRoutes(context: CatalogueContext): Route[] {
     ...createGatewayRoutes(context),
     ...createServiceRoutes(context),
     ...createServiceLifeRoutes(context),
+    ...createServiceContentRoutes(context),
     ...createServiceEventRoutes(context),
     ...createWebhookRoutes(context),
     ...createGroupRoutes(context),

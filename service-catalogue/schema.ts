@@ -208,6 +208,26 @@ CREATE TABLE service_entry (
 ) STRICT;
 `
 
+/** What is searched: texts by three letters at a time, which needs no spaces between words; names of fields. */
+const SEARCH_OF_SERVICES = `
+CREATE VIRTUAL TABLE service_search USING fts5 (en, km, lo, other, tokenize = 'trigram');
+CREATE TRIGGER service_entry_removed AFTER DELETE ON service_entry
+  BEGIN DELETE FROM service_search WHERE rowid = old.number; END;
+INSERT INTO service_entry (service, entry) SELECT id, '{}' FROM service ORDER BY id;
+INSERT INTO service_search (rowid, en, km, lo, other)
+  SELECT number, '', '', '', id || ' ' || title FROM service_entry JOIN service ON id = service;
+
+-- Properties of messages, as descriptions have them
+CREATE TABLE service_field (
+  service        TEXT NOT NULL REFERENCES service ON DELETE CASCADE,
+  name           TEXT NOT NULL COLLATE NOCASE,
+  pointer        TEXT NOT NULL,
+  classification TEXT,
+  PRIMARY KEY (service, pointer)
+) STRICT;
+CREATE INDEX service_field_name ON service_field (name, service);
+`
+
 /**
  * The element with number N leads from version N to N + 1. A new database goes through all of them, so
  * that it is the same as one that was migrated; what was released is not changed any more.
@@ -218,4 +238,5 @@ export const MIGRATIONS: readonly string[] = [
   CLASSIFICATIONS_OF_SERVICES,
   LOGS_AND_WITNESSES,
   LIFE_OF_SERVICES,
+  SEARCH_OF_SERVICES,
 ]

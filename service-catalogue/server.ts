@@ -68,7 +68,8 @@ export async function startCatalogue(
 
   const { registration } = config
   const changeNoticeMs = (config.changeNoticeDays ?? CHANGE_NOTICE_DAYS) * 86_400_000
-  const services = { changeNoticeMs, publicKey: key.publicJwk }
+  const publicUrl = (): string => anchor?.current().catalogueUrl ?? ''
+  const services = { changeNoticeMs, publicUrl, publicKey: key.publicJwk }
   const context = {
     instance,
     memberClasses,

@@ -11,6 +11,8 @@ import {
   wantedVersionProperties,
   type WantedVersion,
 } from './service-changes.ts'
+import { checkFieldClasses, storeFields } from './service-fields.ts'
+import { indexService } from './service-index.ts'
 import { readDescription, type ServiceDescription } from './service-description.ts'
 import { plannedChange, toLife, type LifeColumns, type PlannedView } from './service-life.ts'
 import { existingSubsystem } from './subsystems.ts'
@@ -86,6 +88,7 @@ export function createServiceRoutes(context: CatalogueContext): Route[] {
         const { title, description, classification = null, ...asked } = parseService(request.body)
         const service = { id, subsystem, code, title, classification }
         const described = description ? readDescription(description) : undefined
+        checkFieldClasses(classification, described)
         const reply = await changes.put({
           action: 'put-service',
           subject: `service ${id}`,
@@ -169,6 +172,8 @@ export function storeService(
     description?.digest ?? null,
     classification,
   )
+  storeFields(db, id, description)
+  indexService(db, id)
 }
 
 interface ServiceRow extends LifeColumns {
