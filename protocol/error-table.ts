@@ -1,5 +1,6 @@
 import { ACCESS_ERRORS } from './access-errors.ts'
 import { CALLER_ERRORS } from './caller-errors.ts'
+import { CATALOGUE_ERRORS } from './catalogue-errors.ts'
 import { TRUST_ERRORS } from './trust-errors.ts'
 
 /**
@@ -11,6 +12,7 @@ import { TRUST_ERRORS } from './trust-errors.ts'
  */
 export const ERRORS = {
   ...CALLER_ERRORS,
+  ...CATALOGUE_ERRORS,
   ...TRUST_ERRORS,
   // Where to
   'service.unknown': {

@@ -31,7 +31,12 @@ export interface CatalogueConfig {
   registration: 'open' | 'approval' | 'known-gateways'
   /** Whose tokens are taken of people who administer: nobody's when left out. */
   identityProviders?: IdentityProviderConfig[]
+  /** How long before it takes effect consumers hear of a breaking change or of the end of a service. */
+  changeNoticeDays?: number
+  /** Whether webhooks may be sent to private addresses too; they lead to what only the catalogue reaches. */
+  webhooksToPrivateAddresses?: boolean
 }
+export const CHANGE_NOTICE_DAYS = 30
 
 const file = { type: 'string', minLength: 1 } as const
 
@@ -65,6 +70,14 @@ export const catalogueConfigSchema: JSONSchemaType<CatalogueConfig> = {
     },
     registration: { type: 'string', enum: ['open', 'approval', 'known-gateways'], default: 'open' },
     identityProviders: { ...identityProvidersSchema, nullable: true },
+    changeNoticeDays: {
+      type: 'number',
+      minimum: 0,
+      maximum: 3650,
+      default: CHANGE_NOTICE_DAYS,
+      nullable: true,
+    },
+    webhooksToPrivateAddresses: { type: 'boolean', default: false, nullable: true },
   },
 }
 

@@ -1,3 +1,4 @@
+import type { JWK } from 'jose'
 import type { Clock } from '../runtime/clock.ts'
 import type { Witness } from '../witness/witness.ts'
 import type { Changes } from './changes.ts'
@@ -14,6 +15,12 @@ export interface CatalogueContext {
   readonly clock: Clock
   readonly changes: Changes
   readonly publisher: Publisher
+  /** How long before it takes effect consumers hear of a breaking change. */
+  readonly changeNoticeMs: number
+  /** Where the catalogue is reached. */
+  readonly publicUrl: () => string
+  /** Of the key that signs snapshots and what is sent to webhooks. */
+  readonly publicKey: JWK
   /** The catalogue as a witness. */
   readonly witness: Pick<Witness, 'describe'>
 }

@@ -11,10 +11,14 @@ import { createMemberRoutes } from './members.ts'
 import { createPublicRoutes } from './public-routes.ts'
 import { createRegistrationRoutes } from './registrations.ts'
 import { createRequestRoutes } from './request-routes.ts'
+import { createServiceContentRoutes } from './service-content-routes.ts'
+import { createServiceEventRoutes } from './service-events.ts'
+import { createServiceLifeRoutes } from './service-life-routes.ts'
 import { createServiceRoutes } from './services.ts'
 import { createStopRoutes } from './stops.ts'
 import { createSubsystemRoutes } from './subsystems.ts'
 import { createTimeStampingRoutes } from './time-stamping-authorities.ts'
+import { createWebhookRoutes } from './webhooks.ts'
 import { createWitnessListRoutes } from './witnesses.ts'
 
 /** Everything the catalogue serves. */
@@ -29,6 +33,10 @@ export function createCatalogueRoutes(context: CatalogueContext): Route[] {
     ...createSubsystemRoutes(context),
     ...createGatewayRoutes(context),
     ...createServiceRoutes(context),
+    ...createServiceLifeRoutes(context),
+    ...createServiceContentRoutes(context),
+    ...createServiceEventRoutes(context),
+    ...createWebhookRoutes(context),
     ...createGroupRoutes(context),
     ...createLogKeyRoutes(context),
     ...createWitnessListRoutes(context),

@@ -1,5 +1,6 @@
 import { CONTRACTS } from './contracts-schema.ts'
 import { ROLES_AND_REQUESTS } from './roles-schema.ts'
+import { LIFE_OF_SERVICES, SEARCH_OF_SERVICES } from './services-schema.ts'
 
 /**
  * Identifiers stand in their decoded form, `INSTANCE/CLASS/MEMBER/…`; times in RFC 3339, UTC.
@@ -174,4 +175,6 @@ export const MIGRATIONS: readonly string[] = [
   ROLES_AND_REQUESTS,
   VALIDATION_OF_SERVICES,
   STOPS,
+  LIFE_OF_SERVICES,
+  SEARCH_OF_SERVICES,
 ]

@@ -9,16 +9,18 @@ import { openAccess } from './access.ts'
 import { ensureAdminToken } from './admin-token.ts'
 import { openAnchorFile, type AnchorFile } from './anchor-file.ts'
 import { createChanges } from './changes.ts'
-import type { CatalogueConfig } from './config.ts'
+import { CHANGE_NOTICE_DAYS, type CatalogueConfig } from './config.ts'
 import { openDatabase } from './database.ts'
 import { createEndedCertificates } from './ended-certificates.ts'
 import { openOwnWitness } from './own-witness.ts'
 import { openPublisher } from './publisher.ts'
 import { createCatalogueRoutes } from './routes.ts'
+import { createServiceUpkeep } from './service-upkeep.ts'
 import { openSnapshotKey } from './snapshot-key.ts'
 import { newestSigned } from './snapshot-log.ts'
 import { createTlsRenewal, readTlsCredentials } from './tls-credentials.ts'
 import { startUpkeep } from './upkeep.ts'
+import { createWebhookDelivery } from './webhook-delivery.ts'
 
 /** A running catalogue; disposing it answers who waits, drains connections and closes the store. */
 export interface Catalogue extends AsyncDisposable {
@@ -66,7 +68,19 @@ export async function startCatalogue(
   const changes = createChanges({ db, terms, clock, publisher, logger, onPublished })
 
   const { registration } = config
-  const context = { instance, memberClasses, registration, db, clock, changes, publisher }
+  const changeNoticeMs = (config.changeNoticeDays ?? CHANGE_NOTICE_DAYS) * 86_400_000
+  const publicUrl = (): string => anchor?.current().catalogueUrl ?? ''
+  const services = { changeNoticeMs, publicUrl, publicKey: key.publicJwk }
+  const context = {
+    instance,
+    memberClasses,
+    registration,
+    db,
+    clock,
+    changes,
+    publisher,
+    ...services,
+  }
   const witness = resources.use(await openOwnWitness({ stateDir, instance, db, clock, logger }))
   const routes = [...createCatalogueRoutes({ ...context, witness }), ...witness.routes]
   const access = resources.use(
@@ -90,7 +104,17 @@ export async function startCatalogue(
   const renewTls = createTlsRenewal(server, config, logger)
   const ended = createEndedCertificates(context)
   const checks = [() => publisher.refresh(), () => opened.refresh(), renewTls, ended]
-  resources.use(startUpkeep(checks, options.checkIntervalMs ?? CHECK_INTERVAL_MS, logger))
+  checks.push(createServiceUpkeep(context))
+  const webhooks = {
+    key,
+    rootCertificateFile,
+    toPrivate: config.webhooksToPrivateAddresses ?? false,
+  }
+  const delivery = createWebhookDelivery({ instance, db, clock, logger, ...webhooks })
+  const intervalMs = options.checkIntervalMs ?? CHECK_INTERVAL_MS
+  resources.use(startUpkeep([delivery.run], intervalMs, logger))
+  resources.use(delivery) // before the round that waits for it
+  resources.use(startUpkeep(checks, intervalMs, logger))
 
   const running = resources.move()
   return {

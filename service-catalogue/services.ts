@@ -5,14 +5,26 @@ import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import { displayText, invalid, readPathId } from './input.ts'
+import {
+  putInForce,
+  refuseEarlyRemoval,
+  wantedVersionProperties,
+  type WantedVersion,
+} from './service-changes.ts'
+import { checkFieldClasses, storeFields } from './service-fields.ts'
+import { indexService } from './service-index.ts'
 import { readDescription, type ServiceDescription } from './service-description.ts'
+import { plannedChange, toLife, type LifeColumns, type PlannedView } from './service-life.ts'
 import { existingSubsystem } from './subsystems.ts'
 
-export interface ServiceView extends Omit<SnapshotService, 'code'> {
+export interface ServiceView extends Omit<SnapshotService, 'code' | 'state'> {
   readonly id: string
+  readonly version: string
+  readonly state: LifeColumns['state']
+  readonly planned?: PlannedView
 }
 
-const PATH = '/admin/services/:class/:member/:subsystem/:service'
+export const SERVICE_PATH = '/admin/services/:class/:member/:subsystem/:service'
 
 /** X-Road gives these a meaning of their own (PR-META, PR-MREST, PR-OPMON, PR-ENVMONMES). */
 const RESERVED_CODES = [
@@ -26,7 +38,7 @@ const RESERVED_CODES = [
   'getSecurityServerHealthData',
 ]
 
-interface ServiceBody {
+interface ServiceBody extends WantedVersion {
   title: string
   /** OpenAPI 3.0 or 3.1. */
   description?: Record<string, unknown>
@@ -47,12 +59,13 @@ const parseService = bodyParser<ServiceBody>({
     description: { type: 'object', required: [], nullable: true },
     classification: { type: 'string', enum: CLASSIFICATIONS, nullable: true },
     validation: { type: 'string', enum: VALIDATIONS, nullable: true },
+    ...wantedVersionProperties,
   },
 })
 
-export function createServiceRoutes({ db, instance, changes }: CatalogueContext): Route[] {
-  const idOf = ({ params }: ApiRequest): string =>
-    readPathId(instance, params, ['class', 'member', 'subsystem', 'service'])
+export function createServiceRoutes(context: CatalogueContext): Route[] {
+  const { db, instance, changes } = context
+  const idOf = (request: ApiRequest): string => readServiceId(instance, request)
   return [
     {
       method: 'GET',
@@ -64,13 +77,13 @@ export function createServiceRoutes({ db, instance, changes }: CatalogueContext)
     },
     {
       method: 'GET',
-      path: PATH,
+      path: SERVICE_PATH,
       access: 'reader',
       handle: (request) => ({ body: existingService(db, idOf(request)) }),
     },
     {
       method: 'PUT',
-      path: PATH,
+      path: SERVICE_PATH,
       access: 'service-owner',
       handle: async (request) => {
         const id = idOf(request)
@@ -81,24 +94,31 @@ export function createServiceRoutes({ db, instance, changes }: CatalogueContext)
           description,
           classification = null,
           validation = null,
+          ...asked
         } = parseService(request.body)
         const service = { id, subsystem, code, title, classification, validation }
         const described = description ? await readDescription(description) : undefined
         checkValidation(validation, described)
-        return changes.put({
+        checkFieldClasses(classification, described)
+        const reply = await changes.put({
           action: 'put-service',
           subject: `service ${id}`,
           read: () => findService(db, id),
           apply: () => {
             existingSubsystem(db, subsystem)
-            storeService(db, service, described)
+            const store = (): void => storeService(db, service, described)
+            putInForce(context, { service, described, store, asked, actor: request.principal })
           },
         })
+        const { planned } = reply.body as ServiceView
+        return planned?.descriptionDigest === described?.digest && planned
+          ? { ...reply, status: 202 }
+          : reply
       },
     },
     {
       method: 'DELETE',
-      path: PATH,
+      path: SERVICE_PATH,
       access: 'member-admin',
       handle: (request) => {
         const id = idOf(request)
@@ -106,11 +126,19 @@ export function createServiceRoutes({ db, instance, changes }: CatalogueContext)
           action: 'delete-service',
           subject: `service ${id}`,
           read: () => findService(db, id),
-          apply: () => db.run('DELETE FROM service WHERE id = ?', id),
+          apply: () => {
+            refuseEarlyRemoval(context, existingService(db, id), request)
+            db.run('DELETE FROM service WHERE id = ?', id)
+          },
         })
       },
     },
   ]
+}
+
+/** The service that the path names. */
+export function readServiceId(instance: string, { params }: ApiRequest): string {
+  return readPathId(instance, params, ['class', 'member', 'subsystem', 'service'])
 }
 
 function readServiceCode(params: ApiRequest['params']): string {
@@ -128,9 +156,10 @@ function checkValidation(mode: string | null, description: ServiceDescription | 
   throw invalid('validation', 'messages are compared with a description: send one')
 }
 
-function storeService(
+/** What is in force of a service; its version and state are set apart. */
+export function storeService(
   db: Database,
-  service: Omit<ServiceRow, 'type' | 'endpoints' | 'descriptionDigest'> & {
+  service: Omit<ServiceRow, 'type' | 'endpoints' | 'descriptionDigest' | keyof LifeColumns> & {
     readonly subsystem: string
     readonly code: string
   },
@@ -161,9 +190,11 @@ function storeService(
     classification,
     validation,
   )
+  storeFields(db, id, description)
+  indexService(db, id)
 }
 
-interface ServiceRow {
+interface ServiceRow extends LifeColumns {
   readonly id: string
   readonly title: string
   readonly type: SnapshotService['type']
@@ -173,15 +204,17 @@ interface ServiceRow {
   readonly validation: NonNullable<SnapshotService['validation']> | null
 }
 
-const SELECT =
-  'SELECT id, title, type, endpoints, descriptionDigest, classification, validation FROM service'
+const SELECT = `SELECT id, title, type, endpoints, descriptionDigest, classification, validation,
+  version, state, deprecatedAt, sunset, successor FROM service`
 
-function findService(db: Database, id: string): ServiceView | undefined {
+export function findService(db: Database, id: string): ServiceView | undefined {
   const row = db.get<ServiceRow>(`${SELECT} WHERE id = ?`, id)
-  return row && toView(row)
+  const planned = row && plannedChange(db, id)
+  return row && { ...toView(row), ...(planned ? { planned } : {}) }
 }
 
-function existingService(db: Database, id: string): ServiceView {
+/** @throws ExchangeError `admin.not-found`. */
+export function existingService(db: Database, id: string): ServiceView {
   const service = findService(db, id)
   if (service === undefined) throw unknown(`service ${id}`)
   return service
@@ -194,11 +227,15 @@ function toView({
   validation,
   ...row
 }: ServiceRow): ServiceView {
+  const { id, title, type, version, state } = row
   return {
-    ...row,
+    ...{ id, title, type },
     endpoints: JSON.parse(endpoints) as Endpoint[],
     ...(descriptionDigest === null ? {} : { descriptionDigest }),
     ...(classification === null ? {} : { classification }),
     ...(validation === null ? {} : { validation }),
+    ...toLife(row),
+    version,
+    state,
   }
 }

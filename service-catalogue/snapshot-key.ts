@@ -11,8 +11,8 @@ export interface SnapshotKey {
   readonly kid: string
   /** For the anchor. */
   readonly publicJwk: JWK
-  /** @returns compact JWS, ES256, `typ` `spean-snapshot`. */
-  sign(payload: string): Promise<string>
+  /** @returns compact JWS, ES256; `typ` tells what it is, `spean-snapshot` when left out. */
+  sign(payload: string, typ?: string): Promise<string>
 }
 
 /**
@@ -45,9 +45,9 @@ export async function openSnapshotKey(
   return {
     kid,
     publicJwk,
-    sign: (payload) =>
+    sign: (payload, typ = SNAPSHOT_TYPE) =>
       new CompactSign(new TextEncoder().encode(payload))
-        .setProtectedHeader({ alg: 'ES256', kid, typ: SNAPSHOT_TYPE })
+        .setProtectedHeader({ alg: 'ES256', kid, typ })
         .sign(privateKey),
   }
 }

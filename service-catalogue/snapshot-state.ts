@@ -13,6 +13,7 @@ import type {
 import type { Database } from '../runtime/sqlite-database.ts'
 import { readStops } from './listed-stops.ts'
 import { composeLogPolicy } from './log-policy.ts'
+import { toLife, type LifeColumns } from './service-life.ts'
 
 export type SnapshotState = Pick<
   Snapshot,
@@ -25,7 +26,7 @@ export type SnapshotState = Pick<
   | 'stops'
 >
 
-interface ServiceRow {
+interface ServiceRow extends LifeColumns {
   subsystem: string
   code: string
   title: string
@@ -101,7 +102,7 @@ function readMembers(db: Database): SnapshotMember[] {
     ),
   )
   const services = Map.groupBy(
-    db.all<ServiceRow>('SELECT * FROM service ORDER BY id'),
+    db.all<ServiceRow>("SELECT * FROM service WHERE state <> 'draft' ORDER BY id"),
     ({ subsystem }) => subsystem,
   )
   const subsystems = Map.groupBy(
@@ -135,6 +136,7 @@ function toService({ code, title, type, ...row }: ServiceRow): SnapshotService {
     ...(descriptionDigest === null ? {} : { descriptionDigest }),
     ...(classification === null ? {} : { classification }),
     ...(validation === null ? {} : { validation }),
+    ...toLife(row),
   }
 }
 

@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { localParts, profileOf, show } from '../context.ts'
 import { printRecord, printTable } from '../output.ts'
 import { readDescription } from './description-file.ts'
+import { addServiceLifeCommands, readText } from './service-life.ts'
+import { addWebhookCommands } from './webhooks.ts'
 import { addGatewayKeyCommands } from './witnesses.ts'
 
 type Row = Record<string, unknown>
@@ -42,7 +43,7 @@ const SERVICE: Resource = {
   description: 'services in the catalogue, and where a gateway reaches its own',
   id: 'CLASS/MEMBER/SUBSYSTEM/SERVICE',
   parts: 4,
-  columns: ['id', 'type', 'classification', 'title'],
+  columns: ['id', 'type', 'version', 'state', 'classification', 'title'],
 }
 const GATEWAY: Resource = {
   name: 'gateway',
@@ -72,12 +73,19 @@ export function addCatalogueCommands(program: Command): void {
     )
   addCertificate(gateway, GATEWAY, 'authentication')
   addGatewayKeyCommands(gateway)
-  addServiceCommands(addResource(program, SERVICE))
+  const service = addResource(program, SERVICE)
+  addServiceCommands(service)
+  addServiceLifeCommands(service)
+  addWebhookCommands(program)
 }
 
 interface ServiceOptions {
   readonly openapi?: string
   readonly classification?: string
+  readonly as?: string
+  readonly draft?: boolean
+  readonly effective?: string
+  readonly reason?: string
 }
 
 function addServiceCommands(service: Command): void {
@@ -86,8 +94,13 @@ function addServiceCommands(service: Command): void {
     .description(`registers ${SERVICE.id} in the catalogue, or changes it`)
     .option('--openapi <file-or-url>', 'its OpenAPI description, in JSON')
     .option('--classification <word>', 'public, internal, personal or sensitive: what its data is')
+    .option('--as <version>', 'MAJOR.MINOR.PATCH; a breaking change needs a new MAJOR')
+    .option('--draft', 'a new service is not published yet')
+    .option('--effective <time>', 'when the change takes effect, by RFC 3339')
+    .option('--reason <text>', 'why consumers have less notice than they should')
     .action(async (id: string, title: string, options: ServiceOptions, command: Command) => {
-      const { openapi, ...more } = options
+      const { openapi, as: version, draft, effective: effectiveAt, ...others } = options
+      const more = { ...others, version, effectiveAt, ...(draft ? { state: 'draft' } : {}) }
       const description = openapi === undefined ? undefined : await readDescription(openapi)
       await put(command, SERVICE, id, { title, ...more, ...(description ? { description } : {}) })
     })
@@ -109,18 +122,20 @@ function addResource(program: Command, resource: Resource): Command {
         )
       })
     })
-  command
-    .command('remove <id>')
-    .description(`removes ${resource.id}`)
-    .action(async (id: string, _options: object, own: Command) => {
-      const path = pathOf(own, resource, id)
-      await show(
-        own,
-        profileOf(own).catalogue(),
-        (api) => api.call('DELETE', path),
-        () => console.log(`removed ${id}`),
-      )
-    })
+  const remove = command.command('remove <id>').description(`removes ${resource.id}`)
+  if (resource === SERVICE) {
+    remove.option('--reason <text>', 'why a described service goes that is not retired')
+  }
+  remove.action(async (id: string, { reason }: { reason?: string }, own: Command) => {
+    const query = reason === undefined ? '' : `?reason=${encodeURIComponent(reason)}`
+    const path = `${pathOf(own, resource, id)}${query}`
+    await show(
+      own,
+      profileOf(own).catalogue(),
+      (api) => api.call('DELETE', path),
+      () => console.log(`removed ${id}`),
+    )
+  })
   return command
 }
 
@@ -178,14 +193,4 @@ function firstCertificate(pem: string, file: string): string {
   const until = pem.indexOf(end)
   if (until < 0) throw new ConfigError(`${file}: holds no PEM certificate`)
   return `${pem.slice(0, until)}${end}\n`
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new ConfigError(`${file}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, {
-      cause,
-    })
-  }
 }

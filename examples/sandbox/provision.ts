@@ -1,6 +1,7 @@
 /** What an operator and the members do once, done through the programs' own admin APIs. */
 import { copyFileSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { ExchangeError } from '../../protocol/errors.ts'
 import { apiPath, createApiClient, type ApiClient } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { readPrivateFile, writeFileAtomically } from '../../runtime/private-file.ts'
@@ -134,10 +135,8 @@ export async function provisionServices(plan: SandboxPlan): Promise<void> {
     if (own === undefined) continue
     const parts = [memberClass, member, subsystem, own.service]
     await using adapter = createApiClient({ url: `http://${HOST}:${own.port}` })
-    await catalogue.call('PUT', apiPath('/admin/services', ...parts), {
-      title: own.title,
-      description: await adapter.call('GET', '/openapi.json'),
-    })
+    const description = await adapter.call<object>('GET', '/openapi.json')
+    await publish(catalogue, apiPath('/admin/services', ...parts), own.title, description)
     await using admin = adminOf(plan, gateway.adminPort, files.gateway(gateway.name).token)
     const url = `http://${HOST}:${own.port}/${own.service}`
     await admin.call('PUT', apiPath('/admin/services', ...parts), { url })
@@ -149,6 +148,37 @@ export async function provisionServices(plan: SandboxPlan): Promise<void> {
     client: subject,
     certificate: firstOf(readFileSync(files.informationSystem.certificate, 'utf8')),
   })
+}
+
+/** Other data than at the last start, `--data`, has another description, and nobody to wait for. */
+async function publish(
+  catalogue: ApiClient,
+  path: string,
+  title: string,
+  description: object,
+): Promise<void> {
+  const known = await catalogue
+    .call<{ state: string; planned?: object }>('GET', path)
+    .catch((error: unknown) => {
+      if (error instanceof ExchangeError && error.code === 'admin.not-found') return undefined
+      throw error
+    })
+  // What somebody tries out with the life of a service stays
+  if (known !== undefined && (known.state !== 'published' || known.planned !== undefined)) return
+  const body = { title, description }
+  if (known === undefined) return await catalogue.call('PUT', path, body)
+  const compared = await catalogue.call<{ level: string; lowestVersion: string }>(
+    'POST',
+    `${path}/compare`,
+    body,
+  )
+  const now = new Date().toISOString()
+  const early = {
+    version: compared.lowestVersion,
+    effectiveAt: now,
+    reason: 'the sandbox serves other data',
+  }
+  await catalogue.call('PUT', path, { ...body, ...(compared.level === 'breaking' ? early : {}) })
 }
 
 /** Two of the catalogue and the gateways cosign each checkpoint of a log. */

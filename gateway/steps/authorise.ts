@@ -4,6 +4,7 @@ import { formatId, memberOf } from '../../protocol/identifiers.ts'
 import { isMetadataService } from '../../protocol/methods.ts'
 import { userTokenOf } from '../../protocol/headers.ts'
 import { providerCall } from './contract-call.ts'
+import { verifyNotRetired } from '../../protocol/service-life.ts'
 import type { Fresh, Grant, Permitted } from '../exchange-state.ts'
 import { grantSubjects, verifyNotStopped } from '../catalogue-view.ts'
 import type { ProviderGateway } from '../ports.ts'
@@ -13,7 +14,7 @@ import type { ProviderGateway } from '../ports.ts'
  * The decision is made on the path that the service gets, byte for byte.
  *
  * @throws ExchangeError `provider.unknown`, `provider.signer-missing`, `gateway.certificate-inactive`,
- *   `gateway.certificate-unsuitable`, `service.unknown`, `contract.*`, `access.*`, `request.body-too-large`.
+ *   `gateway.certificate-unsuitable`, `service.unknown`, `service.retired`, `contract.*`, `access.*`, `request.body-too-large`.
  */
 export function authorise(fresh: Fresh, gw: ProviderGateway): Permitted | Promise<Permitted> {
   const { id, signer, clock } = gw
@@ -39,6 +40,7 @@ export function authorise(fresh: Fresh, gw: ProviderGateway): Permitted | Promis
   if (catalogue.service(target.service) === undefined) {
     throw new ExchangeError('service.unknown', `${service} is not in the catalogue`)
   }
+  verifyNotRetired(service, catalogue.service(target.service), fresh.receivedAt)
   return fresh.request.contract === undefined
     ? byGrant(fresh, gw)
     : byContract(fresh, fresh.request.contract, gw)

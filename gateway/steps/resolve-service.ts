@@ -1,13 +1,14 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import { formatId } from '../../protocol/identifiers.ts'
 import { isMetadataService } from '../../protocol/methods.ts'
+import { verifyNotRetired } from '../../protocol/service-life.ts'
 import type { Identified, Resolved } from '../exchange-state.ts'
 import { verifyNotStopped, type GatewayEntry } from '../catalogue-view.ts'
 
 /**
  * Finds the service and the gateways that offer it in the snapshot (protocol/README.md §6.1).
  *
- * @throws ExchangeError `access.stopped`, `provider.unknown`, `service.unknown`, `provider.no-gateway`.
+ * @throws ExchangeError `access.stopped`, `provider.unknown`, `service.unknown`, `service.retired`, `provider.no-gateway`.
  */
 export function resolveService(identified: Identified): Resolved {
   const { catalogue, call } = identified
@@ -21,6 +22,8 @@ export function resolveService(identified: Identified): Resolved {
   if (!isMetadataService(code) && !services.some((service) => service.code === code)) {
     throw new ExchangeError('service.unknown', `${provider} has no service ${code}`)
   }
+  const service = services.find((other) => other.code === code)
+  verifyNotRetired(formatId(identified.target.service), service, identified.receivedAt)
   const gateways = wanted(
     catalogue.gatewaysOf(provider),
     call.securityServer && formatId(call.securityServer),

@@ -181,6 +181,8 @@ describe('readCatalogueConfig', () => {
       snapshotLifetimeHours: 24,
       memberClasses: ['GOV', 'COM', 'ORG'],
       registration: 'open',
+      changeNoticeDays: 30,
+      webhooksToPrivateAddresses: false,
     })
     expect(read({ snapshotLifetimeHours: 0.01 }).snapshotLifetimeHours).toBe(0.01)
     for (const bad of [

@@ -36,6 +36,8 @@ describe('services', () => {
         title: 'Plain',
         type: 'REST',
         endpoints: [{ method: '*', path: '/**' }],
+        version: '1.0.0',
+        state: 'published',
       },
     ])
     expect((await running.call('GET', `${PATH}/plain`)).body).toEqual(body)
@@ -81,7 +83,8 @@ describe('services', () => {
     const paths = { '/persons': { get: { responses: { 200: { description: 'all' } } } } }
     const description = openApi({ openapi: '3.0.3', paths })
     const before = await put('moving', { title: 'x', description })
-    const after = await put('moving', { title: 'x' })
+    const now = { effectiveAt: running.clock.now.toISOString(), reason: 'nobody calls it' }
+    const after = await put('moving', { title: 'x', version: '2.0.0', ...now })
     expect([after.status, after.body.type]).toEqual([200, 'REST'])
     expect(after.body).not.toHaveProperty('descriptionDigest')
     const served = await running.call(
@@ -113,7 +116,7 @@ describe('services', () => {
     ['/ប្រជាជន/{id}', '/ប្រជាជន/*'],
     ['/a%20b', '/a b'],
   ])('turn the path %s into the pattern %s', async (path, pattern) => {
-    const { body } = await put('pattern', {
+    const { body } = await put(`p${Buffer.from(pattern).toString('hex')}`, {
       title: 'x',
       description: openApi({ paths: { [path]: { get: {} } } }),
     })

@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto'
+import type { ApiRequest, Route } from '../runtime/admin-api.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
+import type { CatalogueContext } from './context.ts'
+import { invalid } from './input.ts'
+
+/** What consumers are told of services; part of the interface (docs/catalogue-content.md). */
+export type ServiceEventType =
+  | 'service.published'
+  | 'service.changed'
+  | 'service.change-planned'
+  | 'service.change-withdrawn'
+  | 'service.described'
+  | 'service.deprecated'
+  | 'service.retired'
+  | 'service.removed'
+
+export interface ServiceEvent {
+  readonly position: number
+  /** The same however often it is sent. */
+  readonly id: string
+  readonly at: string
+  readonly type: ServiceEventType
+  readonly service: string
+  /** Of the service once the event took place; of a planned change, the one to come. */
+  readonly version: string
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+/** Inside of the transaction that makes it true. */
+export function recordServiceEvent(
+  db: Database,
+  event: Omit<ServiceEvent, 'position' | 'id' | 'at'>,
+  at: Date,
+): void {
+  const { type, service, version, data } = event
+  db.run(
+    'INSERT INTO service_event (id, at, type, service, version, data) VALUES (?, ?, ?, ?, ?, ?)',
+    randomUUID(),
+    at.toISOString(),
+    type,
+    service,
+    version,
+    JSON.stringify(data),
+  )
+}
+
+type EventRow = Omit<ServiceEvent, 'data'> & { readonly data: string }
+
+const toEvent = ({ data, ...row }: EventRow): ServiceEvent => ({
+  ...row,
+  data: JSON.parse(data) as ServiceEvent['data'],
+})
+
+/** In order. @param service all services when undefined. */
+export function serviceEvents(
+  db: Database,
+  { after, service, limit }: { after: number; service?: string | undefined; limit: number },
+): ServiceEvent[] {
+  const rows =
+    service === undefined
+      ? db.all<EventRow>(
+          'SELECT * FROM service_event WHERE position > ? ORDER BY position LIMIT ?',
+          after,
+          limit,
+        )
+      : db.all<EventRow>(
+          `SELECT * FROM service_event WHERE service = ? AND position > ?
+           ORDER BY position LIMIT ?`,
+          service,
+          after,
+          limit,
+        )
+  return rows.map(toEvent)
+}
+
+export function lastEventPosition(db: Database): number {
+  return db.get<{ last: number }>('SELECT coalesce(max(position), 0) AS last FROM service_event')!
+    .last
+}
+
+const EVENTS_IN_ANSWER = 500
+
+/** The feed for everybody: what was published is no secret, and drafts are in no event. */
+export function createServiceEventRoutes({ db }: CatalogueContext): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/events',
+      access: 'public',
+      handle: (request) => {
+        const after = readAfter(request)
+        const service = request.query.get('service') ?? undefined
+        const events = serviceEvents(db, { after, service, limit: EVENTS_IN_ANSWER })
+        return {
+          headers: { 'cache-control': 'no-cache' },
+          body: { events, next: events.at(-1)?.position ?? after },
+        }
+      },
+    },
+  ]
+}
+
+function readAfter({ query }: ApiRequest): number {
+  const text = query.get('after') ?? '0'
+  const after = Number(text)
+  if (/^\d{1,16}$/.test(text) && Number.isSafeInteger(after)) return after
+  throw invalid('after', 'send the next of the answer before, a whole number')
+}
