@@ -19,7 +19,7 @@ export function createServiceContentRoutes(context: CatalogueContext): Route[] {
     {
       method: 'GET',
       path: `${SERVICE_PATH}/entry`,
-      access: 'admin',
+      access: 'reader',
       handle: (request) => {
         const { id } = existingService(db, readServiceId(instance, request))
         return { body: { ...readEntry(db, id), classifiedFields: classifiedFields(db, id) } }
@@ -28,7 +28,7 @@ export function createServiceContentRoutes(context: CatalogueContext): Route[] {
     {
       method: 'PUT',
       path: `${SERVICE_PATH}/entry`,
-      access: 'admin',
+      access: 'service-owner',
       handle: (request) => {
         const id = readServiceId(instance, request)
         const entry = parseEntry(request.body)

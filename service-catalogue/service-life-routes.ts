@@ -60,7 +60,7 @@ export function createServiceLifeRoutes(context: CatalogueContext): Route[] {
   ): Route => ({
     method: 'POST',
     path: `${SERVICE_PATH}/${name}`,
-    access: 'admin',
+    access: 'service-owner',
     handle: (request): Promise<ApiReply> => {
       const id = idOf(request)
       return changes.put({
@@ -131,7 +131,7 @@ export function createServiceLifeRoutes(context: CatalogueContext): Route[] {
     {
       method: 'POST',
       path: `${SERVICE_PATH}/compare`,
-      access: 'admin',
+      access: 'service-owner',
       handle: async (request) => {
         const { title, descriptionDigest = null, version } = existingService(db, idOf(request))
         const body = parseComparison(request.body)
@@ -159,7 +159,7 @@ export function createServiceLifeRoutes(context: CatalogueContext): Route[] {
     {
       method: 'GET',
       path: `${SERVICE_PATH}/history`,
-      access: 'admin',
+      access: 'reader',
       handle: (request) => {
         const service = idOf(request)
         const after = Number(request.query.get('after') ?? 0)

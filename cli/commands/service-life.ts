@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { fullId, localParts, profileOf, show } from '../context.ts'
+import { readDescription } from './description-file.ts'
 import { printJson, printLine, printRecord, printTable } from '../output.ts'
 
 type Row = Record<string, unknown>
@@ -203,21 +204,6 @@ function readJson(file: string): object {
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause
     throw new ConfigError(`${file}: is no JSON (${(cause as Error).message})`, { cause })
-  }
-}
-
-/** @param from file or URL of a description in JSON. */
-export async function readDescription(from: string): Promise<unknown> {
-  try {
-    const text = /^https?:/.test(from)
-      ? await (await fetch(from, { signal: AbortSignal.timeout(10_000) })).text()
-      : readText(from)
-    return JSON.parse(text)
-  } catch (cause) {
-    if (cause instanceof ConfigError) throw cause
-    throw new ConfigError(`${from}: cannot be read as JSON (${(cause as Error).message})`, {
-      cause,
-    })
   }
 }
 

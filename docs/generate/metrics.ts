@@ -1,4 +1,4 @@
-import { GATEWAY_METRICS, METRICS_PREFIX } from '../../gateway/metrics.ts'
+import { GATEWAY_METRICS, METRICS_PREFIX } from '../../gateway/metrics-table.ts'
 import { table } from './table.ts'
 
 const INTRODUCTION = `# Metrics

@@ -33,6 +33,7 @@ function grantFor(
     client: readClientId(client),
     target: parseTarget(`/r1/${service}${path}`),
     request: { method, client },
+    rawHeaders: [],
     headers: [],
   } as unknown as Fresh
   const accessRules = {

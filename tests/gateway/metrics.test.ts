@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import {
-  GATEWAY_METRICS,
-  METRICS_PREFIX,
-  registerFindings,
-  registerMetrics,
-} from '../../gateway/metrics.ts'
+import { GATEWAY_METRICS, METRICS_PREFIX } from '../../gateway/metrics-table.ts'
+import { registerFindings, registerMetrics } from '../../gateway/metrics.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
 
 const NOW = new Date('2026-03-01T12:00:00Z')

@@ -45,6 +45,12 @@ const WRITTEN: Record<string, string> = {
   'DELETE /admin/keys/:id': 'member-admin',
   'POST /admin/requests': 'service-owner',
   'POST /admin/requests/:id/withdraw': 'service-owner',
+  'POST /admin/services/:class/:member/:subsystem/:service/compare': 'service-owner',
+  'POST /admin/services/:class/:member/:subsystem/:service/deprecate': 'service-owner',
+  'POST /admin/services/:class/:member/:subsystem/:service/publish': 'service-owner',
+  'POST /admin/services/:class/:member/:subsystem/:service/retire': 'service-owner',
+  'POST /admin/services/:class/:member/:subsystem/:service/withdraw': 'service-owner',
+  'PUT /admin/services/:class/:member/:subsystem/:service/entry': 'service-owner',
 }
 const cases = routes.flatMap(({ method, path, access }) =>
   ROLES.map((role) => ({ role, method, path, access: access as keyof typeof PERMITTED })),
