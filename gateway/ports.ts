@@ -204,7 +204,7 @@ export interface Quotas {
    * @throws ExchangeError `access.quota-exceeded` with `retryAfterSeconds`; such a call is not counted.
    */
   take(
-    contract: { readonly digest: string; readonly quota?: Contract['quota'] },
+    contract: { readonly digest: string; readonly id?: string; readonly quota?: Contract['quota'] },
     at: Date,
   ): Promise<void>
 }

@@ -25,7 +25,7 @@ export function dayExhausted(at: Date): Exhausted {
 
 /** @returns `access.quota-exceeded`, naming contract and clause. */
 export function refusal(
-  digest: string,
+  { digest, id }: { readonly digest: string; readonly id?: string | undefined },
   quota: Quota,
   { clause, retryAfterSeconds }: Exhausted,
   note = '',
@@ -33,7 +33,7 @@ export function refusal(
   const unit = clause === 'perDay' ? 'day of UTC' : 'second'
   const error = new ExchangeError(
     'access.quota-exceeded',
-    `contract ${digest} allows ${quota[clause]} calls in a ${unit}${note}, and they are used up: repeat after ${retryAfterSeconds} s`,
+    `contract ${id === undefined ? digest : `${id} (${digest})`} allows ${quota[clause]} calls in a ${unit}${note}, and they are used up: repeat after ${retryAfterSeconds} s`,
   )
   error.retryAfterSeconds = retryAfterSeconds
   return error

@@ -30,7 +30,7 @@ export function openLocalQuotas(
   }, FLUSH_MS)
   timer.unref()
   return {
-    take: async ({ digest, quota }, at) => {
+    take: async ({ digest, id, quota }, at) => {
       if (quota === undefined) return
       const { perSecond, perDay } = quota
       const day = dayOf(at)
@@ -39,7 +39,7 @@ export function openLocalQuotas(
       const exhausted = isDayOver
         ? dayExhausted(at)
         : perSecond && buckets.take(digest, perSecond, at)
-      if (exhausted) throw refusal(digest, quota, exhausted)
+      if (exhausted) throw refusal({ digest, id }, quota, exhausted)
       if (perDay !== undefined) counts.add(digest, day)
     },
     get size() {

@@ -107,7 +107,7 @@ export async function openSharedQuotas(options: Options): Promise<SharedQuotas> 
     await once(redis, 'ready', { signal }).catch(noteFailure)
   }
   return {
-    take: async ({ digest, quota }, at) => {
+    take: async ({ digest, id, quota }, at) => {
       if (quota === undefined) return
       if (performance.now() >= pausedUntil) {
         let exhausted: Exhausted | undefined
@@ -120,14 +120,14 @@ export async function openSharedQuotas(options: Options): Promise<SharedQuotas> 
           noteFailure(error)
         }
         if (awaySince === undefined) {
-          if (exhausted) throw refusal(digest, quota, exhausted)
+          if (exhausted) throw refusal({ digest, id }, quota, exhausted)
           return
         }
       }
       const exhausted = takeShare(digest, quota, at)
       if (exhausted === undefined) return
       const note = `, of which this replica has a part of ${replicas} while their count is out of reach`
-      throw refusal(digest, quota, exhausted, note)
+      throw refusal({ digest, id }, quota, exhausted, note)
     },
     get awaySince() {
       return awaySince

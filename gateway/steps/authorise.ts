@@ -59,8 +59,8 @@ async function byContract(
     const expected = { service, userId, member: memberOf(client) }
     await userTokens.verify(userTokenOf(rawHeaders), expected, receivedAt)
   }
-  const { quota } = contract
-  await quotas.take({ digest, ...(quota ? { quota } : {}) }, receivedAt)
+  const { id, quota } = contract
+  await quotas.take({ digest, id, ...(quota ? { quota } : {}) }, receivedAt)
   return { ...fresh, grant: undefined, contract }
 }
 

@@ -42,7 +42,7 @@ it('a request that is narrowed is signed by the client’s gateway alone, and it
   expect(await refusal({ path: '/elsewhere' })).toMatchObject({ code: 'access.denied' })
   const seventh = await refusal()
   expect(seventh).toMatchObject({ code: 'access.quota-exceeded', status: 429 })
-  expect(seventh.detail).toMatch(/quota is 6 perDay/)
+  expect(seventh.detail).toContain(`contract ${id} (${digest}) allows 6 calls in a day of UTC`)
 })
 
 it('a call after revocation is refused within two seconds, by contract and reason, on both sides', async () => {
