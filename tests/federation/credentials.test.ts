@@ -12,6 +12,7 @@ import { createMetricsRoutes } from '../../gateway/http/metrics-routes.ts'
 import { createLogKeyRoutes } from '../../gateway/http/log-key-routes.ts'
 import { createLogRoutes } from '../../gateway/http/log-routes.ts'
 import { createStampRoutes } from '../../gateway/http/stamp-routes.ts'
+import { createIdentityProviderRoutes } from '../../gateway/user-tokens/identity-provider-routes.ts'
 import type { Route } from '../../runtime/admin-api.ts'
 import { createWitnessAdminRoutes, createWitnessRoutes } from '../../witness/witness-routes.ts'
 import { startFederation, type Federation } from '../support/federation.ts'
@@ -39,6 +40,7 @@ const tables = {
     ...createLogKeyRoutes({} as never),
     ...createEvidenceRoutes({} as never, {} as never),
     ...createMetricsRoutes({} as never),
+    ...createIdentityProviderRoutes({} as never, {} as never),
     ...createAuditorRoutes({} as never, {} as never, {} as never),
     ...createAuditRoutes({} as never),
     openapi,
@@ -64,6 +66,10 @@ const PUBLIC = new Set([
   'catalogue GET /descriptions/:digest',
   'catalogue POST /contracts', // by a gateway’s certificate, and signed by members
   'catalogue GET /contracts',
+  'catalogue GET /search',
+  'catalogue GET /dcat',
+  'catalogue GET /events',
+  'catalogue GET /jwks',
   'catalogue POST /registrations', // signed by who sends it
   'catalogue POST /witness/add-checkpoint', // signed by the log
   'catalogue GET /witness/:originHash/checkpoint',
