@@ -24,7 +24,10 @@ const MAY_IMPORT: Record<string, string[]> = {
 const KNOWN_ONLY_BY: [thing: RegExp, by: RegExp][] = [
   [/^pki\/authority\//, /^(pki\/authority|examples)\//],
   // The composition root of each program is its server.ts; main.ts runs it. Of the log it is open-log.ts, of quotas open-quotas.ts.
-  [/-(sqlite|postgres|redis)\.ts$/, /^(gateway\/server|gateway\/quota\/open-quotas|exchange-log\/open-log)\.ts$/],
+  [
+    /-(sqlite|postgres|redis)\.ts$/,
+    /^(gateway\/server|gateway\/quota\/open-quotas|exchange-log\/open-log)\.ts$/,
+  ],
   [
     /^gateway\/(access|catalogue|credentials|peers|quota|renewal|replay|services|time-stamps|trust|user-tokens)\//,
     /^gateway\//,
