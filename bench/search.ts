@@ -1,9 +1,11 @@
-import { expect, it } from 'vitest'
-import { openDatabase } from '../../service-catalogue/database.ts'
-import { searchServices } from '../../service-catalogue/service-search.ts'
-import { storeEntry } from '../../service-catalogue/service-index.ts'
-import { storeService } from '../../service-catalogue/services.ts'
-import { temporaryFolder } from './support.ts'
+/** How long a search among 10,000 services takes, in each language: npm run bench:search */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openDatabase } from '../service-catalogue/database.ts'
+import { searchServices } from '../service-catalogue/service-search.ts'
+import { storeEntry } from '../service-catalogue/service-index.ts'
+import { storeService } from '../service-catalogue/services.ts'
 
 const SERVICES = 10_000
 const WORDS = {
@@ -12,8 +14,9 @@ const WORDS = {
   lo: ['ທະບຽນ', 'ພົນລະເມືອງ', 'ທຸລະກິດ', 'ຍານພາຫະນະ', 'ທີ່ດິນ', 'ໂຮງຮຽນ', 'ພາສີ', 'ເກີດ', 'ໃບອະນຸຍາດ'],
 }
 
-it('a search among 10,000 services takes milliseconds, in each language', () => {
-  using db = openDatabase(temporaryFolder(), 'KH-DEV')
+const folder = mkdtempSync(join(tmpdir(), 'spean-search-'))
+try {
+  using db = openDatabase(folder, 'KH-DEV')
   db.transaction(() => {
     db.run(`INSERT INTO member VALUES ('KH-DEV/GOV/M', 'M')`)
     db.run(`INSERT INTO subsystem VALUES ('KH-DEV/GOV/M/S', 'KH-DEV/GOV/M', 'S', 'S')`)
@@ -36,12 +39,16 @@ it('a search among 10,000 services takes milliseconds, in each language', () => 
     { q: 'tax', purpose: 'p7', member: 'KH-DEV/GOV/M' },
   ] as const
   for (const query of queries) {
+    let found = 0
     const times = Array.from({ length: 9 }, () => {
       const begun = performance.now()
-      expect(searchServices(db, { ...query, limit: 20, offset: 0 }).length).toBeGreaterThan(0)
+      found = searchServices(db, { ...query, limit: 20, offset: 0 }).length
       return performance.now() - begun
     }).toSorted((x, y) => x - y)
-    if (process.env.SHOW_FIGURES) console.log(query, times[4]?.toFixed(1), 'ms')
-    expect(times[4]).toBeLessThan(250)
+    console.log(
+      `${JSON.stringify(query)}: ${found} on the first page, ${times[4]!.toFixed(1)} ms at the median`,
+    )
   }
-}, 60_000)
+} finally {
+  rmSync(folder, { recursive: true })
+}
