@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { createCsr } from '../../pki/csr.ts'
 import { generateKey, KEY_KINDS, type KeyKind } from '../../pki/keys.ts'
@@ -8,6 +8,7 @@ import { writeFileAtomically, writePrivateFile } from '../../runtime/private-fil
 import { profileOf, show } from '../context.ts'
 import { printRecord } from '../output.ts'
 import { ORDER_KINDS, readIdentity, readKind, type LocalIdentity } from './ca-order.ts'
+import { readText } from '../read-text.ts'
 
 interface IssueOptions {
   readonly csr?: string
@@ -80,13 +81,4 @@ async function requestOf(
   const key = await generateKey(keyKind as KeyKind)
   writePrivateFile(keyOut!, key.privateKey.export({ type: 'pkcs8', format: 'pem' }))
   return (await createCsr({ identity, key, subjectAltNames })).pem
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new ConfigError(`${file}: cannot be read (${code})`, { cause })
-  }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { CertificateError } from '../../pki/certificate.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
@@ -10,6 +10,7 @@ import { explainFile, explainServer } from '../cert-explain/explain.ts'
 import { printExplanation } from '../cert-explain/print.ts'
 import { printJson } from '../output.ts'
 import { openProfile, type OpenProfile } from '../profile.ts'
+import { readText } from '../read-text.ts'
 
 interface Options {
   readonly ca?: string
@@ -146,14 +147,4 @@ function readTime(text: string | undefined): Date {
   const at = text === undefined ? new Date() : new Date(text)
   if (!Number.isNaN(at.getTime())) return at
   throw new ConfigError(`${text}: write a time as 2026-01-31T08:00:00Z`)
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new ConfigError(`${file}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, {
-      cause,
-    })
-  }
 }

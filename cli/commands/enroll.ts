@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { InvalidArgumentError, Option, type Command } from 'commander'
@@ -17,6 +16,7 @@ import { readOrder, type EnrollOptions } from '../enroll/order.ts'
 import { preflight } from '../enroll/preflight.ts'
 import { register } from '../enroll/register.ts'
 import { printJson } from '../output.ts'
+import { readText } from '../read-text.ts'
 
 /** Kinds that sign messages as well (protocol/README.md §5.2). */
 const KEY_KINDS = ['P-256', 'RSA-2048', 'RSA-3072', 'RSA-4096']
@@ -89,15 +89,6 @@ async function askForCode(): Promise<string> {
     return await lines.question('one-time code from the operator: ')
   } finally {
     lines.close()
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new ConfigError(`${file}: cannot be read (${code})`, { cause })
   }
 }
 

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { ApiClient } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { fullId, profileOf, show } from '../context.ts'
 import { printRecord, printTable } from '../output.ts'
+import { readText } from '../read-text.ts'
 
 interface IdentityProvider extends Record<string, unknown> {
   readonly member: string
@@ -82,14 +82,5 @@ function readKeys(file: string): unknown {
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause
     throw new ConfigError(`${file}: is not JSON`, { cause })
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new ConfigError(`${file}: cannot be read (${code})`, { cause })
   }
 }

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { fullId, localParts, profileOf, show } from '../context.ts'
 import { readDescription } from './description-file.ts'
 import { printJson, printLine, printRecord, printTable } from '../output.ts'
+import { readText } from '../read-text.ts'
 
 type Row = Record<string, unknown>
 interface Difference {
@@ -204,15 +204,5 @@ function readJson(file: string): object {
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause
     throw new ConfigError(`${file}: is no JSON (${(cause as Error).message})`, { cause })
-  }
-}
-
-export function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new ConfigError(`${file}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, {
-      cause,
-    })
   }
 }

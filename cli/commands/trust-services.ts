@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { CertificateError, parseCertificates } from '../../pki/certificate.ts'
 import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { profileOf, show } from '../context.ts'
 import { printRecord, printTable } from '../output.ts'
+import { readText } from '../read-text.ts'
 
 type Row = Record<string, unknown>
 
@@ -157,15 +157,5 @@ function readJson(file: string): unknown {
     return JSON.parse(text)
   } catch (cause) {
     throw new ConfigError(`${file}: is not JSON (${(cause as Error).message})`, { cause })
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new ConfigError(`${file}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, {
-      cause,
-    })
   }
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { apiPath, type ApiClient } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { localParts, profileOf, show } from '../context.ts'
 import { printRecord, printTable } from '../output.ts'
+import { readText } from '../read-text.ts'
 
 interface Witness {
   readonly name: string
@@ -232,13 +232,4 @@ export function addLogKeyCommands(log: Command): void {
         )
       })
     })
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new ConfigError(`${file}: cannot be read (${code})`, { cause })
-  }
 }
