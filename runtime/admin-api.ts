@@ -14,6 +14,7 @@ import { ExchangeError, type ErrorCode, type Origin } from '../protocol/errors.t
 import { toProblem } from '../protocol/problem.ts'
 import type { Logger } from './logger.ts'
 import { verifyRole, type Access, type Role } from './roles.ts'
+import type { BodyParser, RouteDescription } from './route-description.ts'
 
 /** Who asks: whoever holds the program's own token, or somebody by a credential of their own. */
 export interface Principal {
@@ -69,6 +70,8 @@ export interface Route {
   readonly access: Access
   /** Media type of a body to hand on unparsed; `*` for any, and for none. */
   readonly rawBody?: string
+  /** For the OpenAPI description of the program. */
+  readonly about?: RouteDescription
   readonly handle: (request: ApiRequest) => Promise<ApiReply> | ApiReply
 }
 
@@ -288,9 +291,9 @@ function refuser(api: {
  *
  * @throws ExchangeError `admin.invalid` (422) naming every fault by its JSON pointer.
  */
-export function bodyParser<T>(schema: JSONSchemaType<T>): (body: unknown) => T {
+export function bodyParser<T>(schema: JSONSchemaType<T>): BodyParser<T> {
   const validate = new Ajv({ allErrors: true, useDefaults: true }).compile(schema)
-  return (body) => {
+  const parse = (body: unknown): T => {
     if (validate(body)) return body
     const faults = validate.errors?.map(({ instancePath, message, params }) => {
       const { additionalProperty, allowedValues } = params as {
@@ -303,6 +306,7 @@ export function bodyParser<T>(schema: JSONSchemaType<T>): (body: unknown) => T {
     })
     throw new ExchangeError('admin.invalid', faults?.join('; ') ?? 'the body is not valid')
   }
+  return Object.assign(parse, { schema })
 }
 
 /** Options of a server for an API: no caller may keep a connection for nothing. */

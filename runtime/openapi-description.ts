@@ -1,0 +1,225 @@
+/** The OpenAPI 3.1 description of an API, made of what its routes say of themselves. */
+import { errorEntry, type ErrorCode } from '../protocol/errors.ts'
+import type { Route } from './admin-api.ts'
+import { PERMITTED, type Role } from './roles.ts'
+import {
+  named,
+  object,
+  text,
+  type Answer,
+  type RouteDescription,
+  type Schema,
+} from './route-description.ts'
+
+/** A kind of credential: an OpenAPI security scheme, and the roles that it can stand for. */
+export interface Credential {
+  readonly scheme: object
+  /** Of nobody's role: only for public routes whose `proof` it is. */
+  readonly roles: readonly Role[]
+}
+export interface ApiAbout {
+  readonly title: string
+  readonly description: string
+  /** By name of the security scheme. */
+  readonly credentials: Readonly<Record<string, Credential>>
+}
+
+export const OPENAPI_PATH = '/openapi.json'
+
+export const PROBLEM = named('Problem', {
+  ...object(
+    {
+      type: text,
+      title: text,
+      status: { type: 'integer', minimum: 400, maximum: 599 },
+      code: text,
+      fault: text,
+      origin: {
+        type: 'string',
+        enum: ['client-gateway', 'provider-gateway', 'service', 'catalogue', 'authority'],
+      },
+      remedy: text,
+      exchangeId: text,
+    },
+    { detail: text },
+  ),
+  // Which rule decided, whose move it is: a refusal may say more than the least.
+  additionalProperties: true,
+  description: 'RFC 9457; docs/error-codes.md has the codes.',
+})
+
+/** @throws TypeError for a route without a description, and for two components of one name. */
+export function describeApi(about: ApiAbout, routes: readonly Route[], version: string): object {
+  const components = new Components()
+  const paths: Record<string, Record<string, object>> = {}
+  for (const route of routes) {
+    const path = route.path.replaceAll(/[:*](\w+)/g, '{$1}')
+    paths[path] = {
+      ...paths[path],
+      [route.method.toLowerCase()]: operationOf(route, about, components),
+    }
+  }
+  const { title, description, credentials } = about
+  return {
+    openapi: '3.1.0',
+    info: { title, version, description, license: { name: 'MIT', identifier: 'MIT' } },
+    paths,
+    components: {
+      securitySchemes: Object.fromEntries(
+        Object.entries(credentials).map(([name, { scheme }]) => [name, scheme]),
+      ),
+      schemas: components.sorted(),
+    },
+  }
+}
+
+/** Serves the description of `routes`, its own included, to everybody: it tells nothing of what is behind them. */
+export function createDescriptionRoute(
+  about: ApiAbout,
+  routes: readonly Route[],
+  version: string,
+): Route {
+  const route: Route = {
+    method: 'GET',
+    path: OPENAPI_PATH,
+    access: 'public',
+    about: {
+      summary: 'This description',
+      answers: { 200: { content: { 'application/json': { type: 'object' } } } },
+    },
+    handle: () => ({ body }),
+  }
+  const body = describeApi(about, [...routes, route], version)
+  return route
+}
+
+function operationOf(route: Route, { credentials }: ApiAbout, components: Components): object {
+  const { about, access, rawBody } = route
+  if (about === undefined) {
+    throw new TypeError(`${route.method} ${route.path} has no description`)
+  }
+  const { summary, details, operationId = idOf(route), query = {}, body, proof } = about
+  const inPath = [...route.path.matchAll(/([:*])(\w+)/g)].map(([, mark, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    ...(mark === '*' ? { description: 'One or more segments.' } : {}),
+    schema: { type: 'string', minLength: 1 },
+  }))
+  const inQuery = Object.entries(query).map(([name, { schema, ...parameter }]) => ({
+    name,
+    in: 'query',
+    ...parameter,
+    schema: components.lift(schema),
+  }))
+  const parameters = [...inPath, ...inQuery]
+  const content = body
+    ? { 'application/json': { schema: components.lift(body.schema) } }
+    : hasRawBody(route) && { [rawBody === '*' ? '*/*' : rawBody!]: { schema: text } }
+  const alternatives = Object.entries(credentials).flatMap(([name, { roles }]) =>
+    roles
+      .filter((role) => access !== 'public' && PERMITTED[access].includes(role))
+      .map((role) => ({ [name]: [role] })),
+  )
+  return {
+    operationId,
+    summary,
+    ...(details === undefined ? {} : { description: details }),
+    'x-role': access,
+    security: proof === undefined ? alternatives : [{ [proof]: [] }],
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(content ? { requestBody: { required: true, content } } : {}),
+    responses: { ...answersOf(about, components), ...refusalsOf(route, about, components) },
+  }
+}
+
+const takesBody = ({ method }: Route): boolean => method === 'PUT' || method === 'POST'
+const hasRawBody = (route: Route): boolean => takesBody(route) && route.rawBody !== undefined
+
+/** `PUT /admin/members/:class/:member` is `putMembersClassMember`. */
+function idOf({ method, path }: Route): string {
+  const words = path.match(/[A-Za-z0-9]+/g) ?? []
+  const named = words[0] === 'admin' ? words.slice(1) : words
+  return method.toLowerCase() + named.map((word) => word[0]!.toUpperCase() + word.slice(1)).join('')
+}
+
+function answersOf({ answers, summary }: RouteDescription, components: Components): object {
+  const answerOf = ({ content, headers, description = summary }: Answer): object => ({
+    description,
+    ...(headers ? { headers } : {}),
+    ...(content ? { content: contentOf(content, components) } : {}),
+  })
+  return Object.fromEntries(
+    Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)]),
+  )
+}
+
+function contentOf(content: NonNullable<Answer['content']>, components: Components): object {
+  return Object.fromEntries(
+    Object.entries(content).map(([type, schema]) => [type, { schema: components.lift(schema) }]),
+  )
+}
+
+/** Every code that the route can refuse with, by status. */
+function refusalsOf(route: Route, about: RouteDescription, components: Components): object {
+  const { access, path } = route
+  const codes = new Set<ErrorCode>(['request.malformed', 'internal'])
+  if (access !== 'public') codes.add('admin.unauthenticated')
+  if (access !== 'public' && access !== 'reader') codes.add('admin.not-permitted')
+  if (takesBody(route)) codes.add('request.body-too-large')
+  if (about.body || about.query || (access !== 'public' && /[:*]/.test(path))) {
+    codes.add('admin.invalid')
+  }
+  for (const code of about.refusals ?? []) codes.add(code)
+  const statuses = [...new Set([...codes].map((code) => errorEntry(code).status))]
+  const problem = { 'application/problem+json': { schema: components.lift(PROBLEM) } }
+  return Object.fromEntries(
+    statuses.map((status) => {
+      const those = [...codes].filter((code) => errorEntry(code).status === status).toSorted()
+      const description = those.map((code) => `\`${code}\`: ${errorEntry(code).title}`).join('; ')
+      return [status, { description, 'x-codes': those, content: problem }]
+    }),
+  )
+}
+
+/** Schemas with a title, each once; the rest stands where it is used. */
+class Components {
+  readonly #schemas = new Map<string, { readonly source: string; readonly schema: object }>()
+
+  lift(schema: Schema): object {
+    const { title, ...rest } = schema as { title?: string }
+    const own = this.#inside(rest)
+    if (title === undefined) return own
+    const source = JSON.stringify(own)
+    const known = this.#schemas.get(title)
+    if (known !== undefined && known.source !== source) {
+      throw new TypeError(`two components of the description are named ${title}`)
+    }
+    this.#schemas.set(title, { source, schema: own })
+    return { $ref: `#/components/schemas/${title}` }
+  }
+
+  sorted(): object {
+    const names = [...this.#schemas.keys()].toSorted()
+    return Object.fromEntries(names.map((name) => [name, this.#schemas.get(name)!.schema]))
+  }
+
+  /** With what stands in it lifted, and `nullable` in the words of JSON Schema 2020-12. */
+  #inside(schema: Readonly<Record<string, unknown>>): object {
+    const { nullable, ...keywords } = schema
+    const entries = Object.entries(keywords).map(([keyword, value]) => {
+      if (keyword === 'properties') {
+        const members = Object.entries(value as Readonly<Record<string, Schema>>)
+        return [keyword, Object.fromEntries(members.map(([name, one]) => [name, this.lift(one)]))]
+      }
+      if (Array.isArray(value) && /^(all|any|one)Of$/.test(keyword)) {
+        return [keyword, (value as readonly Schema[]).map((one) => this.lift(one))]
+      }
+      const isSchema = typeof value === 'object' && /^(items|additionalProperties)$/.test(keyword)
+      if (isSchema && value !== null) return [keyword, this.lift(value)]
+      if (keyword === 'type' && nullable === true) return [keyword, [value, 'null'].flat()]
+      return [keyword, value]
+    })
+    return Object.fromEntries(entries) as object
+  }
+}
