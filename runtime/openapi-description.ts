@@ -98,7 +98,8 @@ function operationOf(route: Route, { credentials }: ApiAbout, components: Compon
   if (about === undefined) {
     throw new TypeError(`${route.method} ${route.path} has no description`)
   }
-  const { summary, details, operationId = idOf(route), query = {}, body, proof } = about
+  const { summary, details, operationId = idOf(route), query = {}, proof } = about
+  const { body, isBodyOptional = false } = about
   const inPath = [...route.path.matchAll(/([:*])(\w+)/g)].map(([, mark, name]) => ({
     name,
     in: 'path',
@@ -128,7 +129,7 @@ function operationOf(route: Route, { credentials }: ApiAbout, components: Compon
     'x-role': access,
     security: proof === undefined ? alternatives : [{ [proof]: [] }],
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(content ? { requestBody: { required: true, content } } : {}),
+    ...(content ? { requestBody: { required: !isBodyOptional, content } } : {}),
     responses: { ...answersOf(about, components), ...refusalsOf(route, about, components) },
   }
 }

@@ -38,6 +38,8 @@ export interface RouteDescription {
   readonly query?: Readonly<Record<string, Parameter>>
   /** What checks the body: its schema is the description. */
   readonly body?: BodyParser
+  /** Without a body, an empty object is meant. */
+  readonly isBodyOptional?: boolean
   /** By status. */
   readonly answers: Readonly<Record<number, Answer>>
   /** Beside those that its method, its access and its body bring with them. */

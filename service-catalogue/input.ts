@@ -1,6 +1,7 @@
 import { ExchangeError } from '../protocol/errors.ts'
 import { checkPart, readClientId, formatId } from '../protocol/identifiers.ts'
 import type { ApiRequest } from '../runtime/admin-api.ts'
+import { type RouteDescription } from '../runtime/route-description.ts'
 
 /** `after` of the query: where the page before ended. @throws ExchangeError `admin.invalid`. */
 export function readCursor({ query }: Pick<ApiRequest, 'query'>): number {
@@ -9,6 +10,13 @@ export function readCursor({ query }: Pick<ApiRequest, 'query'>): number {
   if (/^\d+$/.test(text) && Number.isSafeInteger(after)) return after
   throw invalid('after', 'send the next of the answer before, a whole number')
 }
+
+export const CURSOR = {
+  after: {
+    schema: { type: 'integer', minimum: 0 },
+    description: 'Where the page before ended: its `next`.',
+  },
+} as const satisfies RouteDescription['query']
 
 type Params = Readonly<Record<string, string>>
 

@@ -9,13 +9,14 @@ import {
   type Registration,
 } from '../protocol/registration.ts'
 import type { Route } from '../runtime/admin-api.ts'
+import { object, putAnswers, whole } from '../runtime/route-description.ts'
 import { approvedAuthorities } from './approved-authorities.ts'
 import { readOwner } from './certificate-owner.ts'
 import { certificatesOf } from './certificates.ts'
 import type { CatalogueConfig } from './config.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
-import { findGateway, readOrigin, type GatewayView } from './gateways.ts'
+import { findGateway, GATEWAY, readOrigin, type GatewayView } from './gateways.ts'
 import { clientsOf, replaceClients } from './listed-clients.ts'
 import { registerKeys } from './log-keys.ts'
 import { composeLogPolicy } from './log-policy.ts'
@@ -40,6 +41,17 @@ export function createRegistrationRoutes(context: CatalogueContext): Route[] {
       method: 'POST',
       path: '/registrations',
       access: 'public',
+      about: {
+        summary: 'A gateway registers its certificates and keys',
+        details: 'Signed by the gateway (protocol/README.md §7.7).',
+        answers: putAnswers(object({ gateway: GATEWAY, snapshotNumber: whole })),
+        refusals: [
+          'admin.conflict',
+          'registration.malformed',
+          'registration.not-allowed',
+          'registration.approval-pending',
+        ],
+      },
       rawBody: 'application/jose',
       handle: async ({ body }) => {
         const registration = await verify(context, body)
