@@ -25,6 +25,8 @@ export interface ApiAbout {
 }
 
 export const OPENAPI_PATH = '/openapi.json'
+/** Of the descriptions; that of the command and of the package. */
+const VERSION = '0.1.0'
 
 export const PROBLEM = named('Problem', {
   ...object(
@@ -48,8 +50,8 @@ export const PROBLEM = named('Problem', {
   description: 'RFC 9457; docs/error-codes.md has the codes.',
 })
 
-/** @throws TypeError for a route without a description, and for two components of one name. */
-export function describeApi(about: ApiAbout, routes: readonly Route[], version: string): object {
+/** @throws TypeError for two components of one name. */
+export function describeApi(about: ApiAbout, routes: readonly Route[]): object {
   const components = new Components()
   const paths: Record<string, Record<string, object>> = {}
   for (const route of routes) {
@@ -62,7 +64,7 @@ export function describeApi(about: ApiAbout, routes: readonly Route[], version: 
   const { title, description, credentials } = about
   return {
     openapi: '3.1.0',
-    info: { title, version, description, license: { name: 'MIT', identifier: 'MIT' } },
+    info: { title, version: VERSION, description, license: { name: 'MIT', identifier: 'MIT' } },
     paths,
     components: {
       securitySchemes: Object.fromEntries(
@@ -74,11 +76,7 @@ export function describeApi(about: ApiAbout, routes: readonly Route[], version: 
 }
 
 /** Serves the description of `routes`, its own included, to everybody: it tells nothing of what is behind them. */
-export function createDescriptionRoute(
-  about: ApiAbout,
-  routes: readonly Route[],
-  version: string,
-): Route {
+export function createDescriptionRoute(about: ApiAbout, routes: readonly Route[]): Route {
   const route: Route = {
     method: 'GET',
     path: OPENAPI_PATH,
@@ -89,15 +87,12 @@ export function createDescriptionRoute(
     },
     handle: () => ({ body }),
   }
-  const body = describeApi(about, [...routes, route], version)
+  const body = describeApi(about, [...routes, route])
   return route
 }
 
 function operationOf(route: Route, { credentials }: ApiAbout, components: Components): object {
   const { about, access, rawBody } = route
-  if (about === undefined) {
-    throw new TypeError(`${route.method} ${route.path} has no description`)
-  }
   const { summary, details, operationId = idOf(route), query = {}, proof } = about
   const { body, isBodyOptional = false } = about
   const inPath = [...route.path.matchAll(/([:*])(\w+)/g)].map(([, mark, name]) => ({
@@ -106,6 +101,7 @@ function operationOf(route: Route, { credentials }: ApiAbout, components: Compon
     required: true,
     ...(mark === '*' ? { description: 'One or more segments.' } : {}),
     schema: { type: 'string', minLength: 1 },
+    ...about.path?.[name!],
   }))
   const inQuery = Object.entries(query).map(([name, { schema, ...parameter }]) => ({
     name,

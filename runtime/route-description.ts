@@ -36,6 +36,8 @@ export interface RouteDescription {
   /** Made of method and path when left out. */
   readonly operationId?: string
   readonly query?: Readonly<Record<string, Parameter>>
+  /** Parameters of the path that are more than some text. */
+  readonly path?: Readonly<Record<string, Parameter>>
   /** What checks the body: its schema is the description. */
   readonly body?: BodyParser
   /** Without a body, an empty object is meant. */

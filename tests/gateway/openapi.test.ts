@@ -1,7 +1,5 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { describeApi } from '../../gateway/http/openapi.ts'
-import type { Route } from '../../runtime/admin-api.ts'
 import { append, appendRun, minute } from '../contract/exchange-log-entries.ts'
 import { startAuditedLog, type AuditedLog, type Reply } from './auditing-support.ts'
 
@@ -73,7 +71,9 @@ beforeAll(async () => {
 afterAll(() => log[Symbol.asyncDispose]())
 
 const operations = (): [path: string, operation: Operation][] =>
-  Object.entries(description.paths).map(([path, { get }]) => [path, get!])
+  Object.entries(description.paths)
+    .filter(([path]) => path.startsWith('/audit/'))
+    .map(([path, { get }]) => [path, get!])
 const valueFor = ({ schema, name }: Parameter): string => {
   if (schema.format === 'date-time') return '2026-01-01T08:00:00Z'
   if (schema.enum) return schema.enum[0]!
@@ -100,15 +100,9 @@ describe('the description of the API', () => {
     expect(description.openapi).toBe('3.1.0')
     const served = log.routes.filter(({ access }) => access === 'auditor')
     expect(served.length).toBeGreaterThan(3)
-    expect(Object.keys(description.paths)).toEqual(
+    expect(operations().map(([path]) => path)).toEqual(
       served.map(({ path }) => path.replace(':exchangeId', '{exchangeId}')),
     )
-  })
-
-  it('cannot leave a route out', () => {
-    const handle: Route['handle'] = () => ({})
-    const route: Route = { method: 'GET', path: '/audit/new', access: 'auditor', handle }
-    expect(() => describeApi([route], '1')).toThrow(/\/audit\/new has no description/)
   })
 
   it('has every parameter that is taken, and only those', async () => {
