@@ -138,7 +138,10 @@ export function createApi(api: {
       ...readBodies(route),
       async (request, response) => {
         const asked = toApiRequest(request, response)
-        const handle = async (): Promise<ApiReply> => route.handle(asked)
+        const handle = async (): Promise<ApiReply> => {
+          checkBody(route.about, asked.body)
+          return route.handle(asked)
+        }
         await send(response, await around({ route, request: asked, path: request.path }, handle))
       },
     )
@@ -168,6 +171,12 @@ export function createApi(api: {
     if (!request.url?.startsWith('/')) request.url = '/'
     app(request, response)
   }
+}
+
+/** By the schema that describes it, so that description and check are one. */
+function checkBody({ body: check, isBodyOptional }: RouteDescription, body: unknown): void {
+  if (check === undefined || (isBodyOptional && body === undefined)) return
+  check(body)
 }
 
 async function authenticate(

@@ -28,9 +28,11 @@ function readJson(request: Request, _response: Response, next: () => void): void
   const bytes: unknown = request.body
   request.body = undefined
   if (Buffer.isBuffer(bytes) && bytes.length > 0) {
-    if (!request.is('application/json')) {
-      const type = request.headers['content-type'] ?? 'nothing that is named'
-      throw new ExchangeError('validation.content-type', `send application/json, not ${type}`)
+    const type = request.headers['content-type'] ?? 'what is not named'
+    // JSON is UTF-8 (RFC 8259 §8.1), whatever else a parameter says
+    if (!/^application\/json *(; *charset="?utf-8"? *)?$/i.test(type)) {
+      const detail = `send application/json in UTF-8, not ${type}`
+      throw new ExchangeError('validation.content-type', detail)
     }
     request.body = parseJson(bytes)
   }

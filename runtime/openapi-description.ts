@@ -1,4 +1,5 @@
 /** The OpenAPI 3.1 description of an API, made of what its routes say of themselves. */
+import { STATUS_CODES } from 'node:http'
 import { errorEntry, type ErrorCode } from '../protocol/errors.ts'
 import type { Route } from './admin-api.ts'
 import { PERMITTED, type Role } from './roles.ts'
@@ -71,6 +72,7 @@ export function describeApi(about: ApiAbout, routes: readonly Route[]): object {
         Object.entries(credentials).map(([name, { scheme }]) => [name, scheme]),
       ),
       schemas: components.sorted(),
+      responses: components.refusals,
     },
   }
 }
@@ -141,13 +143,13 @@ function idOf({ method, path }: Route): string {
 }
 
 function answersOf({ answers, summary }: RouteDescription, components: Components): object {
-  const answerOf = ({ content, headers, description = summary }: Answer): object => ({
-    description,
+  const answerOf = (status: string, { content, headers, ...told }: Answer): object => ({
+    description: told.description ?? STATUS_CODES[status] ?? summary,
     ...(headers ? { headers } : {}),
     ...(content ? { content: contentOf(content, components) } : {}),
   })
   return Object.fromEntries(
-    Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)]),
+    Object.entries(answers).map(([status, answer]) => [status, answerOf(status, answer)]),
   )
 }
 
@@ -161,26 +163,26 @@ function contentOf(content: NonNullable<Answer['content']>, components: Componen
 function refusalsOf(route: Route, about: RouteDescription, components: Components): object {
   const { access, path } = route
   const codes = new Set<ErrorCode>(['request.malformed', 'internal'])
-  if (access !== 'public') codes.add('admin.unauthenticated')
-  if (access !== 'public' && access !== 'reader') codes.add('admin.not-permitted')
+  if (access !== 'public') codes.add('admin.unauthenticated').add('admin.not-permitted')
   if (takesBody(route)) codes.add('request.body-too-large')
+  if (takesBody(route) && route.rawBody === undefined) codes.add('validation.content-type')
   if (about.body || about.query || (access !== 'public' && /[:*]/.test(path))) {
     codes.add('admin.invalid')
   }
   for (const code of about.refusals ?? []) codes.add(code)
   const statuses = [...new Set([...codes].map((code) => errorEntry(code).status))]
-  const problem = { 'application/problem+json': { schema: components.lift(PROBLEM) } }
   return Object.fromEntries(
     statuses.map((status) => {
-      const those = [...codes].filter((code) => errorEntry(code).status === status).toSorted()
-      const description = those.map((code) => `\`${code}\`: ${errorEntry(code).title}`).join('; ')
-      return [status, { description, 'x-codes': those, content: problem }]
+      const those = [...codes].filter((code) => errorEntry(code).status === status)
+      return [status, components.refusal(those.toSorted())]
     }),
   )
 }
 
-/** Schemas with a title, each once; the rest stands where it is used. */
+/** Schemas with a title, and refusals, each once; the rest stands where it is used. */
 class Components {
+  /** By name. */
+  readonly refusals: Record<string, object> = {}
   readonly #schemas = new Map<string, { readonly source: string; readonly schema: object }>()
 
   lift(schema: Schema): object {
@@ -194,6 +196,17 @@ class Components {
     }
     this.#schemas.set(title, { source, schema: own })
     return { $ref: `#/components/schemas/${title}` }
+  }
+
+  /** @param codes of one status. */
+  refusal(codes: readonly ErrorCode[]): object {
+    const name = codes.join('_')
+    this.refusals[name] = {
+      description: codes.map((code) => `\`${code}\`: ${errorEntry(code).title}`).join('; '),
+      'x-codes': codes,
+      content: { 'application/problem+json': { schema: this.lift(PROBLEM) } },
+    }
+    return { $ref: `#/components/responses/${name}` }
   }
 
   sorted(): object {

@@ -50,6 +50,12 @@ export interface RouteDescription {
   readonly proof?: string
 }
 
+/** Whatever is wrong with DER. */
+export const ENCODING_REFUSALS = [
+  ...(['encoding.malformed', 'encoding.truncated', 'encoding.trailing-bytes'] as const),
+  ...(['encoding.not-minimal', 'encoding.too-deep', 'encoding.too-large'] as const),
+] as const satisfies readonly ErrorCode[]
+
 export const json = (schema: Schema): Answer => ({ content: { 'application/json': schema } })
 /** Bytes or text of another media type. */
 export const media = (type: string, description?: string): Answer => ({

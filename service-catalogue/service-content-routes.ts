@@ -45,7 +45,7 @@ const SHOWN_ENTRY = named('ShownServiceEntry', {
   required: ['classifiedFields'],
   properties: {
     ...ENTRY_PROPERTIES,
-    classifiedFields: listOf(object({ name: text, pointer: text, classification: text })),
+    classifiedFields: listOf(object({ pointer: text, classification: text })),
   },
 })
 const FOUND = named(

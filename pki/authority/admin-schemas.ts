@@ -1,6 +1,7 @@
 /** What the administration of the authority answers. */
 import type { ErrorCode } from '../../protocol/errors.ts'
 import {
+  ENCODING_REFUSALS,
   flag,
   listOf,
   named,
@@ -13,7 +14,10 @@ import {
 import { PROFILES } from '../profiles.ts'
 
 export const CSR_REFUSALS = [
-  ...(['admin.conflict', 'encoding.malformed', 'certificate.malformed'] as const),
+  ...ENCODING_REFUSALS,
+  ...(['admin.conflict', 'enrolment.proof-invalid', 'enrolment.key-refused'] as const),
+  ...(['enrolment.identity-mismatch', 'enrolment.extension-refused'] as const),
+  'enrolment.unavailable',
 ] as const satisfies readonly ErrorCode[]
 
 const STATES = ['valid', 'expired', 'revoked'] as const

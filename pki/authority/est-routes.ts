@@ -1,6 +1,6 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { ApiReply, ApiRequest, Route } from '../../runtime/admin-api.ts'
-import { media, type RouteDescription } from '../../runtime/route-description.ts'
+import { ENCODING_REFUSALS, media, type RouteDescription } from '../../runtime/route-description.ts'
 import type { Certificate } from '../certificate.ts'
 import { readPem } from '../pem.ts'
 import { createCertsOnly } from '../pkcs7.ts'
@@ -72,7 +72,12 @@ export function createEstRoutes({ authority }: { readonly authority: Authority }
 
 const CERTIFICATES = media('application/pkcs7-mime', 'certs-only, base64.')
 const ENROL_REFUSALS = [
-  ...(['request.route-unknown', 'encoding.malformed', 'admin.invalid'] as const),
+  ...ENCODING_REFUSALS,
+  ...(['request.route-unknown', 'enrolment.unauthenticated', 'enrolment.code-invalid'] as const),
+  ...(['enrolment.code-expired', 'enrolment.code-used', 'enrolment.proof-invalid'] as const),
+  ...(['enrolment.key-refused', 'enrolment.identity-mismatch'] as const),
+  ...(['enrolment.extension-refused', 'enrolment.rejected', 'enrolment.unavailable'] as const),
+  ...(['certificate.expired', 'certificate.revoked', 'certificate.untrusted'] as const),
 ] as const
 const ABOUT = {
   cacerts: {
