@@ -3,14 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import { errorEntry, type ErrorCode } from '../protocol/errors.ts'
 import type { Route } from './admin-api.ts'
 import { PERMITTED, type Role } from './roles.ts'
-import {
-  named,
-  object,
-  text,
-  type Answer,
-  type RouteDescription,
-  type Schema,
-} from './route-description.ts'
+import { named, object, text, type Answer, type Schema } from './route-description.ts'
 
 /** A kind of credential: an OpenAPI security scheme, and the roles that it can stand for. */
 export interface Credential {
@@ -128,29 +121,34 @@ function operationOf(route: Route, { credentials }: ApiAbout, components: Compon
     security: proof === undefined ? alternatives : [{ [proof]: [] }],
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(content ? { requestBody: { required: !isBodyOptional, content } } : {}),
-    responses: { ...answersOf(about, components), ...refusalsOf(route, about, components) },
+    responses: answersOf(route, components),
   }
 }
 
 const takesBody = ({ method }: Route): boolean => method === 'PUT' || method === 'POST'
 const hasRawBody = (route: Route): boolean => takesBody(route) && route.rawBody !== undefined
 
-/** `PUT /admin/members/:class/:member` is `putMembersClassMember`. */
+/** `PUT /admin/members/:class/:member` is `putAdminMembersClassMember`. */
 function idOf({ method, path }: Route): string {
   const words = path.match(/[A-Za-z0-9]+/g) ?? []
-  const named = words[0] === 'admin' ? words.slice(1) : words
-  return method.toLowerCase() + named.map((word) => word[0]!.toUpperCase() + word.slice(1)).join('')
+  return method.toLowerCase() + words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join('')
 }
 
-function answersOf({ answers, summary }: RouteDescription, components: Components): object {
-  const answerOf = (status: string, { content, headers, ...told }: Answer): object => ({
-    description: told.description ?? STATUS_CODES[status] ?? summary,
-    ...(headers ? { headers } : {}),
-    ...(content ? { content: contentOf(content, components) } : {}),
+function answersOf(route: Route, components: Components): object {
+  const { answers } = route.about
+  const done = Object.entries(answers).map(([status, { content, headers, ...told }]) => {
+    const body = content && { content: contentOf(content, components) }
+    const description = told.description ?? STATUS_CODES[status] ?? ''
+    return [status, { description, ...(headers ? { headers } : {}), ...body }]
   })
-  return Object.fromEntries(
-    Object.entries(answers).map(([status, answer]) => [status, answerOf(status, answer)]),
-  )
+  const refused = refusalsOf(route).map(([status, codes]) => {
+    // A route that has refusals of its own kind has ours beside them
+    const own = answers[status]?.content
+    if (own === undefined) return [status, components.refusal(codes)]
+    const ours = components.problem(codes)
+    return [status, { ...ours, content: { ...ours.content, ...contentOf(own, components) } }]
+  })
+  return Object.fromEntries([...done, ...refused]) as object
 }
 
 function contentOf(content: NonNullable<Answer['content']>, components: Components): object {
@@ -160,8 +158,8 @@ function contentOf(content: NonNullable<Answer['content']>, components: Componen
 }
 
 /** Every code that the route can refuse with, by status. */
-function refusalsOf(route: Route, about: RouteDescription, components: Components): object {
-  const { access, path } = route
+function refusalsOf(route: Route): [status: number, codes: ErrorCode[]][] {
+  const { access, path, about } = route
   const codes = new Set<ErrorCode>(['request.malformed', 'internal'])
   if (access !== 'public') codes.add('admin.unauthenticated').add('admin.not-permitted')
   if (takesBody(route)) codes.add('request.body-too-large')
@@ -171,12 +169,10 @@ function refusalsOf(route: Route, about: RouteDescription, components: Component
   }
   for (const code of about.refusals ?? []) codes.add(code)
   const statuses = [...new Set([...codes].map((code) => errorEntry(code).status))]
-  return Object.fromEntries(
-    statuses.map((status) => {
-      const those = [...codes].filter((code) => errorEntry(code).status === status)
-      return [status, components.refusal(those.toSorted())]
-    }),
-  )
+  return statuses.map((status) => [
+    status,
+    [...codes].filter((code) => errorEntry(code).status === status).toSorted(),
+  ])
 }
 
 /** Schemas with a title, and refusals, each once; the rest stands where it is used. */
@@ -201,12 +197,16 @@ class Components {
   /** @param codes of one status. */
   refusal(codes: readonly ErrorCode[]): object {
     const name = codes.join('_')
-    this.refusals[name] = {
+    this.refusals[name] = this.problem(codes)
+    return { $ref: `#/components/responses/${name}` }
+  }
+
+  problem(codes: readonly ErrorCode[]) {
+    return {
       description: codes.map((code) => `\`${code}\`: ${errorEntry(code).title}`).join('; '),
       'x-codes': codes,
       content: { 'application/problem+json': { schema: this.lift(PROBLEM) } },
     }
-    return { $ref: `#/components/responses/${name}` }
   }
 
   sorted(): object {

@@ -25,7 +25,7 @@ export const displayText = {
   type: 'string',
   minLength: 1,
   maxLength: 300,
-  pattern: '^(?=.*\\S)[^\\p{Cc}\\p{Cs}]+$',
+  pattern: '^[\\p{Z}\\ufeff]*[^\\s\\p{Cc}\\p{Cs}][^\\p{Cc}\\p{Cs}]*$',
 } as const
 
 /** Certificates of an authority, one PEM text for each. */

@@ -9,7 +9,7 @@ export type ContractBody = Readonly<Record<string, unknown>>
 const line = {
   type: 'string',
   maxLength: 2000,
-  pattern: '^(?=.*\\S)[^\\p{Cc}\\p{Cs}]+$',
+  pattern: '^[\\p{Z}\\ufeff]*[^\\s\\p{Cc}\\p{Cs}][^\\p{Cc}\\p{Cs}]*$',
 } as const
 const time = { type: 'string', maxLength: 40 } as const
 const calls = { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER } as const

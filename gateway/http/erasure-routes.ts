@@ -113,8 +113,12 @@ export function createErasureRoutes({
         refusals: ['log.unavailable'],
       },
       handle: async ({ body }) => {
-        const { reason: why, ...scope } = parseHold(body)
-        const hold = await erasure.hold(readScope(scope), { actor: ACTOR, reason: why })
+        const { reason: why, ...given } = parseHold(body)
+        const scope = Object.entries(given).filter(([, value]) => value !== null)
+        const hold = await erasure.hold(readScope(Object.fromEntries(scope)), {
+          actor: ACTOR,
+          reason: why,
+        })
         return { status: 201, body: toView(hold) }
       },
     },

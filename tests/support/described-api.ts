@@ -1,6 +1,8 @@
 /** What a program says of its API, and whether its answers are like that. */
 import { readFileSync } from 'node:fs'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import { ExchangeError } from '../../protocol/errors.ts'
+import type { ApiClient } from '../../runtime/api-client.ts'
 import type { Access } from '../../runtime/roles.ts'
 
 export interface Operation {
@@ -42,6 +44,7 @@ export interface Given {
   readonly body: unknown
 }
 
+const PROBLEM = 'application/problem+json'
 const ROOT = `${import.meta.dirname}/../../docs/api`
 
 /** As it is committed: what a program serves is held against it. */
@@ -109,7 +112,7 @@ export function createAnswerCheck(description: Description) {
     if (given === undefined) return `${where} ${code ?? ''} is not described`
     const name = given.$ref?.split('/').at(-1)
     const response = name === undefined ? given : description.components.responses[name]!
-    if (status >= 400 && response['x-codes']) {
+    if (response['x-codes'] && mediaType === PROBLEM) {
       return response['x-codes'].includes(code ?? '')
         ? undefined
         : `${where} ${code} is not described`
@@ -118,7 +121,7 @@ export function createAnswerCheck(description: Description) {
     const types = Object.keys(response.content ?? {})
     if (types.length === 0 && body === undefined) return undefined
     if (!types.includes(mediaType)) return `${where} is ${mediaType}, not ${types.join(', ')}`
-    if (!mediaType.endsWith('json')) return undefined
+    if (!/^application\/([a-z]+\+)?json$/.test(mediaType)) return undefined
     const validate = validatorOf(
       pointerTo(
         ...['paths', operation.path, operation.method.toLowerCase(), 'responses'],
@@ -126,5 +129,32 @@ export function createAnswerCheck(description: Description) {
       ),
     )
     return validate(body) ? undefined : `${where}: ${ajv.errorsText(validate.errors)}`
+  }
+}
+
+/** A client that fails a test when an answer, or the code of a refusal, is not as it is described. */
+export function describedClient(client: ApiClient, description: Description): ApiClient {
+  const faultOf = createAnswerCheck(description)
+  const verify = (fault: string | undefined): void => {
+    if (fault !== undefined) throw new TypeError(`docs/api: ${fault}`)
+  }
+  return {
+    download: (path) => client.download(path),
+    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+    call: async <T>(method: Parameters<ApiClient['call']>[0], path: string, sent?: unknown) => {
+      const answer = await client.call<T>(method, path, sent).catch((error: unknown) => {
+        if (error instanceof ExchangeError) {
+          const { code, status } = error
+          verify(faultOf(method, path, { status, mediaType: PROBLEM, body: { code } }))
+        }
+        throw error
+      })
+      const mediaType = answer === undefined ? '' : 'application/json'
+      const faults = [200, 201, 202, 204].map((status) =>
+        faultOf(method, path, { status, mediaType, body: answer }),
+      )
+      if (!faults.includes(undefined)) verify(faults.join('; '))
+      return answer
+    },
   }
 }
