@@ -1,6 +1,7 @@
 /** All that the admin port of a gateway serves, to its administrator and to auditors. */
 import { readGatewayId } from '../protocol/identifiers.ts'
 import type { Route } from '../runtime/admin-api.ts'
+import { createDescriptionRoute } from '../runtime/openapi-description.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Metrics } from '../runtime/metrics.ts'
@@ -14,6 +15,7 @@ import { openEvidence } from './evidence/open-evidence.ts'
 import { createSettingsRoutes, type SettingsDeps } from './http/admin-routes.ts'
 import { createEvidenceRoutes } from './http/evidence-routes.ts'
 import { createMetricsRoutes } from './http/metrics-routes.ts'
+import { GATEWAY_API } from './http/openapi.ts'
 import type { Knowledge } from './knowledge.ts'
 import { openAdminPort } from './open-ports.ts'
 import type { OwnCredentials } from './own-credentials.ts'
@@ -70,7 +72,7 @@ export async function openAdministration(
     ...deps.identityProviderRoutes,
     ...auditing.routes,
   ]
-  const routes = [...described, auditing.describe(described)]
+  const routes = [...described, createDescriptionRoute(GATEWAY_API, described)]
   const token = ensureToken(`${config.stateDir}/admin.token`)
   const { auditorOf: principalOf } = auditing
   const port = await openAdminPort(config, { ...context, ...own, routes, token, principalOf })

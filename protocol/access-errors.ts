@@ -120,7 +120,7 @@ export const ACCESS_ERRORS = {
   'validation.content-type': {
     status: 415,
     fault: 'client.invalid_request.content_type',
-    title: 'Body is of a media type that the service does not take',
+    title: 'Body is of a media type that is not taken here',
     remedy: 'Send one of the named media types.',
   },
   'validation.operation-unknown': {

@@ -40,8 +40,9 @@ export const CALLER_ERRORS = {
   'request.method-unsupported': {
     status: 405,
     fault: 'client.invalid_http_method',
-    title: 'HTTP method is not one of the protocol',
-    remedy: 'Use DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT or TRACE.',
+    title: 'HTTP method is not supported here',
+    remedy:
+      'Use one that the header Allow names; services take DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT and TRACE.',
   },
   'request.route-unknown': {
     status: 404,

@@ -4,16 +4,13 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { TLSSocket } from 'node:tls'
 import { Ajv, type JSONSchemaType } from 'ajv'
-import express, {
-  type ErrorRequestHandler,
-  type Request,
-  type RequestHandler,
-  type Response,
-} from 'express'
+import express, { type ErrorRequestHandler, type Request, type Response } from 'express'
 import { ExchangeError, type ErrorCode, type Origin } from '../protocol/errors.ts'
 import { toProblem } from '../protocol/problem.ts'
+import { fromBodyParser, readBodies } from './api-body.ts'
 import type { Logger } from './logger.ts'
 import { verifyRole, type Access, type Role } from './roles.ts'
+import type { BodyParser, RouteDescription } from './route-description.ts'
 
 /** Who asks: whoever holds the program's own token, or somebody by a credential of their own. */
 export interface Principal {
@@ -69,11 +66,10 @@ export interface Route {
   readonly access: Access
   /** Media type of a body to hand on unparsed; `*` for any, and for none. */
   readonly rawBody?: string
+  /** For the OpenAPI description of the program. */
+  readonly about: RouteDescription
   readonly handle: (request: ApiRequest) => Promise<ApiReply> | ApiReply
 }
-
-const MAX_JSON_BYTES = 10 * 1024 * 1024
-const MAX_RAW_BYTES = 64 * 1024
 
 /** A request that was answered with a problem document. */
 export interface Refusal {
@@ -125,7 +121,6 @@ export function createApi(api: {
   const refuse = refuser(api)
   const { around = (_act, handle) => handle() } = api
   for (const route of api.routes) {
-    const parse = bodyParserOf(route)
     const method = route.method.toLowerCase() as 'get' | 'put' | 'post' | 'delete'
     app[method](
       route.path,
@@ -140,15 +135,31 @@ export function createApi(api: {
         }
         next()
       },
-      parse,
+      ...readBodies(route),
       async (request, response) => {
         const asked = toApiRequest(request, response)
-        const handle = async (): Promise<ApiReply> => route.handle(asked)
+        const handle = async (): Promise<ApiReply> => {
+          checkBody(route.about, asked.body)
+          return route.handle(asked)
+        }
         await send(response, await around({ route, request: asked, path: request.path }, handle))
       },
     )
   }
-  app.use((request: Request) => {
+  for (const { path, method } of api.routes) {
+    app.all(path, (_request, response, next) => {
+      const methods = method === 'GET' ? ['GET', 'HEAD'] : [method]
+      response.locals.allowed = [...((response.locals.allowed as string[]) ?? []), ...methods]
+      next()
+    })
+  }
+  app.use((request: Request, response: Response) => {
+    const allowed = response.locals.allowed as string[] | undefined
+    if (allowed !== undefined) {
+      response.set('allow', [...new Set(allowed)].join(', '))
+      const detail = `${request.method} is not served here, but ${response.get('allow')}`
+      throw new ExchangeError('request.method-unsupported', detail)
+    }
     throw new ExchangeError(
       'request.route-unknown',
       `${request.method} ${request.path} is not served here`,
@@ -162,16 +173,10 @@ export function createApi(api: {
   }
 }
 
-/** Bodies are taken where one belongs, and as they are: ten compressed kilobytes may be ten megabytes. */
-function bodyParserOf({ method, rawBody }: Route): RequestHandler {
-  if (method === 'GET' || method === 'DELETE') return (_request, _response, next) => next()
-  return rawBody
-    ? express.raw({
-        type: rawBody === '*' ? () => true : rawBody,
-        limit: MAX_RAW_BYTES,
-        inflate: false,
-      })
-    : express.json({ limit: MAX_JSON_BYTES, strict: true, inflate: false })
+/** By the schema that describes it, so that description and check are one. */
+function checkBody({ body: check, isBodyOptional }: RouteDescription, body: unknown): void {
+  if (check === undefined || (isBodyOptional && body === undefined)) return
+  check(body)
 }
 
 async function authenticate(
@@ -237,17 +242,6 @@ async function send(response: Response, { status, headers = {}, body }: ApiReply
   } else response.status(status ?? 200).json(body)
 }
 
-/** Body parsers throw errors with an HTTP status of their own (express, http-errors). */
-function fromBodyParser(error: unknown): unknown {
-  const status = (error as { status?: unknown }).status
-  if (error instanceof ExchangeError || typeof status !== 'number') return error
-  if (status === 413)
-    return new ExchangeError('request.body-too-large', 'the body is too large here')
-  if (status < 500)
-    return new ExchangeError('request.malformed', 'the request cannot be read', { cause: error })
-  return error
-}
-
 function refuser(api: {
   readonly origin: Origin
   readonly logger: Logger
@@ -288,9 +282,9 @@ function refuser(api: {
  *
  * @throws ExchangeError `admin.invalid` (422) naming every fault by its JSON pointer.
  */
-export function bodyParser<T>(schema: JSONSchemaType<T>): (body: unknown) => T {
+export function bodyParser<T>(schema: JSONSchemaType<T>): BodyParser<T> {
   const validate = new Ajv({ allErrors: true, useDefaults: true }).compile(schema)
-  return (body) => {
+  const parse = (body: unknown): T => {
     if (validate(body)) return body
     const faults = validate.errors?.map(({ instancePath, message, params }) => {
       const { additionalProperty, allowedValues } = params as {
@@ -303,6 +297,7 @@ export function bodyParser<T>(schema: JSONSchemaType<T>): (body: unknown) => T {
     })
     throw new ExchangeError('admin.invalid', faults?.join('; ') ?? 'the body is not valid')
   }
+  return Object.assign(parse, { schema })
 }
 
 /** Options of a server for an API: no caller may keep a connection for nothing. */

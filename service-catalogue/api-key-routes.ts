@@ -1,5 +1,15 @@
 import { ExchangeError } from '../protocol/errors.ts'
 import { bodyParser, type ApiRequest, type Principal, type Route } from '../runtime/admin-api.ts'
+import {
+  json,
+  listOf,
+  named,
+  NOTHING,
+  object,
+  oneOf,
+  text,
+  time,
+} from '../runtime/route-description.ts'
 import { ROLES, type Role } from '../runtime/roles.ts'
 import { actingPrincipal, personOf } from './acting.ts'
 import { listApiKeys, revokeApiKey, storeApiKey, type ApiKey } from './api-keys.ts'
@@ -38,6 +48,21 @@ const parseKey = bodyParser<KeyBody>({
   },
 })
 
+const KEY = {
+  name: text,
+  role: oneOf(...ROLES),
+  person: text,
+  madeBy: text,
+  madeWith: text,
+  createdAt: time,
+  expiresAt: time,
+}
+const OPTIONAL = { scope: listOf(text), revokedAt: time, lastUsedAt: time }
+const WHO = object(
+  { name: text, role: oneOf(...ROLES), credential: text, person: text },
+  { scope: listOf(text), expiresAt: time },
+)
+
 /** Keys for machines, made by the operator and by administrators of members for what is theirs. */
 export function createApiKeyRoutes({ db, instance, clock, changes }: CatalogueContext): Route[] {
   return [
@@ -45,12 +70,21 @@ export function createApiKeyRoutes({ db, instance, clock, changes }: CatalogueCo
       method: 'GET',
       path: '/admin/whoami',
       access: 'reader',
+      about: { summary: 'Who the credential stands for', answers: { 200: json(WHO) } },
       handle: ({ principal }) => ({ body: describe(principal ?? actingPrincipal()) }),
     },
     {
       method: 'GET',
       path: '/admin/keys',
       access: 'reader',
+      about: {
+        summary: 'API keys',
+        answers: {
+          200: json(
+            object({ keys: listOf(named('ApiKey', object({ id: text, ...KEY }, OPTIONAL))) }),
+          ),
+        },
+      },
       handle: ({ principal }) => ({
         body: { keys: listApiKeys(db, principal ?? actingPrincipal()) },
       }),
@@ -59,6 +93,12 @@ export function createApiKeyRoutes({ db, instance, clock, changes }: CatalogueCo
       method: 'POST',
       path: '/admin/keys',
       access: 'member-admin',
+      about: {
+        summary: 'Make an API key',
+        details: 'The key is in this answer, and nowhere else.',
+        body: parseKey,
+        answers: { 201: json(object({ id: text, key: text, ...KEY }, { scope: listOf(text) })) },
+      },
       handle: (request) => {
         const asked = readKey(instance, clock(), request)
         const subject = `${asked.role} key ${asked.name} of ${asked.person}`
@@ -71,6 +111,11 @@ export function createApiKeyRoutes({ db, instance, clock, changes }: CatalogueCo
       method: 'DELETE',
       path: '/admin/keys/:id',
       access: 'member-admin',
+      about: {
+        summary: 'Revoke an API key, and those that were made with it',
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found'],
+      },
       handle: ({ params, principal = actingPrincipal() }) => {
         const { id = '' } = params
         const key = listApiKeys(db, principal).find((each) => each.id === id)

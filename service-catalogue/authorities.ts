@@ -6,6 +6,7 @@ import { canonicalJson } from '../protocol/canonical-json.ts'
 import { ExchangeError } from '../protocol/errors.ts'
 import type { SubjectProfile } from '../protocol/snapshot.ts'
 import { bodyParser, type Route } from '../runtime/admin-api.ts'
+import { named, object, oneOf, text, time } from '../runtime/route-description.ts'
 import { keepingPaths } from './approved-authorities.ts'
 import { readCertificate } from './certificates.ts'
 import type { CatalogueContext } from './context.ts'
@@ -42,12 +43,29 @@ const parseAuthority = bodyParser<{ certificates: string[] } & Terms>({
   },
 } as unknown as JSONSchemaType<{ certificates: string[] } & Terms>)
 
+const AUTHORITY = named(
+  'Authority',
+  object(
+    {
+      name: text,
+      certificates: { ...pemList, description: 'PEM, root first.' },
+      notAfter: { ...time, description: 'When the first of them ends.' },
+      ocspNonce: oneOf('required', 'optional'),
+    },
+    { subjectProfile: subjectProfileSchema },
+  ),
+)
+
 export function createAuthorityRoutes({ db, clock, changes }: CatalogueContext): Route[] {
   return createNamedRoutes(
     {
       path: '/admin/authorities',
       plural: 'authorities',
       singular: 'authority',
+      words: 'approved authorities',
+      view: AUTHORITY,
+      parse: parseAuthority,
+      refusals: ['admin.conflict', 'certificate.expired', 'certificate.not-yet-valid'],
       list: () => listAuthorities(db),
       find: (name) => findAuthority(db, name),
       store: (name, body) => {

@@ -1,6 +1,7 @@
 import { CertificateError, parseCertificate, type Certificate } from '../pki/certificate.ts'
 import type { CertificateIdentity } from '../pki/identity.ts'
 import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
+import { named, NOTHING, object, putAnswers, text, time } from '../runtime/route-description.ts'
 import { approvedAuthorities } from './approved-authorities.ts'
 import { verifyOwner } from './certificate-owner.ts'
 import type { CatalogueContext } from './context.ts'
@@ -16,6 +17,18 @@ export interface CertificateView {
   readonly notAfter: string
   readonly pem: string
 }
+
+export const CERTIFICATE = named(
+  'Certificate',
+  object({
+    thumbprint: { ...text, description: 'SHA-256 of the DER, base64url.' },
+    subject: text,
+    issuer: text,
+    notBefore: time,
+    notAfter: time,
+    pem: text,
+  }),
+)
 
 /** Who may have certificates: a member for its seal, a gateway for TLS. */
 export type CertificateOwner = 'member' | 'gateway'
@@ -52,6 +65,19 @@ export function certificateRoutes(
       method: 'POST',
       path: `${path}/certificates`,
       access: 'member-admin',
+      about: {
+        summary: `Put a certificate of a ${owner}`,
+        details: 'It leads to an approved authority, and names its owner.',
+        body: parseBody,
+        answers: putAnswers(CERTIFICATE),
+        refusals: [
+          'admin.not-found',
+          'admin.conflict',
+          'certificate.expired',
+          'certificate.not-yet-valid',
+          'certificate.untrusted',
+        ],
+      },
       handle: (request) => {
         const id = idOf(request)
         const certificate = readCertificate('certificate', parseBody(request.body).certificate)
@@ -79,6 +105,11 @@ export function certificateRoutes(
       method: 'DELETE',
       path: `${path}/certificates/:thumbprint`,
       access: 'member-admin',
+      about: {
+        summary: `Remove a certificate of a ${owner}`,
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found'],
+      },
       handle: (request) => {
         const id = idOf(request)
         const thumbprint = request.params.thumbprint ?? ''

@@ -8,10 +8,21 @@ import {
   type ContractSignature,
   type SignedDocument,
 } from '../protocol/contract-jws.ts'
-import { ExchangeError } from '../protocol/errors.ts'
+import { ExchangeError, type ErrorCode } from '../protocol/errors.ts'
 import { memberOf, readClientId, readGatewayId } from '../protocol/identifiers.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import type { ApiReply, ApiRequest, Route } from '../runtime/admin-api.ts'
+import {
+  anyObject,
+  json,
+  listOf,
+  named,
+  object,
+  oneOf,
+  text,
+  time,
+  whole,
+} from '../runtime/route-description.ts'
 import type { CatalogueContext } from './context.ts'
 import {
   documentsAfter,
@@ -21,11 +32,33 @@ import {
   storeDocument,
 } from './contract-store.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
-import { invalid } from './input.ts'
+import { CURSOR, invalid } from './input.ts'
+import { GATEWAY_CERTIFICATE } from './api-about.ts'
 import { clientsOf } from './listed-clients.ts'
 import { readWaitMs } from './request-preferences.ts'
 
 const MAX_LISTED = 1000
+
+const CALLER_REFUSALS = [
+  'peer.certificate-missing',
+  'peer.certificate-unregistered',
+  'certificate.expired',
+] as const satisfies readonly ErrorCode[]
+const POSITION = object({ position: whole })
+const DOCUMENT = named(
+  'ContractDocument',
+  object({
+    position: whole,
+    digest: text,
+    kind: oneOf('contract', 'refusal', 'revocation'),
+    contract: text,
+    client: text,
+    service: text,
+    receivedAt: time,
+    signedBy: listOf(text),
+    content: anyObject('What was signed (protocol/README.md §13.1, §13.4).'),
+  }),
+)
 
 /** Contracts on their way between gateways (protocol/README.md §13.4). */
 export function createContractRoutes(context: CatalogueContext): Route[] {
@@ -35,6 +68,20 @@ export function createContractRoutes(context: CatalogueContext): Route[] {
       method: 'POST',
       path: '/contracts',
       access: 'public',
+      about: {
+        summary: 'A gateway hands in a contract, or a statement about one',
+        details: 'By its authentication certificate (protocol/README.md §13.4).',
+        proof: GATEWAY_CERTIFICATE,
+        answers: { 200: json(POSITION), 201: json(POSITION) },
+        refusals: [
+          ...CALLER_REFUSALS,
+          'contract.malformed',
+          'contract.signature-invalid',
+          'contract.signer-unknown',
+          'contract.unknown',
+          'contract.conflict',
+        ],
+      },
       rawBody: CONTRACT_MEDIA_TYPE,
       handle: (request) => {
         const reply = takeIn(context, request)
@@ -46,12 +93,28 @@ export function createContractRoutes(context: CatalogueContext): Route[] {
       method: 'GET',
       path: '/contracts',
       access: 'public',
+      about: {
+        summary: 'Contracts of the members that a gateway speaks for',
+        details: 'With Prefer: wait=N held until there is one.',
+        proof: GATEWAY_CERTIFICATE,
+        query: CURSOR,
+        answers: {
+          200: json(
+            object({ documents: listOf(object({ position: whole, jws: text })), next: whole }),
+          ),
+        },
+        refusals: CALLER_REFUSALS,
+      },
       handle: (request) => handOut(context, request, waiting),
     },
     {
       method: 'GET',
       path: '/admin/contracts',
       access: 'admin',
+      about: {
+        summary: 'Contracts that were handed in, the newest first',
+        answers: { 200: json(object({ documents: listOf(DOCUMENT) })) },
+      },
       handle: () => ({ body: { documents: listDocuments(context.db, MAX_LISTED).map(toView) } }),
     },
   ]

@@ -1,5 +1,19 @@
 import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
-import { certificateRoutes, certificatesOf, type CertificateView } from './certificates.ts'
+import {
+  json,
+  listOf,
+  named,
+  NOTHING,
+  object,
+  putAnswers,
+  text,
+} from '../runtime/route-description.ts'
+import {
+  CERTIFICATE,
+  certificateRoutes,
+  certificatesOf,
+  type CertificateView,
+} from './certificates.ts'
 import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
@@ -17,6 +31,11 @@ export interface GatewayView {
   /** Authentication certificates. */
   readonly certificates: CertificateView[]
 }
+
+export const GATEWAY = named(
+  'Gateway',
+  object({ id: text, address: text, clients: listOf(text), certificates: listOf(CERTIFICATE) }),
+)
 
 const PATH = '/admin/gateways/:class/:member/:gateway'
 
@@ -39,18 +58,30 @@ export function createGatewayRoutes(context: CatalogueContext): Route[] {
       method: 'GET',
       path: '/admin/gateways',
       access: 'reader',
+      about: { summary: 'Gateways', answers: { 200: json(object({ gateways: listOf(GATEWAY) })) } },
       handle: () => ({ body: { gateways: listGateways(db) } }),
     },
     {
       method: 'GET',
       path: PATH,
       access: 'reader',
+      about: {
+        summary: 'A gateway',
+        answers: { 200: json(GATEWAY) },
+        refusals: ['admin.not-found'],
+      },
       handle: (request) => ({ body: existingGateway(db, idOf(request)) }),
     },
     {
       method: 'PUT',
       path: PATH,
       access: 'admin',
+      about: {
+        summary: 'Put a gateway',
+        body: parseGateway,
+        answers: putAnswers(GATEWAY),
+        refusals: ['admin.not-found', 'admin.conflict'],
+      },
       handle: (request) => {
         const id = idOf(request)
         const member = readPathId(instance, request.params, ['class', 'member'])
@@ -79,6 +110,11 @@ export function createGatewayRoutes(context: CatalogueContext): Route[] {
       method: 'DELETE',
       path: PATH,
       access: 'admin',
+      about: {
+        summary: 'Remove a gateway',
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found', 'admin.conflict'],
+      },
       handle: (request) => {
         const id = idOf(request)
         return changes.remove({

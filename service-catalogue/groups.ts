@@ -1,4 +1,13 @@
 import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
+import {
+  json,
+  listOf,
+  named,
+  NOTHING,
+  object,
+  putAnswers,
+  text,
+} from '../runtime/route-description.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import { displayText, readClientIds, readPart } from './input.ts'
@@ -9,6 +18,8 @@ export interface GroupView {
   readonly title: string
   readonly members: string[]
 }
+
+const GROUP = named('Group', object({ code: text, title: text, members: listOf(text) }))
 
 const PATH = '/admin/groups/:code'
 
@@ -29,12 +40,22 @@ export function createGroupRoutes({ db, changes }: CatalogueContext): Route[] {
       method: 'GET',
       path: '/admin/groups',
       access: 'reader',
+      about: {
+        summary: 'Groups of clients',
+        answers: { 200: json(object({ groups: listOf(GROUP) })) },
+      },
       handle: () => ({ body: { groups: listGroups(db) } }),
     },
     {
       method: 'PUT',
       path: PATH,
       access: 'admin',
+      about: {
+        summary: 'Put a group of clients',
+        body: parseGroup,
+        answers: putAnswers(GROUP),
+        refusals: ['admin.not-found', 'admin.conflict'],
+      },
       handle: (request) => {
         const code = codeOf(request)
         const { title, members } = parseGroup(request.body)
@@ -59,6 +80,11 @@ export function createGroupRoutes({ db, changes }: CatalogueContext): Route[] {
       method: 'DELETE',
       path: PATH,
       access: 'admin',
+      about: {
+        summary: 'Remove a group of clients',
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found'],
+      },
       handle: (request) => {
         const code = codeOf(request)
         return changes.remove({

@@ -1,6 +1,7 @@
 import { ExchangeError } from '../protocol/errors.ts'
 import { checkPart, readClientId, formatId } from '../protocol/identifiers.ts'
 import type { ApiRequest } from '../runtime/admin-api.ts'
+import { type RouteDescription } from '../runtime/route-description.ts'
 
 /** `after` of the query: where the page before ended. @throws ExchangeError `admin.invalid`. */
 export function readCursor({ query }: Pick<ApiRequest, 'query'>): number {
@@ -10,6 +11,13 @@ export function readCursor({ query }: Pick<ApiRequest, 'query'>): number {
   throw invalid('after', 'send the next of the answer before, a whole number')
 }
 
+export const CURSOR = {
+  after: {
+    schema: { type: 'integer', minimum: 0 },
+    description: 'Where the page before ended: its `next`.',
+  },
+} as const satisfies RouteDescription['query']
+
 type Params = Readonly<Record<string, string>>
 
 /** Texts that people see: of any script, without control characters, not blank. */
@@ -17,7 +25,7 @@ export const displayText = {
   type: 'string',
   minLength: 1,
   maxLength: 300,
-  pattern: '^(?=.*\\S)[^\\p{Cc}\\p{Cs}]+$',
+  pattern: '^[\\p{Z}\\ufeff]*[^\\s\\p{Cc}\\p{Cs}][^\\p{Cc}\\p{Cs}]*$',
 } as const
 
 /** Certificates of an authority, one PEM text for each. */

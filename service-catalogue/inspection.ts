@@ -1,9 +1,11 @@
 import type { Route } from '../runtime/admin-api.ts'
+import { json, listOf, named, object, text, time, whole } from '../runtime/route-description.ts'
 import { registeredCertificates } from './approved-authorities.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
+import { WITNESS_HEALTH } from '../witness/witness-routes.ts'
 import { auditHead, readTrail } from './audit-trail.ts'
-import { readCursor } from './input.ts'
+import { CURSOR, readCursor } from './input.ts'
 
 /** One administrative change. */
 export interface CatalogueEvent {
@@ -16,6 +18,56 @@ export interface CatalogueEvent {
   readonly snapshotNumber: number
 }
 
+const EVENT = named(
+  'Event',
+  object({
+    position: whole,
+    at: time,
+    actor: text,
+    action: text,
+    subject: text,
+    snapshotNumber: { ...whole, description: 'The first snapshot with the change.' },
+  }),
+)
+const ENTRY = object(
+  {
+    position: whole,
+    previous: { ...text, description: 'Digest of the entry before.' },
+    at: time,
+    from: text,
+    method: text,
+    path: text,
+    result: { ...text, description: '`ok`, or the code of the refusal.' },
+    status: whole,
+  },
+  { who: text, role: text, credential: text, person: text, omitted: whole },
+)
+const HEAD = object({ position: whole, hash: text })
+const TRAIL = object({
+  rows: listOf(object({ entry: ENTRY, hash: text })),
+  next: whole,
+  head: HEAD,
+})
+const COUNTED = [
+  ...['authorities', 'timeStampingAuthorities', 'members', 'subsystems', 'gateways'],
+  ...['services', 'groups'],
+]
+const STATUS = named(
+  'CatalogueStatus',
+  object({
+    program: { const: 'catalogue' },
+    instance: text,
+    snapshotNumber: whole,
+    issuedAt: time,
+    expiresAt: time,
+    counts: object(Object.fromEntries(COUNTED.map((name) => [name, whole]))),
+    witness: WITNESS_HEALTH,
+    expiringCertificates: listOf(
+      object({ owner: text, purpose: text, thumbprint: text, notAfter: time }),
+    ),
+  }),
+)
+
 const EVENTS_IN_ANSWER = 1000
 const EXPIRING_MS = 30 * 24 * 60 * 60_000
 
@@ -27,12 +79,18 @@ export function createInspectionRoutes(context: CatalogueContext): Route[] {
       method: 'GET',
       path: '/admin/status',
       access: 'reader',
+      about: { summary: 'State of the catalogue', answers: { 200: json(STATUS) } },
       handle: () => ({ body: readStatus(context) }),
     },
     {
       method: 'GET',
       path: '/admin/events',
       access: 'auditor',
+      about: {
+        summary: 'Administrative changes',
+        query: CURSOR,
+        answers: { 200: json(object({ events: listOf(EVENT), next: whole })) },
+      },
       handle: (request) => {
         const after = readCursor(request)
         const events = db.all<CatalogueEvent>(
@@ -46,6 +104,11 @@ export function createInspectionRoutes(context: CatalogueContext): Route[] {
       method: 'GET',
       path: '/admin/audit',
       access: 'auditor',
+      about: {
+        summary: 'The audit trail, a chain of digests',
+        query: CURSOR,
+        answers: { 200: json(TRAIL) },
+      },
       handle: (request) => {
         const after = readCursor(request)
         const rows = readTrail(db, after)

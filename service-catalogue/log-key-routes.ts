@@ -3,6 +3,16 @@ import { isLogOf, witnessName } from '../protocol/checkpoint.ts'
 import { readGatewayId } from '../protocol/identifiers.ts'
 import { NOTE_TYPE, NoteError, parseVkey, type NoteVerifier } from '../protocol/signed-note.ts'
 import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
+import {
+  json,
+  listOf,
+  named,
+  NOTHING,
+  object,
+  oneOf,
+  putAnswers,
+  text,
+} from '../runtime/route-description.ts'
 import type { CatalogueContext } from './context.ts'
 import { existingGateway } from './gateways.ts'
 import { invalid, readPathId } from './input.ts'
@@ -13,6 +23,21 @@ interface Body {
   readonly vkey: string
   readonly url?: string
 }
+
+const LOG_KEY = named(
+  'LogKey',
+  object(
+    { gateway: text, origin: { ...text, description: 'Name of the log.' }, vkey: text },
+    { url: text },
+  ),
+)
+export const WITNESS = named(
+  'Witness',
+  object(
+    { name: text, vkey: text, url: text, of: oneOf('gateway', 'catalogue', 'other') },
+    { gateway: text },
+  ),
+)
 
 const GATEWAY = '/admin/gateways/:class/:member/:gateway'
 
@@ -36,12 +61,22 @@ export function createLogKeyRoutes({ db, instance, changes }: CatalogueContext):
       method: 'GET',
       path: '/admin/log-keys',
       access: 'reader',
+      about: {
+        summary: 'Keys of the logs of all gateways',
+        answers: { 200: json(object({ logKeys: listOf(LOG_KEY) })) },
+      },
       handle: () => ({ body: { logKeys: listLogKeys(db) } }),
     },
     {
       method: 'PUT',
       path: `${GATEWAY}/log-keys`,
       access: 'admin',
+      about: {
+        summary: 'Put a key of a log of a gateway',
+        body: parseBody,
+        answers: putAnswers(LOG_KEY),
+        refusals: ['admin.not-found', 'admin.conflict'],
+      },
       handle: (request) => {
         const id = idOf(request)
         const { vkey, url } = parseBody(request.body)
@@ -65,6 +100,11 @@ export function createLogKeyRoutes({ db, instance, changes }: CatalogueContext):
       method: 'DELETE',
       path: `${GATEWAY}/log-keys/:vkey`,
       access: 'admin',
+      about: {
+        summary: 'Remove a key of a log of a gateway',
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found', 'admin.conflict'],
+      },
       handle: (request) => {
         const id = idOf(request)
         const { vkey = '' } = request.params
@@ -80,6 +120,12 @@ export function createLogKeyRoutes({ db, instance, changes }: CatalogueContext):
       method: 'PUT',
       path: `${GATEWAY}/witness`,
       access: 'admin',
+      about: {
+        summary: 'Put the witness of a gateway',
+        body: parseBody,
+        answers: putAnswers(WITNESS),
+        refusals: ['admin.not-found', 'admin.conflict'],
+      },
       handle: (request) => {
         const id = idOf(request)
         const { vkey, url } = parseBody(request.body)
@@ -104,6 +150,11 @@ export function createLogKeyRoutes({ db, instance, changes }: CatalogueContext):
       method: 'DELETE',
       path: `${GATEWAY}/witness`,
       access: 'admin',
+      about: {
+        summary: 'Remove the witness of a gateway',
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found', 'admin.conflict'],
+      },
       handle: (request) => {
         const id = idOf(request)
         return changes.remove({

@@ -1,6 +1,20 @@
 import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
+import {
+  json,
+  listOf,
+  named,
+  NOTHING,
+  object,
+  putAnswers,
+  text,
+} from '../runtime/route-description.ts'
 import { unknown } from './changes.ts'
-import { certificateRoutes, certificatesOf, type CertificateView } from './certificates.ts'
+import {
+  CERTIFICATE,
+  certificateRoutes,
+  certificatesOf,
+  type CertificateView,
+} from './certificates.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import { refuseDependents } from './dependents.ts'
@@ -12,6 +26,8 @@ export interface MemberView {
   /** Signing certificates. */
   readonly certificates: CertificateView[]
 }
+
+const MEMBER = named('Member', object({ id: text, name: text, certificates: listOf(CERTIFICATE) }))
 
 const PATH = '/admin/members/:class/:member'
 
@@ -30,18 +46,21 @@ export function createMemberRoutes(context: CatalogueContext): Route[] {
       method: 'GET',
       path: '/admin/members',
       access: 'reader',
+      about: { summary: 'Members', answers: { 200: json(object({ members: listOf(MEMBER) })) } },
       handle: () => ({ body: { members: listMembers(db) } }),
     },
     {
       method: 'GET',
       path: PATH,
       access: 'reader',
+      about: { summary: 'A member', answers: { 200: json(MEMBER) }, refusals: ['admin.not-found'] },
       handle: (request) => ({ body: existingMember(db, idOf(request)) }),
     },
     {
       method: 'PUT',
       path: PATH,
       access: 'admin',
+      about: { summary: 'Put a member', body: parseMember, answers: putAnswers(MEMBER) },
       handle: (request) => {
         const id = idOf(request)
         const memberClass = request.params.class ?? ''
@@ -66,6 +85,11 @@ export function createMemberRoutes(context: CatalogueContext): Route[] {
       method: 'DELETE',
       path: PATH,
       access: 'admin',
+      about: {
+        summary: 'Remove a member',
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found', 'admin.conflict'],
+      },
       handle: (request) => {
         const id = idOf(request)
         return changes.remove({

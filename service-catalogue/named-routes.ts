@@ -1,4 +1,14 @@
+import type { ErrorCode } from '../protocol/errors.ts'
 import type { ApiRequest, Route } from '../runtime/admin-api.ts'
+import {
+  json,
+  listOf,
+  NOTHING,
+  object,
+  putAnswers,
+  type BodyParser,
+  type Schema,
+} from '../runtime/route-description.ts'
 import { unknown, type Changes } from './changes.ts'
 import { readPart } from './input.ts'
 
@@ -10,6 +20,12 @@ export interface NamedResource<V extends object> {
   readonly plural: string
   /** One of them, in words: in events, and in what is refused. */
   readonly singular: string
+  /** Several of them, in words. */
+  readonly words: string
+  /** What one looks like, what checks the body of one, and what else may be wrong with it. */
+  readonly view: Schema
+  readonly parse: BodyParser
+  readonly refusals?: readonly ErrorCode[]
   readonly list: () => V[]
   readonly find: (name: string) => V | undefined
   /**
@@ -27,7 +43,8 @@ export function createNamedRoutes<V extends object>(
   resource: NamedResource<V>,
   changes: Changes,
 ): Route[] {
-  const { path, plural, singular, list, find, store, remove } = resource
+  const { path, plural, singular, words, list, find, store, remove } = resource
+  const { view, parse, refusals = [] } = resource
   const one = `${path}/:name`
   const action = singular.replaceAll(' ', '-')
   const nameOf = ({ params }: ApiRequest): string => readPart(params, 'name')
@@ -40,12 +57,21 @@ export function createNamedRoutes<V extends object>(
       method: 'GET',
       path,
       access: 'reader',
+      about: {
+        summary: `All of the ${words}`,
+        answers: { 200: json(object({ [plural]: listOf(view) })) },
+      },
       handle: () => ({ body: { [plural]: list() } }),
     },
     {
       method: 'GET',
       path: one,
       access: 'reader',
+      about: {
+        summary: `One of the ${words}`,
+        answers: { 200: json(view) },
+        refusals: ['admin.not-found'],
+      },
       handle: (request) => {
         const { subject, read } = changeOf(request)
         const body = read()
@@ -57,6 +83,12 @@ export function createNamedRoutes<V extends object>(
       method: 'PUT',
       path: one,
       access: 'admin',
+      about: {
+        summary: `Put one of the ${words}`,
+        body: parse,
+        answers: putAnswers(view),
+        refusals,
+      },
       handle: (request) => {
         const { name, ...change } = changeOf(request)
         return changes.put({ ...change, action: `put-${action}`, apply: store(name, request.body) })
@@ -66,6 +98,11 @@ export function createNamedRoutes<V extends object>(
       method: 'DELETE',
       path: one,
       access: 'admin',
+      about: {
+        summary: `Remove one of the ${words}`,
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found', 'admin.conflict'],
+      },
       handle: (request) => {
         const { name, ...change } = changeOf(request)
         return changes.remove({ ...change, action: `delete-${action}`, apply: () => remove(name) })

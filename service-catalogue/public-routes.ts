@@ -1,5 +1,6 @@
 import { ExchangeError } from '../protocol/errors.ts'
 import type { ApiReply, ApiRequest, Route } from '../runtime/admin-api.ts'
+import { anyObject, json, media, object, text, time, whole } from '../runtime/route-description.ts'
 import type { CatalogueContext } from './context.ts'
 import { matchesEntityTag, readWaitMs } from './request-preferences.ts'
 
@@ -10,6 +11,19 @@ export function createPublicRoutes({ db, instance, publisher, clock }: Catalogue
       method: 'GET',
       path: '/status',
       access: 'public',
+      about: {
+        summary: 'Whether the catalogue is there',
+        answers: {
+          200: json(
+            object({
+              program: { const: 'catalogue' },
+              instance: text,
+              snapshotNumber: whole,
+              expiresAt: time,
+            }),
+          ),
+        },
+      },
       handle: () => {
         const { number, expiresAt } = publisher.current()
         return {
@@ -27,12 +41,26 @@ export function createPublicRoutes({ db, instance, publisher, clock }: Catalogue
       method: 'GET',
       path: '/snapshot',
       access: 'public',
+      about: {
+        summary: 'The newest signed snapshot',
+        details:
+          'With If-None-Match and Prefer: wait=N, held until there is another one (protocol/README.md §7.3).',
+        answers: {
+          200: media('application/jose'),
+          304: { description: 'The caller has it already.' },
+        },
+      },
       handle: (request) => answerSnapshot({ publisher, clock }, request),
     },
     {
       method: 'GET',
       path: '/descriptions/:digest',
       access: 'public',
+      about: {
+        summary: 'The OpenAPI description of a service, by its digest',
+        answers: { 200: json(anyObject('An OpenAPI description.')) },
+        refusals: ['admin.not-found'],
+      },
       handle: ({ params }) => {
         const row = db.get<{ body: Uint8Array }>(
           'SELECT body FROM description WHERE digest = ?',

@@ -9,13 +9,14 @@ import {
   type Registration,
 } from '../protocol/registration.ts'
 import type { Route } from '../runtime/admin-api.ts'
+import { ENCODING_REFUSALS, object, putAnswers, whole } from '../runtime/route-description.ts'
 import { approvedAuthorities } from './approved-authorities.ts'
 import { readOwner } from './certificate-owner.ts'
 import { certificatesOf } from './certificates.ts'
 import type { CatalogueConfig } from './config.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
-import { findGateway, readOrigin, type GatewayView } from './gateways.ts'
+import { findGateway, GATEWAY, readOrigin, type GatewayView } from './gateways.ts'
 import { clientsOf, replaceClients } from './listed-clients.ts'
 import { registerKeys } from './log-keys.ts'
 import { composeLogPolicy } from './log-policy.ts'
@@ -30,6 +31,15 @@ interface Entry {
   readonly id: string
 }
 
+const REGISTRATION_REFUSALS = [
+  ...(['registration.malformed', 'registration.signature-invalid'] as const),
+  ...(['registration.time-invalid', 'registration.not-allowed'] as const),
+  ...(['registration.approval-pending', 'admin.conflict'] as const),
+  ...ENCODING_REFUSALS,
+  ...(['certificate.malformed', 'certificate.untrusted', 'certificate.issuer-missing'] as const),
+  ...(['certificate.expired', 'certificate.not-yet-valid', 'certificate.revoked'] as const),
+  ...(['certificate.status-unknown', 'certificate.status-stale'] as const),
+]
 const MAX_CERTIFICATES = 64
 const MAX_STATE_AGE_MS = 3_600_000
 
@@ -40,6 +50,12 @@ export function createRegistrationRoutes(context: CatalogueContext): Route[] {
       method: 'POST',
       path: '/registrations',
       access: 'public',
+      about: {
+        summary: 'A gateway registers its certificates and keys',
+        details: 'Signed by the gateway (protocol/README.md §7.7).',
+        answers: putAnswers(object({ gateway: GATEWAY, snapshotNumber: whole })),
+        refusals: REGISTRATION_REFUSALS,
+      },
       rawBody: 'application/jose',
       handle: async ({ body }) => {
         const registration = await verify(context, body)

@@ -1,11 +1,23 @@
 import { ExchangeError } from '../protocol/errors.ts'
 import { checkPart } from '../protocol/identifiers.ts'
 import { bodyParser, type ApiRequest, type Principal, type Route } from '../runtime/admin-api.ts'
+import {
+  anyObject,
+  json,
+  listOf,
+  named,
+  object,
+  oneOf,
+  text,
+  time,
+  whole,
+} from '../runtime/route-description.ts'
 import { verifyRole } from '../runtime/roles.ts'
 import { actingPrincipal, personOf } from './acting.ts'
 import { createDryRun, unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
-import { displayText, invalid, readCursor } from './input.ts'
+import { CURSOR, displayText, invalid, readCursor } from './input.ts'
+import { CHANGE_REFUSALS } from './service-schemas.ts'
 import {
   ask,
   decide,
@@ -52,6 +64,26 @@ const parseDecision = bodyParser<{ reason: string }>({
   properties: { reason: displayText },
 })
 
+const PUT_REFUSALS = ['admin.not-found', 'admin.conflict', ...CHANGE_REFUSALS] as const
+const REQUEST = named(
+  'RegistrationRequest',
+  object(
+    {
+      position: whole,
+      id: text,
+      kind: oneOf(...REQUEST_KINDS),
+      subject: text,
+      body: anyObject('As it would be put.'),
+      reason: text,
+      state: oneOf(...REQUEST_STATES),
+      requestedBy: text,
+      person: text,
+      requestedAt: time,
+    },
+    { decidedBy: text, decidedAt: time, decision: text },
+  ),
+)
+
 /**
  * What is asked for by its owner and approved by the operator.
  *
@@ -72,6 +104,11 @@ export function createRequestRoutes(
       method: 'GET',
       path: '/admin/requests',
       access: 'reader',
+      about: {
+        summary: 'Requests for registration',
+        query: { ...CURSOR, state: { schema: oneOf(...REQUEST_STATES) } },
+        answers: { 200: json(object({ requests: listOf(REQUEST), next: whole })) },
+      },
       handle: (request) => {
         const after = readCursor(request)
         const found = listRequests(db, { after, state: readState(request), limit: IN_ANSWER })
@@ -84,12 +121,24 @@ export function createRequestRoutes(
       method: 'GET',
       path: '/admin/requests/:id',
       access: 'reader',
+      about: {
+        summary: 'A request for registration',
+        answers: { 200: json(REQUEST) },
+        refusals: ['admin.not-found', 'admin.not-permitted'],
+      },
       handle: (request) => ({ body: visibleRequest(context, request) }),
     },
     {
       method: 'POST',
       path: '/admin/requests',
       access: 'service-owner',
+      about: {
+        summary: 'Ask for a registration',
+        details: 'Checked as if it was put now, and put when the operator approves it.',
+        body: parseAsked,
+        answers: { 201: json(REQUEST) },
+        refusals: PUT_REFUSALS,
+      },
       handle: async (request) => {
         const { kind, id, body, reason } = parseAsked(request.body)
         const subject = readSubject(instance, kind, id)
@@ -106,6 +155,12 @@ export function createRequestRoutes(
       method: 'POST',
       path: '/admin/requests/:id/approve',
       access: 'admin',
+      about: {
+        summary: 'Approve a request, and carry it out',
+        body: parseDecision,
+        answers: { 200: json(REQUEST) },
+        refusals: ['admin.own-request', ...PUT_REFUSALS],
+      },
       handle: async (request) => {
         const { found, by } = readDecision(context, request)
         // Carried out is published: until then nobody decides otherwise
@@ -125,6 +180,12 @@ export function createRequestRoutes(
       method: 'POST',
       path: '/admin/requests/:id/refuse',
       access: 'admin',
+      about: {
+        summary: 'Refuse a request',
+        body: parseDecision,
+        answers: { 200: json(REQUEST) },
+        refusals: ['admin.own-request', 'admin.not-found', 'admin.conflict'],
+      },
       handle: (request) => {
         const { found, by } = readDecision(context, request)
         if (deciding.has(found.id)) {
@@ -137,6 +198,12 @@ export function createRequestRoutes(
       method: 'POST',
       path: '/admin/requests/:id/withdraw',
       access: 'service-owner',
+      about: {
+        summary: 'Withdraw a request',
+        body: parseDecision,
+        answers: { 200: json(REQUEST) },
+        refusals: ['admin.not-found', 'admin.conflict'],
+      },
       handle: (request) => {
         const { reason } = parseDecision(request.body)
         const found = visibleRequest(context, request)

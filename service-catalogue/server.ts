@@ -5,9 +5,11 @@ import { API_SERVER, createApi, limitApiServer } from '../runtime/admin-api.ts'
 import { systemClock, type Clock } from '../runtime/clock.ts'
 import { listen } from '../runtime/lifecycle.ts'
 import { createLogger, type Logger } from '../runtime/logger.ts'
+import { createDescriptionRoute } from '../runtime/openapi-description.ts'
 import { openAccess } from './access.ts'
 import { ensureAdminToken } from './admin-token.ts'
 import { openAnchorFile, type AnchorFile } from './anchor-file.ts'
+import { CATALOGUE_API } from './api-about.ts'
 import { createChanges } from './changes.ts'
 import { CHANGE_NOTICE_DAYS, type CatalogueConfig } from './config.ts'
 import { openDatabase } from './database.ts'
@@ -82,7 +84,8 @@ export async function startCatalogue(
     ...services,
   }
   const witness = resources.use(await openOwnWitness({ stateDir, instance, db, clock, logger }))
-  const routes = [...createCatalogueRoutes({ ...context, witness }), ...witness.routes]
+  const described = [...createCatalogueRoutes({ ...context, witness }), ...witness.routes]
+  const routes = [...described, createDescriptionRoute(CATALOGUE_API, described)]
   const access = resources.use(
     openAccess(config.identityProviders ?? [], { db, instance, clock, logger }),
   )

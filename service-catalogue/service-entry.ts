@@ -126,6 +126,8 @@ const schema: JSONSchemaType<ServiceEntry> = {
   },
 }
 
+export const ENTRY_PROPERTIES: object = schema.properties ?? {}
+
 /** @throws ExchangeError `admin.invalid` naming every fault by its pointer. */
 export const parseEntry = bodyParser<ServiceEntry>(schema)
 

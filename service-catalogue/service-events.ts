@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { ApiRequest, Route } from '../runtime/admin-api.ts'
+import { json, object, text } from '../runtime/route-description.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import type { CatalogueContext } from './context.ts'
-import { invalid } from './input.ts'
+import { CURSOR, invalid } from './input.ts'
+import { EVENTS } from './service-schemas.ts'
 
 /** What consumers are told of services; part of the interface (docs/catalogue-content.md). */
 export type ServiceEventType =
@@ -88,6 +90,11 @@ export function createServiceEventRoutes({ db }: CatalogueContext): Route[] {
       method: 'GET',
       path: '/events',
       access: 'public',
+      about: {
+        summary: 'What happened to services',
+        query: { ...CURSOR, service: { schema: text, description: 'Only of this one.' } },
+        answers: { 200: json(object(EVENTS)) },
+      },
       handle: (request) => {
         const after = readAfter(request)
         const service = request.query.get('service') ?? undefined

@@ -1,8 +1,19 @@
 import { ExchangeError } from '../protocol/errors.ts'
 import { bodyParser, type ApiReply, type ApiRequest, type Route } from '../runtime/admin-api.ts'
+import {
+  json,
+  listOf,
+  object,
+  oneOf,
+  putAnswers,
+  text,
+  time,
+  type RouteDescription,
+} from '../runtime/route-description.ts'
 import { lowestVersion } from './comparison/versions.ts'
 import type { CatalogueContext } from './context.ts'
-import { displayText, invalid } from './input.ts'
+import { CURSOR, displayText, invalid } from './input.ts'
+import { CHANGE_REFUSALS, DIFFERENCE, EVENTS, SERVICE } from './service-schemas.ts'
 import {
   compareWithInForce,
   conflict,
@@ -48,6 +59,14 @@ const parseComparison = bodyParser<{ description?: Record<string, unknown>; titl
   },
 })
 
+const COMPARISON = object({
+  version: text,
+  level: oneOf('none', 'breaking', 'compatible', 'editorial'),
+  lowestVersion: text,
+  effectiveAt: time,
+  differences: listOf(DIFFERENCE),
+})
+
 const HISTORY_EVENTS = 1000
 
 /** Draft, published, deprecated, retired; and what a change would do, before it is made. */
@@ -56,11 +75,17 @@ export function createServiceLifeRoutes(context: CatalogueContext): Route[] {
   const idOf = (request: ApiRequest): string => readServiceId(instance, request)
   const step = (
     name: string,
+    told: Pick<RouteDescription, 'summary' | 'body' | 'isBodyOptional'>,
     apply: (service: ServiceView, request: ApiRequest) => void,
   ): Route => ({
     method: 'POST',
     path: `${SERVICE_PATH}/${name}`,
     access: 'service-owner',
+    about: {
+      ...told,
+      answers: putAnswers(SERVICE),
+      refusals: ['admin.not-found', ...CHANGE_REFUSALS],
+    },
     handle: (request): Promise<ApiReply> => {
       const id = idOf(request)
       return changes.put({
@@ -78,52 +103,60 @@ export function createServiceLifeRoutes(context: CatalogueContext): Route[] {
     data: object,
   ): void => recordServiceEvent(db, { type, service: id, version, data: { ...data } }, clock())
   return [
-    step('publish', ({ id, state }) => {
+    step('publish', { summary: 'Publish a draft' }, ({ id, state }) => {
       if (state === 'published') return
       if (state === 'retired') throw conflict(`${id} is retired, and stays so`)
       setLife(db, id, { state: 'published', deprecatedAt: null, sunset: null, successor: null })
       tellPublished(context, id)
     }),
-    step('deprecate', ({ id, state, version, ...before }, request) => {
-      const { reason, successor, sunset } = parseDeprecation(request.body)
-      if (state === 'draft' || state === 'retired') throw conflict(`${id} is ${state}`)
-      const until = readInstant('sunset', sunset).toISOString()
-      if (until === before.sunset && successor === before.successor) return
-      checkSuccessor(context, id, successor)
-      // Later than before leaves consumers more time than they were told
-      const isLater = before.sunset !== undefined && until >= before.sunset
-      const notice = isLater ? 0 : changeNoticeMs
-      effectOf(
-        context,
-        notice,
-        { effectiveAt: until, ...(reason === undefined ? {} : { reason }) },
-        request.principal,
-      )
-      const deprecatedAt = before.deprecatedAt ?? clock().toISOString()
-      setLife(db, id, {
-        state: 'deprecated',
-        deprecatedAt,
-        sunset: until,
-        successor: successor ?? null,
-      })
-      tell('service.deprecated', id, version, { sunset: until, successor, reason })
-    }),
-    step('retire', ({ id, state, sunset }, { body, principal }) => {
-      const given = parseReason(body ?? {})
-      if (state === 'retired') return
-      if (state === 'draft') throw conflict(`${id} is a draft; remove it`)
-      const isDue = sunset !== undefined && Date.parse(sunset) <= clock().getTime()
-      if (!isDue && (given.reason === undefined || principal?.role !== 'admin')) {
-        const when =
-          sunset === undefined ? 'has no date: deprecate it first' : `retires on ${sunset}`
-        throw new ExchangeError(
-          'service.change-too-early',
-          `${id} ${when}; the operator can retire it now with a reason`,
+    step(
+      'deprecate',
+      { summary: 'Deprecate a service', body: parseDeprecation },
+      ({ id, state, version, ...before }, request) => {
+        const { reason, successor, sunset } = parseDeprecation(request.body)
+        if (state === 'draft' || state === 'retired') throw conflict(`${id} is ${state}`)
+        const until = readInstant('sunset', sunset).toISOString()
+        if (until === before.sunset && successor === before.successor) return
+        checkSuccessor(context, id, successor)
+        // Later than before leaves consumers more time than they were told
+        const isLater = before.sunset !== undefined && until >= before.sunset
+        const notice = isLater ? 0 : changeNoticeMs
+        effectOf(
+          context,
+          notice,
+          { effectiveAt: until, ...(reason === undefined ? {} : { reason }) },
+          request.principal,
         )
-      }
-      retire(db, id, clock(), given)
-    }),
-    step('withdraw', ({ id, planned }) => {
+        const deprecatedAt = before.deprecatedAt ?? clock().toISOString()
+        setLife(db, id, {
+          state: 'deprecated',
+          deprecatedAt,
+          sunset: until,
+          successor: successor ?? null,
+        })
+        tell('service.deprecated', id, version, { sunset: until, successor, reason })
+      },
+    ),
+    step(
+      'retire',
+      { summary: 'Retire a service', body: parseReason, isBodyOptional: true },
+      ({ id, state, sunset }, { body, principal }) => {
+        const given = parseReason(body ?? {})
+        if (state === 'retired') return
+        if (state === 'draft') throw conflict(`${id} is a draft; remove it`)
+        const isDue = sunset !== undefined && Date.parse(sunset) <= clock().getTime()
+        if (!isDue && (given.reason === undefined || principal?.role !== 'admin')) {
+          const when =
+            sunset === undefined ? 'has no date: deprecate it first' : `retires on ${sunset}`
+          throw new ExchangeError(
+            'service.change-too-early',
+            `${id} ${when}; the operator can retire it now with a reason`,
+          )
+        }
+        retire(db, id, clock(), given)
+      },
+    ),
+    step('withdraw', { summary: 'Withdraw a change that is planned' }, ({ id, planned }) => {
       if (planned === undefined) throw conflict(`nothing is planned for ${id}`)
       db.run('DELETE FROM planned_change WHERE service = ?', id)
       tell('service.change-withdrawn', id, planned.version, { effectiveAt: planned.effectiveAt })
@@ -132,6 +165,12 @@ export function createServiceLifeRoutes(context: CatalogueContext): Route[] {
       method: 'POST',
       path: `${SERVICE_PATH}/compare`,
       access: 'service-owner',
+      about: {
+        summary: 'What a change would do',
+        body: parseComparison,
+        answers: { 200: json(COMPARISON) },
+        refusals: ['admin.not-found'],
+      },
       handle: async (request) => {
         const { title, descriptionDigest = null, version } = existingService(db, idOf(request))
         const body = parseComparison(request.body)
@@ -160,6 +199,11 @@ export function createServiceLifeRoutes(context: CatalogueContext): Route[] {
       method: 'GET',
       path: `${SERVICE_PATH}/history`,
       access: 'reader',
+      about: {
+        summary: 'What happened to a service',
+        query: CURSOR,
+        answers: { 200: json(object({ service: text, ...EVENTS })) },
+      },
       handle: (request) => {
         const service = idOf(request)
         const after = Number(request.query.get('after') ?? 0)

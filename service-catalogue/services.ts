@@ -1,6 +1,7 @@
 import { ANY_PATH } from '../protocol/endpoint.ts'
 import type { Endpoint, SnapshotService } from '../protocol/snapshot.ts'
 import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
+import { json, listOf, NOTHING, object, putAnswers } from '../runtime/route-description.ts'
 import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
@@ -14,6 +15,7 @@ import {
 import { checkFieldClasses, storeFields } from './service-fields.ts'
 import { indexService } from './service-index.ts'
 import { readDescription, type ServiceDescription } from './service-description.ts'
+import { CHANGE_REFUSALS, SERVICE } from './service-schemas.ts'
 import { plannedChange, toLife, type LifeColumns, type PlannedView } from './service-life.ts'
 import { existingSubsystem } from './subsystems.ts'
 
@@ -71,6 +73,7 @@ export function createServiceRoutes(context: CatalogueContext): Route[] {
       method: 'GET',
       path: '/admin/services',
       access: 'reader',
+      about: { summary: 'Services', answers: { 200: json(object({ services: listOf(SERVICE) })) } },
       handle: () => ({
         body: { services: db.all<ServiceRow>(`${SELECT} ORDER BY id`).map(toView) },
       }),
@@ -79,12 +82,25 @@ export function createServiceRoutes(context: CatalogueContext): Route[] {
       method: 'GET',
       path: SERVICE_PATH,
       access: 'reader',
+      about: {
+        summary: 'A service',
+        answers: { 200: json(SERVICE) },
+        refusals: ['admin.not-found'],
+      },
       handle: (request) => ({ body: existingService(db, idOf(request)) }),
     },
     {
       method: 'PUT',
       path: SERVICE_PATH,
       access: 'service-owner',
+      about: {
+        summary: 'Put a service',
+        details:
+          'A breaking change takes effect after the notice that consumers have: 202 (protocol/README.md §7.8).',
+        body: parseService,
+        answers: { ...putAnswers(SERVICE), 202: json(SERVICE) },
+        refusals: ['admin.approval-needed', 'admin.not-found', ...CHANGE_REFUSALS],
+      },
       handle: async (request) => {
         const id = idOf(request)
         const code = readServiceCode(request.params)
@@ -120,6 +136,11 @@ export function createServiceRoutes(context: CatalogueContext): Route[] {
       method: 'DELETE',
       path: SERVICE_PATH,
       access: 'member-admin',
+      about: {
+        summary: 'Remove a service',
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found', 'admin.conflict', ...CHANGE_REFUSALS],
+      },
       handle: (request) => {
         const id = idOf(request)
         return changes.remove({

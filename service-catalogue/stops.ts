@@ -1,5 +1,15 @@
 import type { SnapshotStop } from '../protocol/snapshot.ts'
 import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
+import {
+  json,
+  listOf,
+  named,
+  NOTHING,
+  object,
+  putAnswers,
+  text,
+  time,
+} from '../runtime/route-description.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import type { CatalogueContext } from './context.ts'
 import { displayText, invalid, readPathId } from './input.ts'
@@ -11,6 +21,8 @@ const parseStop = bodyParser<{ reason: string }>({
   required: ['reason'],
   properties: { reason: displayText },
 })
+
+const STOP = named('Stop', object({ subject: text, since: time, reason: text }))
 
 /** A member, a subsystem, a service. */
 const SUBJECTS = [
@@ -27,6 +39,10 @@ export function createStopRoutes(context: CatalogueContext): Route[] {
       method: 'GET',
       path: '/admin/stops',
       access: 'admin',
+      about: {
+        summary: 'Emergency stops',
+        answers: { 200: json(object({ stops: listOf(STOP) })) },
+      },
       handle: () => ({ body: { stops: readStops(db) } }),
     },
     ...SUBJECTS.flatMap((names) => subjectRoutes(context, names)),
@@ -44,6 +60,7 @@ function subjectRoutes(
       method: 'PUT',
       path,
       access: 'admin',
+      about: { summary: `Stop a ${names.at(-1)}`, body: parseStop, answers: putAnswers(STOP) },
       handle: (request) => {
         const subject = subjectOf(request)
         const { reason } = parseStop(request.body)
@@ -71,6 +88,11 @@ function subjectRoutes(
       method: 'DELETE',
       path,
       access: 'admin',
+      about: {
+        summary: `Lift the stop of a ${names.at(-1)}`,
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found'],
+      },
       handle: (request) => {
         const subject = subjectOf(request)
         return changes.remove({

@@ -1,4 +1,13 @@
 import { bodyParser, type ApiRequest, type Route } from '../runtime/admin-api.ts'
+import {
+  json,
+  listOf,
+  named,
+  NOTHING,
+  object,
+  putAnswers,
+  text,
+} from '../runtime/route-description.ts'
 import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
@@ -10,6 +19,8 @@ export interface SubsystemView {
   readonly id: string
   readonly name: string
 }
+
+const SUBSYSTEM = named('Subsystem', object({ id: text, name: text }))
 
 const PATH = '/admin/subsystems/:class/:member/:subsystem'
 
@@ -28,6 +39,10 @@ export function createSubsystemRoutes({ db, instance, changes }: CatalogueContex
       method: 'GET',
       path: '/admin/subsystems',
       access: 'reader',
+      about: {
+        summary: 'Subsystems',
+        answers: { 200: json(object({ subsystems: listOf(SUBSYSTEM) })) },
+      },
       handle: () => ({
         body: { subsystems: db.all<SubsystemView>('SELECT id, name FROM subsystem ORDER BY id') },
       }),
@@ -36,6 +51,12 @@ export function createSubsystemRoutes({ db, instance, changes }: CatalogueContex
       method: 'PUT',
       path: PATH,
       access: 'member-admin',
+      about: {
+        summary: 'Put a subsystem',
+        body: parseSubsystem,
+        answers: putAnswers(SUBSYSTEM),
+        refusals: ['admin.approval-needed', 'admin.not-found'],
+      },
       handle: (request) => {
         const id = idOf(request)
         const member = readPathId(instance, request.params, ['class', 'member'])
@@ -62,6 +83,11 @@ export function createSubsystemRoutes({ db, instance, changes }: CatalogueContex
       method: 'DELETE',
       path: PATH,
       access: 'member-admin',
+      about: {
+        summary: 'Remove a subsystem',
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found', 'admin.conflict'],
+      },
       handle: (request) => {
         const id = idOf(request)
         return changes.remove({

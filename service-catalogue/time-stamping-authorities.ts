@@ -4,6 +4,7 @@ import { keyFault } from '../pki/keys.ts'
 import { OID } from '../pki/oids.ts'
 import { ExchangeError } from '../protocol/errors.ts'
 import { bodyParser, type Route } from '../runtime/admin-api.ts'
+import { named, object, text, time, whole } from '../runtime/route-description.ts'
 import { readCertificate } from './certificates.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
@@ -40,6 +41,17 @@ const parseBody = bodyParser<Body>({
   },
 } as unknown as JSONSchemaType<Body>)
 
+const AUTHORITY = named(
+  'TimeStampingAuthority',
+  object({
+    name: text,
+    url: text,
+    certificates: pemList,
+    order: { ...whole, description: 'Gateways try the lowest first.' },
+    notAfter: { ...time, description: 'When the first of the certificates ends.' },
+  }),
+)
+
 /** Time-stamping authorities that gateways may ask (protocol/README.md §7.6). */
 export function createTimeStampingRoutes({ db, clock, changes }: CatalogueContext): Route[] {
   return createNamedRoutes(
@@ -47,6 +59,10 @@ export function createTimeStampingRoutes({ db, clock, changes }: CatalogueContex
       path: '/admin/time-stamping-authorities',
       plural: 'timeStampingAuthorities',
       singular: 'time-stamping authority',
+      words: 'time-stamping authorities',
+      view: AUTHORITY,
+      parse: parseBody,
+      refusals: ['certificate.expired', 'certificate.not-yet-valid'],
       list: () => list(db),
       find: (name) => find(db, name),
       store: (name, body) => {

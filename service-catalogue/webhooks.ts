@@ -2,6 +2,17 @@ import { randomUUID } from 'node:crypto'
 import { readServiceId } from '../protocol/identifiers.ts'
 import { ExchangeError } from '../protocol/errors.ts'
 import { bodyParser, type Route } from '../runtime/admin-api.ts'
+import {
+  flag,
+  json,
+  listOf,
+  named,
+  NOTHING,
+  object,
+  text,
+  time,
+  whole,
+} from '../runtime/route-description.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
@@ -55,6 +66,14 @@ const parseWebhook = bodyParser<{ url: string; services?: string[] }>({
   },
 })
 
+const WEBHOOK = named(
+  'Webhook',
+  object(
+    { id: text, url: text, createdAt: time, position: whole, attempts: whole, suspended: flag },
+    { services: listOf(text), failingSince: time, lastError: text },
+  ),
+)
+
 const MAX_WEBHOOKS = 1000
 
 /** Whom the catalogue tells, and with which key it signs what it tells. */
@@ -66,6 +85,10 @@ export function createWebhookRoutes(context: CatalogueContext): Route[] {
       method: 'GET',
       path: '/jwks',
       access: 'public',
+      about: {
+        summary: 'Keys that notices are signed with',
+        answers: { 200: json(object({ keys: listOf({ type: 'object' }) })) },
+      },
       handle: () => ({
         headers: { 'cache-control': 'max-age=300' },
         body: { keys: [context.publicKey] },
@@ -75,6 +98,7 @@ export function createWebhookRoutes(context: CatalogueContext): Route[] {
       method: 'GET',
       path,
       access: 'admin',
+      about: { summary: 'Webhooks', answers: { 200: json(object({ webhooks: listOf(WEBHOOK) })) } },
       handle: () => ({
         body: { webhooks: db.all<WebhookRow>('SELECT * FROM webhook ORDER BY id').map(toWebhook) },
       }),
@@ -83,6 +107,12 @@ export function createWebhookRoutes(context: CatalogueContext): Route[] {
       method: 'POST',
       path,
       access: 'admin',
+      about: {
+        summary: 'Add a webhook',
+        body: parseWebhook,
+        answers: { 201: json(WEBHOOK) },
+        refusals: ['admin.conflict'],
+      },
       handle: async (request) => {
         const { url, services } = parseWebhook(request.body)
         checkUrl(url)
@@ -113,6 +143,11 @@ export function createWebhookRoutes(context: CatalogueContext): Route[] {
       method: 'POST',
       path: `${path}/:id/resume`,
       access: 'admin',
+      about: {
+        summary: 'Begin anew with a webhook that failed',
+        answers: { 200: json(WEBHOOK) },
+        refusals: ['admin.not-found'],
+      },
       handle: ({ params: { id = '' } }) =>
         changes.put({
           action: 'resume-webhook',
@@ -133,6 +168,11 @@ export function createWebhookRoutes(context: CatalogueContext): Route[] {
       method: 'DELETE',
       path: `${path}/:id`,
       access: 'admin',
+      about: {
+        summary: 'Remove a webhook',
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found'],
+      },
       handle: ({ params: { id = '' } }) =>
         changes.remove({
           action: 'delete-webhook',

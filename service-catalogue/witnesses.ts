@@ -1,10 +1,11 @@
 import type { JSONSchemaType } from 'ajv'
 import { NOTE_TYPE } from '../protocol/signed-note.ts'
 import { bodyParser, type Route } from '../runtime/admin-api.ts'
+import { json, named, object, putAnswers, text } from '../runtime/route-description.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import type { CatalogueContext } from './context.ts'
 import { invalid } from './input.ts'
-import { readHttps, readVkey, urlSchema, vkeySchema } from './log-key-routes.ts'
+import { readHttps, readVkey, urlSchema, vkeySchema, WITNESS } from './log-key-routes.ts'
 import {
   composeLogPolicy,
   listWitnesses,
@@ -54,6 +55,14 @@ const parseQuorum = bodyParser<WitnessQuorum>({
   ],
 } as unknown as JSONSchemaType<WitnessQuorum>)
 
+const POLICY = named(
+  'WitnessPolicy',
+  object(
+    { setting: parseQuorum.schema },
+    { logPolicy: { ...text, description: 'As snapshots have it (protocol/README.md §12.4).' } },
+  ),
+)
+
 /** Who cosigns, and how many of them a checkpoint needs (protocol/README.md §12.4). */
 export function createWitnessListRoutes({ db, changes }: CatalogueContext): Route[] {
   const find = (wanted: string): WitnessView | undefined =>
@@ -64,6 +73,10 @@ export function createWitnessListRoutes({ db, changes }: CatalogueContext): Rout
         path: '/admin/witnesses',
         plural: 'witnesses',
         singular: 'witness',
+        words: 'witnesses',
+        view: WITNESS,
+        parse: parseWitness,
+        refusals: ['admin.conflict'],
         list: () => listWitnesses(db),
         find,
         store: (wanted, body) => {
@@ -93,12 +106,19 @@ export function createWitnessListRoutes({ db, changes }: CatalogueContext): Rout
       method: 'GET',
       path: '/admin/witness-policy',
       access: 'reader',
+      about: { summary: 'How many witnesses a checkpoint needs', answers: { 200: json(POLICY) } },
       handle: () => ({ body: viewOf(db) }),
     },
     {
       method: 'PUT',
       path: '/admin/witness-policy',
       access: 'admin',
+      about: {
+        summary: 'Say how many witnesses a checkpoint needs',
+        body: parseQuorum,
+        answers: putAnswers(POLICY),
+        refusals: ['admin.conflict'],
+      },
       handle: ({ body }) => {
         const quorum = parseQuorum(body)
         if ('text' in quorum) refuseOtherLines(quorum.text)

@@ -18,11 +18,14 @@ const MAY_IMPORT: Record<string, string[]> = {
   gateway: ['protocol', 'runtime', 'pki', 'exchange-log', 'witness', 'openapi'],
   cli: ['protocol', 'runtime', 'pki', 'adapters', 'exchange-log'],
   examples: ['protocol', 'runtime', 'pki', 'adapters', 'service-catalogue', 'gateway', 'witness'],
-  docs: ['protocol', 'runtime', 'pki', 'adapters', 'service-catalogue', 'gateway', 'cli'],
+  docs: [
+    ...['protocol', 'runtime', 'pki', 'adapters', 'service-catalogue', 'gateway', 'cli'],
+    'witness',
+  ],
 }
 /** Who may know a thing: files matching the first pattern are imported only by the second. */
 const KNOWN_ONLY_BY: [thing: RegExp, by: RegExp][] = [
-  [/^pki\/authority\//, /^(pki\/authority|examples)\//],
+  [/^pki\/authority\//, /^(pki\/authority|examples|docs)\//],
   // The composition root of each program is its server.ts; main.ts runs it. Of the log it is open-log.ts, of quotas open-quotas.ts.
   [
     /-(sqlite|postgres|redis)\.ts$/,
@@ -30,7 +33,7 @@ const KNOWN_ONLY_BY: [thing: RegExp, by: RegExp][] = [
   ],
   [
     /^gateway\/(access|catalogue|credentials|peers|quota|renewal|replay|services|time-stamps|trust|user-tokens)\//,
-    /^gateway\//,
+    /^(gateway|docs)\//,
   ],
   [/^gateway\/validation\//, /^gateway\//],
   [/^gateway\/steps\//, /^gateway\/(exchange\.ts|steps\/)/],

@@ -7,24 +7,18 @@ import { createAuditRoutes, principalOf, readExchangeId, recordShow } from '../h
 import { EVIDENCE_PARAMETERS } from '../http/evidence-routes.ts'
 import { parseParameters } from '../http/log-query.ts'
 import { createAuditorRoutes } from '../http/auditor-routes.ts'
-import { describeApi } from '../http/openapi.ts'
 import { openAuditors } from './auditors.ts'
 import { createQueryLog, createTurns } from './query-log.ts'
 
 export interface Auditing {
   readonly routes: readonly Route[]
   readonly auditorOf: (token: string) => Principal | undefined
-  /** `/openapi.json`, for what is below /audit and /evidence in `routes`. */
-  describe(routes: readonly Route[]): Route
   /**
    * The route of evidence (`:exchangeId`) as auditors may use it: only for exchanges in their scope, and
    * recorded before it is answered.
    */
   forAuditors(route: Route): Route
 }
-
-/** Version of the API's description; that of the command and of the package. */
-const VERSION = '0.1.0'
 
 /** What auditors need: who they are, what they may ask, and that it is recorded. @throws ConfigError */
 export function openAuditing(
@@ -48,10 +42,6 @@ export function openAuditing(
       ...createAuditorRoutes(auditors, store, clock),
       ...createAuditRoutes({ store, tree, origin, record, read }),
     ],
-    describe: (routes) => {
-      const body = describeApi(routes, VERSION)
-      return { method: 'GET', path: '/openapi.json', access: 'public', handle: () => ({ body }) }
-    },
     forAuditors: (route) => ({
       ...route,
       access: 'auditor',

@@ -2,11 +2,13 @@ import { partiesOf } from '../../protocol/contract.ts'
 import { isOver } from './clauses.ts'
 import type { ContractStore, HeldContract } from './store.ts'
 
-export type ContractState =
+export const CONTRACT_STATES = [
   /** Signed by the client, by the provider, or answered with another one. */
-  | ('requested' | 'offered' | 'answered')
-  | ('in-force' | 'not-yet-valid' | 'expired')
-  | ('refused' | 'revoked')
+  ...(['requested', 'offered', 'answered'] as const),
+  ...(['in-force', 'not-yet-valid', 'expired'] as const),
+  ...(['refused', 'revoked'] as const),
+] as const
+export type ContractState = (typeof CONTRACT_STATES)[number]
 
 export function stateOf(
   store: Pick<ContractStore, 'answerTo'>,

@@ -11,9 +11,11 @@ import {
 } from '../../pki/certificate.ts'
 import type { CertificateIdentity } from '../../pki/identity.ts'
 import { bodyParser, type ApiRequest, type Route } from '../../runtime/admin-api.ts'
+import { flag, json, listOf, NOTHING, object, text } from '../../runtime/route-description.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Connection, InformationSystem, Settings } from '../access/settings.ts'
 import type { Grant } from '../exchange-state.ts'
+import { CONNECTION, GATEWAY_STATUS, GRANT, SYSTEM } from './openapi-schemas.ts'
 
 export interface SettingsDeps {
   readonly settings: Settings
@@ -77,18 +79,42 @@ const parseSystem = bodyParser<{ client: string; certificate: string }>({
 export function createSettingsRoutes(deps: SettingsDeps): Route[] {
   const { settings, instance, status } = deps
   return [
-    { method: 'GET', path: '/status', access: 'public', handle: () => ({ body: { ready: true } }) },
-    { method: 'GET', path: '/admin/status', access: 'admin', handle: () => ({ body: status() }) },
+    {
+      method: 'GET',
+      path: '/status',
+      access: 'public',
+      about: {
+        summary: 'Whether the gateway is there',
+        answers: { 200: json(object({ ready: flag })) },
+      },
+      handle: () => ({ body: { ready: true } }),
+    },
+    {
+      method: 'GET',
+      path: '/admin/status',
+      access: 'admin',
+      about: { summary: 'State of the gateway', answers: { 200: json(GATEWAY_STATUS) } },
+      handle: () => ({ body: status() }),
+    },
     {
       method: 'GET',
       path: '/admin/services',
       access: 'admin',
+      about: {
+        summary: 'Where services are reached',
+        answers: { 200: json(object({ services: listOf(CONNECTION) })) },
+      },
       handle: () => ({ body: { services: settings.connections() } }),
     },
     {
       method: 'PUT',
       path: '/admin/services/:class/:member/:subsystem/:service',
       access: 'admin',
+      about: {
+        summary: 'Say where a service is reached',
+        body: parseConnection,
+        answers: { 200: json(CONNECTION) },
+      },
       handle: (request) => {
         const connection = {
           service: serviceIn(request, instance),
@@ -105,6 +131,11 @@ export function createSettingsRoutes(deps: SettingsDeps): Route[] {
       method: 'DELETE',
       path: '/admin/services/:class/:member/:subsystem/:service',
       access: 'admin',
+      about: {
+        summary: 'Serve a service no more',
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found'],
+      },
       handle: (request) => {
         settings.disconnect(serviceIn(request, instance))
         return {}
@@ -114,18 +145,25 @@ export function createSettingsRoutes(deps: SettingsDeps): Route[] {
       method: 'GET',
       path: '/admin/grants',
       access: 'admin',
+      about: { summary: 'Grants', answers: { 200: json(object({ grants: listOf(GRANT) })) } },
       handle: () => ({ body: { grants: settings.grants() } }),
     },
     {
       method: 'POST',
       path: '/admin/grants',
       access: 'admin',
+      about: { summary: 'Grant access', body: parseGrant, answers: { 201: json(GRANT) } },
       handle: ({ body }) => ({ status: 201, body: addGrant(deps, body) }),
     },
     {
       method: 'DELETE',
       path: '/admin/grants/:id',
       access: 'admin',
+      about: {
+        summary: 'Take a grant back',
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found'],
+      },
       handle: ({ params }) => {
         settings.revoke(params.id ?? '')
         return {}
@@ -135,18 +173,34 @@ export function createSettingsRoutes(deps: SettingsDeps): Route[] {
       method: 'GET',
       path: '/admin/information-systems',
       access: 'admin',
+      about: {
+        summary: 'Information systems',
+        answers: { 200: json(object({ informationSystems: listOf(SYSTEM) })) },
+      },
       handle: () => ({ body: { informationSystems: settings.informationSystems().map(toView) } }),
     },
     {
       method: 'POST',
       path: '/admin/information-systems',
       access: 'admin',
+      about: {
+        summary: 'Register the certificate of an information system',
+        body: parseSystem,
+        answers: { 201: json(SYSTEM) },
+        refusals: ['admin.conflict'],
+      },
       handle: ({ body }) => ({ status: 201, body: addSystem(deps, body) }),
     },
     {
       method: 'DELETE',
       path: '/admin/information-systems/:thumbprint',
       access: 'admin',
+      about: {
+        summary: 'Remove the certificate of an information system',
+        query: { client: { schema: text, required: true } },
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found'],
+      },
       handle: ({ params, query }) => {
         settings.unregister(query.get('client') ?? '', params.thumbprint ?? '')
         return {}

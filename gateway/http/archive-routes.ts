@@ -3,6 +3,16 @@ import type { ArchiveSchedule } from '../../exchange-log/archive/archive-schedul
 import { archivesOf } from '../../exchange-log/archive/archiver.ts'
 import type { LogStores } from '../../exchange-log/open-log.ts'
 import { bodyParser, type Route } from '../../runtime/admin-api.ts'
+import {
+  flag,
+  json,
+  listOf,
+  named,
+  object,
+  text,
+  time,
+  whole,
+} from '../../runtime/route-description.ts'
 
 /** Whoever has the administration's token. */
 const ACTOR = 'administrator'
@@ -14,6 +24,17 @@ const parseUpTo = bodyParser<{ upTo: number }>({
   properties: { upTo: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER } },
 })
 
+const ARCHIVE = named(
+  'Archive',
+  object({ first: whole, last: whole, archive: text, sha256: text, place: text }),
+)
+const STATE = { lastRunAt: time, fault: text, faultCode: text }
+const HEALTH = object({ place: text, isRunning: flag }, { ...STATE, last: ARCHIVE })
+const ARCHIVES = object(
+  { archives: listOf(ARCHIVE), first: whole, last: whole },
+  { place: text, isRunning: flag, ...STATE, made: ARCHIVE },
+)
+
 /** What was archived, and archiving now. @param schedule undefined when archives have no place. */
 export function createArchiveRoutes(
   stores: Pick<LogStores, 'records'>,
@@ -24,6 +45,7 @@ export function createArchiveRoutes(
       method: 'GET',
       path: '/admin/log-archives',
       access: 'admin',
+      about: { summary: 'Archives of the exchange log', answers: { 200: json(ARCHIVES) } },
       handle: async () => {
         const { first, last } = await stores.records.extent()
         const archives = await archivesOf(stores)
@@ -35,6 +57,13 @@ export function createArchiveRoutes(
       method: 'POST',
       path: '/admin/log-archives',
       access: 'admin',
+      about: {
+        summary: 'Archive the exchange log up to a position',
+        details: 'What comes of it, GET tells.',
+        body: parseUpTo,
+        answers: { 202: json(HEALTH) },
+        refusals: ['admin.conflict'],
+      },
       handle: ({ body }) => {
         const { upTo } = parseUpTo(body)
         if (schedule === undefined) {

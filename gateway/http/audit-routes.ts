@@ -6,6 +6,7 @@ import type { ExchangeLogStore, ExchangeSummary } from '../../exchange-log/store
 import { tileReader } from '../../exchange-log/tree-reader.ts'
 import type { TreeStore } from '../../exchange-log/tree-store.ts'
 import type { ApiReply, ApiRequest, Principal, Route } from '../../runtime/admin-api.ts'
+import { json, type RouteDescription } from '../../runtime/route-description.ts'
 import { allPages, exportText } from '../auditing/export.ts'
 import type { ReadInTurn, RecordQuery } from '../auditing/query-log.ts'
 import { drawSample } from '../../exchange-log/sample.ts'
@@ -19,6 +20,7 @@ import {
   type Parameters,
   type Values,
 } from './log-query.ts'
+import { DRAWN, ENTRIES, EXCHANGES, EXPORTED } from './openapi-schemas.ts'
 import { toRecordView } from './log-routes.ts'
 
 export interface AuditDeps {
@@ -30,6 +32,7 @@ export interface AuditDeps {
   readonly read: ReadInTurn
 }
 
+const MAX_ID = 200
 const SEARCH = { ...FILTERS, ...PAGE }
 const EXPORT = {
   ...FILTERS,
@@ -52,30 +55,68 @@ const SAMPLE = {
   },
 } as const satisfies Parameters
 
-/** The parameters of each path, for its description. */
-export const AUDIT_PARAMETERS: Readonly<Record<string, Parameters>> = {
-  '/audit/exchanges': SEARCH,
-  '/audit/exchanges/:exchangeId': {},
-  '/audit/export': EXPORT,
-  '/audit/sample': SAMPLE,
-}
-
 /** What auditors may ask, each within its scope. Every question is recorded before it is answered. */
 export function createAuditRoutes(deps: AuditDeps): Route[] {
   const route = (
     path: string,
+    about: RouteDescription,
     handle: (principal: Principal, request: ApiRequest) => Promise<ApiReply>,
   ): Route => ({
     method: 'GET',
     path,
     access: 'auditor',
+    about: { ...about, refusals: ['log.unavailable', ...(about.refusals ?? [])] },
     handle: (request) => handle(principalOf(request), request),
   })
   return [
-    route('/audit/exchanges', (principal, request) => search(deps, principal, request)),
-    route('/audit/exchanges/:exchangeId', (principal, request) => show(deps, principal, request)),
-    route('/audit/export', (principal, request) => exportAll(deps, principal, request)),
-    route('/audit/sample', (principal, request) => sample(deps, principal, request)),
+    route(
+      '/audit/exchanges',
+      {
+        operationId: 'searchExchanges',
+        summary: 'Search',
+        details: 'Exchanges that match all parameters, newest first.',
+        query: SEARCH,
+        answers: { 200: json(EXCHANGES) },
+      },
+      (principal, request) => search(deps, principal, request),
+    ),
+    route(
+      '/audit/exchanges/:exchangeId',
+      {
+        operationId: 'showExchange',
+        summary: 'One exchange',
+        details:
+          'All records with an exchange id, events about it included. An exchange out of scope is not found.',
+        path: { exchangeId: { schema: { type: 'string', minLength: 1, maxLength: MAX_ID } } },
+        answers: { 200: json(ENTRIES) },
+        refusals: ['admin.not-found'],
+      },
+      (principal, request) => show(deps, principal, request),
+    ),
+    route(
+      '/audit/export',
+      {
+        operationId: 'exportExchanges',
+        summary: 'Everything that matches',
+        details:
+          'Exchanges that began before the export was recorded, newest first, a line each. The end is recorded too; an export that ends without it breaks the connection off.',
+        query: EXPORT,
+        answers: { 200: EXPORTED },
+      },
+      (principal, request) => exportAll(deps, principal, request),
+    ),
+    route(
+      '/audit/sample',
+      {
+        operationId: 'sampleExchanges',
+        summary: 'A sample that can be drawn again',
+        details:
+          'Those `size` exchanges that match and have the lowest tickets; the ticket is a hash of seed and position (docs/auditing.md).',
+        query: SAMPLE,
+        answers: { 200: json(DRAWN) },
+      },
+      (principal, request) => sample(deps, principal, request),
+    ),
   ]
 }
 
@@ -135,7 +176,7 @@ export async function recordShow(
 
 export function readExchangeId({ params }: ApiRequest): string {
   const { exchangeId = '' } = params
-  if (exchangeId.length <= 200 && !/\p{Cc}/u.test(exchangeId)) return exchangeId
+  if (exchangeId.length <= MAX_ID && !/\p{Cc}/u.test(exchangeId)) return exchangeId
   throw new ExchangeError('admin.invalid', 'an exchange id has 200 characters at most')
 }
 

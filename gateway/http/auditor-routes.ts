@@ -1,6 +1,18 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import { formatId, readClientId, readServiceId } from '../../protocol/identifiers.ts'
 import { ADMINISTRATOR, bodyParser, type Route } from '../../runtime/admin-api.ts'
+import {
+  flag,
+  json,
+  listOf,
+  named,
+  NOTHING,
+  object,
+  oneOf,
+  text,
+  time,
+  whole,
+} from '../../runtime/route-description.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Auditor, Auditors } from '../auditing/auditors.ts'
 import type { ExchangeLogStore } from '../../exchange-log/store.ts'
@@ -42,6 +54,28 @@ const QUERIES = {
   limit: PAGE.limit,
 } as const satisfies Parameters
 
+const AUDITOR = {
+  id: text,
+  name: text,
+  createdAt: time,
+  state: oneOf('active', 'expired', 'revoked'),
+}
+const AUDITOR_MORE = { scope: listOf(text), all: flag, expiresAt: time, revokedAt: time }
+const QUERY = named(
+  'AuditQuery',
+  object(
+    { position: whole, exchangeId: text, at: time, query: text },
+    {
+      actor: text,
+      auditor: text,
+      parameters: { type: 'object' },
+      results: whole,
+      begunAt: whole,
+      complete: flag,
+    },
+  ),
+)
+
 /** Who may audit is the administrator's to say, and what was asked its to read. */
 export function createAuditorRoutes(
   auditors: Auditors,
@@ -53,6 +87,11 @@ export function createAuditorRoutes(
       method: 'GET',
       path: '/admin/audit-queries',
       access: 'admin',
+      about: {
+        summary: 'What auditors asked',
+        query: QUERIES,
+        answers: { 200: json(object({ queries: listOf(QUERY) }, { next: whole })) },
+      },
       handle: async ({ query }) => {
         const { after = 0, limit = 50 } = parseParameters(query, QUERIES)
         const found = await store.events(['query'], Number(after), Number(limit))
@@ -69,6 +108,12 @@ export function createAuditorRoutes(
       method: 'GET',
       path: '/admin/auditors',
       access: 'admin',
+      about: {
+        summary: 'Auditors',
+        answers: {
+          200: json(object({ auditors: listOf(named('Auditor', object(AUDITOR, AUDITOR_MORE))) })),
+        },
+      },
       handle: () => ({
         body: { auditors: auditors.list().map((auditor) => toView(auditor, clock())) },
       }),
@@ -77,6 +122,13 @@ export function createAuditorRoutes(
       method: 'POST',
       path: '/admin/auditors',
       access: 'admin',
+      about: {
+        summary: 'Add an auditor',
+        details: 'The token is in this answer, and nowhere else.',
+        body: parseAuditor,
+        answers: { 201: json(object({ ...AUDITOR, token: text }, AUDITOR_MORE)) },
+        refusals: ['admin.conflict'],
+      },
       handle: ({ body }) => {
         const { auditor, token } = auditors.add(readAuditor(body, clock()))
         return { status: 201, body: { ...toView(auditor, clock()), token } }
@@ -86,6 +138,11 @@ export function createAuditorRoutes(
       method: 'DELETE',
       path: '/admin/auditors/:name',
       access: 'admin',
+      about: {
+        summary: 'End the token of an auditor',
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found'],
+      },
       handle: ({ params }) => {
         auditors.revoke((params.name ?? '').normalize('NFC'))
         return {}

@@ -1,10 +1,31 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import { readClientId, readServiceId } from '../../protocol/identifiers.ts'
 import type { ApiReply, ApiRequest, Route } from '../../runtime/admin-api.ts'
+import {
+  anyObject,
+  flag,
+  json,
+  listOf,
+  named,
+  object,
+  oneOf,
+  text,
+  time,
+  whole,
+  type RouteDescription,
+} from '../../runtime/route-description.ts'
 import type { Clock } from '../../runtime/clock.ts'
+import {
+  parseChanges,
+  parseNothing,
+  parseReason,
+  parseRenewal,
+  parseTerms,
+  type ContractBody,
+} from './contract-bodies.ts'
 import type { CatalogueView } from '../catalogue-view.ts'
 import type { Agreements, ContractChanges, ContractTerms } from '../contracts/agreements.ts'
-import { stateOf, viewOf } from '../contracts/state.ts'
+import { CONTRACT_STATES, stateOf, viewOf } from '../contracts/state.ts'
 import type { ContractStore, HeldContract } from '../contracts/store.ts'
 
 export interface ContractRoutesDeps {
@@ -16,12 +37,45 @@ export interface ContractRoutesDeps {
   readonly clock: Clock
 }
 
-type Body = Readonly<Record<string, unknown>>
-const CHANGEABLE = [
-  ...(['endpoints', 'purposes', 'validFrom', 'validUntil', 'quota'] as const),
-  ...(['maxBodyBytes', 'otherFields', 'user', 'case'] as const),
-]
 const DEFAULTS = { purposes: [], otherFields: 'strip' }
+
+const CONTRACT_REFUSALS = [
+  ...(['admin.not-found', 'admin.conflict', 'contract.conflict'] as const),
+  ...(['gateway.certificate-inactive', 'gateway.certificate-unsuitable'] as const),
+]
+const TERMS = {
+  id: text,
+  state: oneOf(...CONTRACT_STATES),
+  digest: text,
+  client: text,
+  service: text,
+  endpoints: listOf(object({ method: text, path: text }, { fields: listOf(text) })),
+  purposes: listOf(text),
+  validFrom: time,
+  validUntil: time,
+  otherFields: oneOf('refuse', 'strip'),
+  reason: text,
+  signedBy: listOf(object({ member: text, signedAt: time })),
+  handedIn: { ...flag, description: 'Whether the catalogue has it.' },
+}
+const MORE = {
+  quota: object({}, { perSecond: whole, perDay: whole }),
+  maxBodyBytes: whole,
+  user: oneOf('named', 'token'),
+  case: flag,
+  follows: text,
+  answeredBy: text,
+  statement: object({ kind: oneOf('refusal', 'revocation'), reason: text, by: text, at: time }),
+  fault: text,
+}
+const CONTRACT = named('Contract', object(TERMS, MORE))
+const SIGNED_CONTRACT = named(
+  'SignedContract',
+  object(TERMS, {
+    ...MORE,
+    signatures: listOf(anyObject('Of the JWS (protocol/README.md §13.2).')),
+  }),
+)
 
 /** Contracts as a member's administrator handles them (protocol/README.md §13). */
 export function createContractRoutes(deps: ContractRoutesDeps): Route[] {
@@ -30,19 +84,25 @@ export function createContractRoutes(deps: ContractRoutesDeps): Route[] {
   const made = (held: HeldContract): ApiReply => ({ status: 201, body: view(held) })
   const act = (
     verb: string,
-    run: (held: HeldContract, body: Body) => Promise<HeldContract>,
+    told: Pick<RouteDescription, 'summary' | 'body'>,
+    run: (held: HeldContract, body: unknown) => Promise<HeldContract>,
   ): Route => ({
     method: 'POST',
     path: `/admin/contracts/:name/${verb}`,
     access: 'admin',
-    handle: async ({ params, body }) =>
-      made(await run(theOne(store, params.name ?? ''), readBody(body))),
+    about: { ...told, answers: { 201: json(CONTRACT) }, refusals: CONTRACT_REFUSALS },
+    handle: async ({ params, body }) => made(await run(theOne(store, params.name ?? ''), body)),
   })
   return [
     {
       method: 'GET',
       path: '/admin/contracts',
       access: 'admin',
+      about: {
+        summary: 'Contracts, offers and requests',
+        query: { client: { schema: text }, service: { schema: text }, state: { schema: text } },
+        answers: { 200: json(object({ contracts: listOf(CONTRACT) }, { fault: text })) },
+      },
       handle: ({ query }) => ({
         body: {
           contracts: store
@@ -57,41 +117,59 @@ export function createContractRoutes(deps: ContractRoutesDeps): Route[] {
       method: 'POST',
       path: '/admin/contracts',
       access: 'admin',
+      about: {
+        summary: 'Ask for a contract, or offer one',
+        details: 'A request when the client is of a member of this gateway, else an offer.',
+        body: parseTerms,
+        answers: { 201: json(CONTRACT) },
+        refusals: CONTRACT_REFUSALS,
+      },
       handle: async (request) => made(await agreements.request(readTerms(deps, request))),
     },
     {
       method: 'GET',
       path: '/admin/contracts/:name',
       access: 'admin',
+      about: {
+        summary: 'A contract, with its signatures',
+        details: 'By its id or its digest.',
+        answers: { 200: json(SIGNED_CONTRACT) },
+        refusals: ['admin.not-found', 'admin.conflict'],
+      },
       handle: ({ params }) => {
         const held = theOne(store, params.name ?? '')
         return { body: { ...view(held), signatures: store.document(held.digest)?.signatures } }
       },
     },
-    act('approve', (held, body) => {
-      only(body, [])
+    act('approve', { summary: 'Sign a contract', body: parseNothing }, (held, body) => {
+      parseNothing(body)
       return agreements.approve(held)
     }),
-    act('narrow', (held, body) => {
-      only(body, [...CHANGEABLE, 'reason'])
-      const { reason, ...changes } = body
-      return agreements.narrow(held, sorted(changes) as ContractChanges, readReason(reason))
+    act('narrow', { summary: 'Offer less than was asked', body: parseChanges }, (held, body) => {
+      const { reason, ...changes } = parseChanges(body)
+      return agreements.narrow(held, sorted(changes) as ContractChanges, String(reason))
     }),
-    act('refuse', (held, body) => agreements.refuse(held, onlyReason(body))),
-    act('revoke', (held, body) => agreements.revoke(held, onlyReason(body))),
-    act('renew', (held, body) => {
-      only(body, ['validFrom', 'validUntil', 'reason'])
-      const { validFrom = secondsOf(clock()), validUntil, reason } = body
-      const time = { validFrom, validUntil } as Pick<ContractTerms, 'validFrom' | 'validUntil'>
-      return agreements.renew(held, time, readReason(reason))
-    }),
+    act('refuse', { summary: 'Refuse a request', body: parseReason }, (held, body) =>
+      agreements.refuse(held, reasonIn(body)),
+    ),
+    act('revoke', { summary: 'End a contract', body: parseReason }, (held, body) =>
+      agreements.revoke(held, reasonIn(body)),
+    ),
+    act(
+      'renew',
+      { summary: 'Ask for the same for another time', body: parseRenewal },
+      (held, body) => {
+        const { validFrom = secondsOf(clock()), validUntil, reason } = parseRenewal(body)
+        const period = { validFrom, validUntil } as Pick<ContractTerms, 'validFrom' | 'validUntil'>
+        return agreements.renew(held, period, String(reason))
+      },
+    ),
   ]
 }
 
 /** What is missing or of another form, the reader of contracts refuses by name. */
 function readTerms({ snapshot, clock }: ContractRoutesDeps, { body }: ApiRequest): ContractTerms {
-  const given = readBody(body)
-  only(given, ['client', 'service', 'reason', ...CHANGEABLE])
+  const given = parseTerms(body)
   const newest = snapshot()
   const { client, service } = given
   if (newest && typeof service === 'string') {
@@ -106,7 +184,7 @@ function readTerms({ snapshot, clock }: ContractRoutesDeps, { body }: ApiRequest
   return terms as unknown as ContractTerms
 }
 
-function sorted(terms: Body): Body {
+function sorted(terms: ContractBody): ContractBody {
   const { purposes } = terms
   if (!Array.isArray(purposes)) return terms
   return { ...terms, purposes: [...new Set(purposes as string[])].toSorted() }
@@ -136,25 +214,7 @@ function isWanted(
   })
 }
 
-function readBody(body: unknown): Body {
-  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Body
-  throw invalid('', 'must be an object')
-}
-
-function only(body: Body, names: readonly string[]): void {
-  const other = Object.keys(body).find((name) => !names.includes(name))
-  if (other !== undefined) throw invalid(other, 'is not one of what can be said here')
-}
-
-function onlyReason(body: Body): string {
-  only(body, ['reason'])
-  return readReason(body.reason)
-}
-
-function readReason(reason: unknown): string {
-  if (typeof reason === 'string' && reason.trim() !== '') return reason
-  throw invalid('reason', 'say why: the other member reads it')
-}
+const reasonIn = (body: unknown): string => String(parseReason(body).reason)
 
 function inField<T>(field: string, read: () => T): T {
   try {

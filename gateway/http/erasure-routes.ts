@@ -4,6 +4,18 @@ import type { Erasure } from '../../exchange-log/erasure.ts'
 import type { Hold, HoldScope } from '../../exchange-log/holds.ts'
 import type { Retention } from '../../exchange-log/retention.ts'
 import { bodyParser, type Route } from '../../runtime/admin-api.ts'
+import {
+  anyObject,
+  flag,
+  json,
+  listOf,
+  named,
+  NOTHING,
+  object,
+  text,
+  time,
+  whole,
+} from '../../runtime/route-description.ts'
 
 /** Whoever has the administration's token. */
 const ACTOR = 'administrator'
@@ -22,22 +34,39 @@ interface HoldBody extends Omit<HoldScope, 'from' | 'to'> {
   readonly from?: string
   readonly to?: string
 }
-const text = { type: 'string', minLength: 1, maxLength: 1000, nullable: true } as const
+const filter = { type: 'string', minLength: 1, maxLength: 1000, nullable: true } as const
 const parseHold = bodyParser<HoldBody>({
   type: 'object',
   additionalProperties: false,
   required: ['reason'],
   properties: {
     reason,
-    exchangeId: text,
-    client: text,
-    service: text,
-    userId: text,
-    issue: text,
-    from: text,
-    to: text,
+    exchangeId: filter,
+    client: filter,
+    service: filter,
+    userId: filter,
+    issue: filter,
+    from: filter,
+    to: filter,
   },
 })
+
+const HOLD = named(
+  'Hold',
+  object(
+    { id: text, reason: text, actor: text, at: time, position: whole, isHolding: flag },
+    {
+      ...{ exchangeId: text, client: text, service: text, userId: text, issue: text },
+      ...{ from: time, to: time },
+    },
+  ),
+)
+const RETENTION = object(
+  {
+    rules: listOf(object({ rule: anyObject('Of the configuration.'), due: whole, held: whole })),
+  },
+  { lastRunAt: time, fault: text },
+)
 
 /** Erasing what was kept of exchanges, holding it off, and what retention would erase. */
 export function createErasureRoutes({
@@ -52,6 +81,12 @@ export function createErasureRoutes({
       method: 'POST',
       path: '/admin/log/:exchangeId/erasure',
       access: 'admin',
+      about: {
+        summary: 'Erase what was kept of an exchange',
+        body: parseReason,
+        answers: { 200: json(object({ positions: listOf(whole) })) },
+        refusals: ['admin.not-found', 'log.held', 'log.erasure-unfinished', 'log.unavailable'],
+      },
       handle: async ({ params, body }) => {
         const order = { actor: ACTOR, ...parseReason(body) }
         return { body: { positions: await erasure.eraseExchange(params.exchangeId ?? '', order) } }
@@ -61,15 +96,29 @@ export function createErasureRoutes({
       method: 'GET',
       path: '/admin/holds',
       access: 'admin',
+      about: {
+        summary: 'Holds, which keep content from being erased',
+        answers: { 200: json(object({ holds: listOf(HOLD) })) },
+      },
       handle: async () => ({ body: { holds: (await erasure.holds()).map(toView) } }),
     },
     {
       method: 'POST',
       path: '/admin/holds',
       access: 'admin',
+      about: {
+        summary: 'Hold content',
+        body: parseHold,
+        answers: { 201: json(HOLD) },
+        refusals: ['log.unavailable'],
+      },
       handle: async ({ body }) => {
-        const { reason: why, ...scope } = parseHold(body)
-        const hold = await erasure.hold(readScope(scope), { actor: ACTOR, reason: why })
+        const { reason: why, ...given } = parseHold(body)
+        const scope = Object.entries(given).filter(([, value]) => value !== null)
+        const hold = await erasure.hold(readScope(Object.fromEntries(scope)), {
+          actor: ACTOR,
+          reason: why,
+        })
         return { status: 201, body: toView(hold) }
       },
     },
@@ -77,6 +126,12 @@ export function createErasureRoutes({
       method: 'DELETE',
       path: '/admin/holds/:id',
       access: 'admin',
+      about: {
+        summary: 'Release a hold',
+        query: { reason: { schema: reason, required: true } },
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found', 'admin.conflict', 'log.unavailable'],
+      },
       handle: async ({ params, query }) => {
         const order = { actor: ACTOR, ...parseReason(Object.fromEntries(query)) }
         await erasure.release(params.id ?? '', order)
@@ -87,6 +142,7 @@ export function createErasureRoutes({
       method: 'GET',
       path: '/admin/retention',
       access: 'admin',
+      about: { summary: 'What retention would erase', answers: { 200: json(RETENTION) } },
       handle: async () => ({
         body: {
           rules: await retention.preview(),
@@ -99,6 +155,11 @@ export function createErasureRoutes({
       method: 'POST',
       path: '/admin/retention',
       access: 'admin',
+      about: {
+        summary: 'Let retention run now',
+        details: 'What comes of it, GET tells.',
+        answers: { 202: NOTHING },
+      },
       // What comes of it is seen by GET: it may take longer than a caller waits.
       handle: () => {
         void retention.runNow()

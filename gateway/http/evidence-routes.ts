@@ -1,6 +1,7 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { ADMINISTRATOR, type Route } from '../../runtime/admin-api.ts'
+import { media } from '../../runtime/route-description.ts'
 import { evidenceArchive } from '../../exchange-log/evidence/archive.ts'
 import { visibleRecords } from '../auditing/scope.ts'
 import type { EvidenceService } from '../evidence/evidence-service.ts'
@@ -27,6 +28,14 @@ export function createEvidenceRoutes(evidence: EvidenceService, logger: Logger):
       method: 'GET',
       path: '/evidence/:exchangeId',
       access: 'admin',
+      about: {
+        operationId: 'getEvidence',
+        summary: 'Evidence of one exchange',
+        details: 'An archive that proves the exchange without us (docs/evidence.md).',
+        query: EVIDENCE_PARAMETERS,
+        answers: { 200: media('application/zip') },
+        refusals: ['admin.not-found', 'evidence.altered', 'evidence.incomplete', 'log.unavailable'],
+      },
       handle: async ({ params, query, principal = ADMINISTRATOR }) => {
         const { exchangeId = '' } = params
         if (!EXCHANGE_ID.test(exchangeId)) {

@@ -1,7 +1,9 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Route } from '../../runtime/admin-api.ts'
+import { json, listOf, object, whole } from '../../runtime/route-description.ts'
 import type { StoredRecord } from '../../exchange-log/record.ts'
 import type { ExchangeLogStore } from '../../exchange-log/store.ts'
+import { EXCHANGE, RECORD } from './openapi-schemas.ts'
 import { FILTERS, PAGE, parseParameters, toLogQuery } from './log-query.ts'
 
 const PARAMETERS = { ...FILTERS, ...PAGE }
@@ -13,6 +15,11 @@ export function createLogRoutes(store: ExchangeLogStore): Route[] {
       method: 'GET',
       path: '/admin/log',
       access: 'admin',
+      about: {
+        summary: 'Search the exchange log',
+        query: PARAMETERS,
+        answers: { 200: json(object({ exchanges: listOf(EXCHANGE) }, { next: whole })) },
+      },
       handle: async (request) => {
         const query = toLogQuery(parseParameters(request.query, PARAMETERS))
         const exchanges = await store.list(query)
@@ -25,6 +32,11 @@ export function createLogRoutes(store: ExchangeLogStore): Route[] {
       method: 'GET',
       path: '/admin/log/:exchangeId',
       access: 'admin',
+      about: {
+        summary: 'All records of an exchange',
+        answers: { 200: json(object({ entries: listOf(RECORD) })) },
+        refusals: ['admin.not-found'],
+      },
       handle: async ({ params }) => {
         const entries = await store.entries(params.exchangeId ?? '')
         if (entries.length > 0) return { body: { entries: entries.map(toRecordView) } }

@@ -1,8 +1,12 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { ApiRequest, Route } from '../../runtime/admin-api.ts'
+import { base64, json, listOf, object, text, time, whole } from '../../runtime/route-description.ts'
 import type { LogStamp, StampStore } from '../../exchange-log/stamp-store.ts'
 import type { StoredCheckpoint, TreeStore } from '../../exchange-log/tree-store.ts'
+import { PAGE } from './log-query.ts'
 import { checkpointText, parseCheckpoint } from '../../protocol/checkpoint.ts'
+
+const STAMP = { size: whole, genTime: time, authority: text, serial: text, at: time }
 
 /** Reading the time-stamps of a gateway's exchange log, and what they are about. */
 export function createStampRoutes(
@@ -14,6 +18,11 @@ export function createStampRoutes(
       method: 'GET',
       path: '/admin/time-stamps',
       access: 'admin',
+      about: {
+        summary: 'Time-stamps of the exchange log',
+        query: PAGE,
+        answers: { 200: json(object({ stamps: listOf(object(STAMP)) }, { next: whole })) },
+      },
       handle: async ({ query }) => {
         const limit = integer(query, 'limit', 1000) ?? 50
         const before = integer(query, 'before', Number.MAX_SAFE_INTEGER)
@@ -26,6 +35,14 @@ export function createStampRoutes(
       method: 'GET',
       path: '/admin/time-stamps/:position',
       access: 'admin',
+      about: {
+        summary: 'The time-stamp that covers a position',
+        details: '`last` is the newest.',
+        answers: {
+          200: json(object({ ...STAMP, token: base64, stamped: text, checkpoint: text })),
+        },
+        refusals: ['admin.not-found'],
+      },
       handle: async (request) => {
         const stamp = await findStamp(stamps, request)
         const { note, cosignatures } = await findCheckpoint(tree, stamp)

@@ -3,6 +3,7 @@ import { HASH_BYTES, leafHash, parseTilePath, TILE_WIDTH } from '../../protocol/
 import type { ExchangeLogStore } from '../../exchange-log/store.ts'
 import type { TreeStore } from '../../exchange-log/tree-store.ts'
 import type { ApiReply } from '../../runtime/admin-api.ts'
+import { media } from '../../runtime/route-description.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { createServedCheckpoint } from '../transparency/served-checkpoint.ts'
 import type { PublicRoute } from './transparency-server.ts'
@@ -21,6 +22,12 @@ export function createTreeRoutes({ tree, records, clock }: Deps): PublicRoute[] 
       method: 'GET',
       path: '/log/checkpoint',
       access: 'public',
+      about: {
+        summary: 'The newest checkpoint of the log',
+        details: 'A signed note (C2SP tlog-checkpoint).',
+        answers: { 200: media('text/plain') },
+        refusals: ['request.route-unknown'],
+      },
       handle: async () => {
         const served = await checkpoint()
         if (served === undefined) throw notServed('the log has no checkpoint yet')
@@ -35,6 +42,12 @@ export function createTreeRoutes({ tree, records, clock }: Deps): PublicRoute[] 
       method: 'GET',
       path: '/log/tile/*path',
       access: 'public',
+      about: {
+        summary: 'A tile of the tree of the log',
+        details: 'C2SP tlog-tiles.',
+        answers: { 200: media('application/octet-stream') },
+        refusals: ['request.route-unknown'],
+      },
       handle: async ({ params }) => {
         const path = `tile/${params.path}`
         const wanted = parseTilePath(path)

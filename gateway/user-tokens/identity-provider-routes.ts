@@ -3,6 +3,15 @@ import { ExchangeError } from '../../protocol/errors.ts'
 import { formatId, readClientId } from '../../protocol/identifiers.ts'
 import { CertificateError, parseCertificates } from '../../pki/certificate.ts'
 import { bodyParser, type Route } from '../../runtime/admin-api.ts'
+import {
+  json,
+  listOf,
+  named,
+  NOTHING,
+  object,
+  putAnswers,
+  text,
+} from '../../runtime/route-description.ts'
 import type { IdentityProvider, IdentityProviders } from './identity-providers.ts'
 import { isKeySet } from './key-set.ts'
 
@@ -19,6 +28,14 @@ const parseProvider = bodyParser<IdentityProvider>({
   },
 } as unknown as JSONSchemaType<IdentityProvider>)
 
+const PROVIDER = named(
+  'IdentityProvider',
+  object(
+    { member: text, issuer: text },
+    { jwksUrl: text, jwks: { type: 'object' }, caCertificates: text },
+  ),
+)
+
 const PATH = '/admin/identity-providers'
 
 /** Whose tokens count for the users of a client's member: the provider's administrator decides. */
@@ -31,12 +48,21 @@ export function createIdentityProviderRoutes(
       method: 'GET',
       path: PATH,
       access: 'admin',
+      about: {
+        summary: 'Identity providers whose tokens count for users',
+        answers: { 200: json(object({ identityProviders: listOf(PROVIDER) })) },
+      },
       handle: () => ({ body: { identityProviders: providers.all() } }),
     },
     {
       method: 'PUT',
       path: PATH,
       access: 'admin',
+      about: {
+        summary: 'Put an identity provider',
+        body: parseProvider,
+        answers: putAnswers(PROVIDER),
+      },
       handle: ({ body }) => {
         const asked = parseProvider(body)
         const provider = { ...asked, member: readMember(asked.member, instance) }
@@ -50,6 +76,15 @@ export function createIdentityProviderRoutes(
       method: 'DELETE',
       path: PATH,
       access: 'admin',
+      about: {
+        summary: 'Remove an identity provider',
+        query: {
+          member: { schema: text, required: true },
+          issuer: { schema: text, required: true },
+        },
+        answers: { 204: NOTHING },
+        refusals: ['admin.not-found'],
+      },
       handle: ({ query }) => {
         providers.remove(query.get('member') ?? '', query.get('issuer') ?? '')
         return {}

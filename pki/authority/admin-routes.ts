@@ -1,8 +1,20 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Route } from '../../runtime/admin-api.ts'
+import { json, listOf, object, text, whole } from '../../runtime/route-description.ts'
 import { PROFILES } from '../profiles.ts'
 import type { Authority } from './authority.ts'
 import { parseIssueBody, parseRevokeBody, withoutNull } from './bodies.ts'
+import {
+  CSR_REFUSALS,
+  ENTRY,
+  FILTER,
+  ISSUED,
+  LISTS,
+  PAGE,
+  REVOKED,
+  SHOWN,
+  STATUS,
+} from './admin-schemas.ts'
 import type { IssuedCertificate } from './certificate-store.ts'
 import { createEnrolmentAdminRoutes } from './enrolment-admin-routes.ts'
 import { findIssued } from './revoking.ts'
@@ -23,6 +35,11 @@ function certificateRoutes(authority: Authority): Route[] {
       method: 'GET',
       path: '/admin/certificates',
       access: 'admin',
+      about: {
+        summary: 'Certificates that were issued',
+        query: FILTER,
+        answers: { 200: json(object({ certificates: listOf(ISSUED) })) },
+      },
       handle: ({ query }) => ({
         body: {
           certificates: authority
@@ -36,6 +53,11 @@ function certificateRoutes(authority: Authority): Route[] {
       method: 'GET',
       path: '/admin/certificates/:serial',
       access: 'admin',
+      about: {
+        summary: 'A certificate that was issued',
+        answers: { 200: json(SHOWN) },
+        refusals: ['admin.not-found'],
+      },
       handle: ({ params }) => {
         const issued = findIssued(authority, readSerial(params))
         const { certificate, issuer } = issued
@@ -54,6 +76,12 @@ function certificateRoutes(authority: Authority): Route[] {
       method: 'POST',
       path: '/admin/certificates',
       access: 'admin',
+      about: {
+        summary: 'Issue a certificate',
+        body: parseIssueBody,
+        answers: { 201: json(object({ certificate: text, chain: text, serial: text })) },
+        refusals: CSR_REFUSALS,
+      },
       handle: async ({ body }) => {
         const { csr, kind, identity, ...given } = withoutNull(parseIssueBody(body))
         const order = { csr, kind, identity: { instance, ...withoutNull(identity) }, ...given }
@@ -74,6 +102,13 @@ function certificateRoutes(authority: Authority): Route[] {
       method: 'POST',
       path: '/admin/certificates/:serial/revoke',
       access: 'admin',
+      about: {
+        summary: 'Revoke a certificate',
+        details: 'For good: a second time changes nothing.',
+        body: parseRevokeBody,
+        answers: { 200: json(REVOKED) },
+        refusals: ['admin.not-found', 'admin.conflict'],
+      },
       handle: ({ params, body }) => {
         const { reason } = parseRevokeBody(body)
         const revoked = authority.revoke(readSerial(params), reason)
@@ -148,6 +183,7 @@ function recordRoutes(authority: Authority): Route[] {
       method: 'GET',
       path: '/admin/status',
       access: 'admin',
+      about: { summary: 'State of the authority', answers: { 200: json(STATUS) } },
       handle: () => ({
         body: {
           program: 'authority',
@@ -167,12 +203,14 @@ function recordRoutes(authority: Authority): Route[] {
       method: 'GET',
       path: '/admin/revocation-lists',
       access: 'admin',
+      about: { summary: 'Revocation lists', answers: { 200: json(LISTS) } },
       handle: () => ({ body: { revocationLists: lists() } }),
     },
     {
       method: 'POST',
       path: '/admin/revocation-lists',
       access: 'admin',
+      about: { summary: 'Issue revocation lists now', answers: { 200: json(LISTS) } },
       handle: async () => {
         await revocationLists.issueNow()
         return { body: { revocationLists: lists() } }
@@ -182,6 +220,11 @@ function recordRoutes(authority: Authority): Route[] {
       method: 'GET',
       path: '/admin/journal',
       access: 'admin',
+      about: {
+        summary: 'What the authority did and refused',
+        query: PAGE,
+        answers: { 200: json(object({ entries: listOf(ENTRY) }, { next: whole })) },
+      },
       handle: ({ query }) => {
         const [after, limit] = [count(query, 'after', 0), count(query, 'limit', 100)]
         const entries = journal.list(after, Math.min(limit, MAX_ENTRIES))

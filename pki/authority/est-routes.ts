@@ -1,5 +1,6 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { ApiReply, ApiRequest, Route } from '../../runtime/admin-api.ts'
+import { ENCODING_REFUSALS, media, type RouteDescription } from '../../runtime/route-description.ts'
 import type { Certificate } from '../certificate.ts'
 import { readPem } from '../pem.ts'
 import { createCertsOnly } from '../pkcs7.ts'
@@ -19,7 +20,11 @@ export const EST_CHALLENGE = 'Basic realm="one-time code", charset="UTF-8"'
 export function createEstRoutes({ authority }: { readonly authority: Authority }): Route[] {
   const { root, issuers, enrol, reEnrol } = authority
   const all = [root, issuers.authentication, issuers.signing]
-  const operations: readonly [method: Route['method'], name: string, handle: Operation][] = [
+  const operations: readonly [
+    method: Route['method'],
+    name: keyof typeof ABOUT,
+    handle: Operation,
+  ][] = [
     ['GET', 'cacerts', () => certsOnly(all)], // §4.1.3
     [
       'GET',
@@ -52,7 +57,8 @@ export function createEstRoutes({ authority }: { readonly authority: Authority }
     ],
   ]
   return operations.flatMap(([method, name, handle]) => {
-    const route = { method, access: 'public', rawBody: 'application/pkcs10' } as const
+    const about = ABOUT[name]
+    const route = { method, access: 'public', rawBody: 'application/pkcs10', about } as const
     return [
       { ...route, path: `${BASE}/${name}`, handle: (request) => handle(request, undefined) },
       {
@@ -63,6 +69,40 @@ export function createEstRoutes({ authority }: { readonly authority: Authority }
     ] satisfies Route[]
   })
 }
+
+const CERTIFICATES = media('application/pkcs7-mime', 'certs-only, base64.')
+const ENROL_REFUSALS = [
+  ...ENCODING_REFUSALS,
+  ...(['request.route-unknown', 'enrolment.unauthenticated', 'enrolment.code-invalid'] as const),
+  ...(['enrolment.code-expired', 'enrolment.code-used', 'enrolment.proof-invalid'] as const),
+  ...(['enrolment.key-refused', 'enrolment.identity-mismatch'] as const),
+  ...(['enrolment.extension-refused', 'enrolment.rejected', 'enrolment.unavailable'] as const),
+  ...(['certificate.expired', 'certificate.revoked', 'certificate.untrusted'] as const),
+] as const
+const ABOUT = {
+  cacerts: {
+    summary: 'Certificates of the authority',
+    answers: { 200: CERTIFICATES },
+    refusals: ['request.route-unknown'],
+  },
+  csrattrs: {
+    summary: 'What a request should have',
+    answers: { 200: media('application/csrattrs') },
+    refusals: ['request.route-unknown'],
+  },
+  simpleenroll: {
+    summary: 'Enrol, by a one-time code',
+    proof: 'code',
+    answers: { 200: CERTIFICATES, 202: media('text/plain', 'The operator has to approve first.') },
+    refusals: ENROL_REFUSALS,
+  },
+  simplereenroll: {
+    summary: 'Renew, by the certificate that ends',
+    proof: 'certificate',
+    answers: { 200: CERTIFICATES },
+    refusals: ENROL_REFUSALS,
+  },
+} as const satisfies Record<string, RouteDescription>
 
 type Operation = (
   request: ApiRequest,

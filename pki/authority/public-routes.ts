@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { ApiReply, ApiRequest, Route } from '../../runtime/admin-api.ts'
+import { media } from '../../runtime/route-description.ts'
 import type { Authority } from './authority.ts'
 import type { PublishedCrl } from './crl-publisher.ts'
 import { ISSUER_NAMES, type IssuerName } from './issuers.ts'
 import type { OcspAnswer } from './ocsp-responder.ts'
+
+const OCSP_ANSWER = media('application/ocsp-response')
 
 /** What anyone may read: certificates of the authority, revocation states and lists. */
 export function createPublicRoutes({ authority }: { readonly authority: Authority }): Route[] {
@@ -12,16 +15,25 @@ export function createPublicRoutes({ authority }: { readonly authority: Authorit
   const certificates = { root, ...issuers }
   return [
     ...ISSUER_NAMES.flatMap((name) => [
-      file(`/ca/${name}.pem`, PEM_CHAIN, certificates[name].pem),
+      file('A certificate of the authority', `/ca/${name}.pem`, PEM_CHAIN, certificates[name].pem),
       // RFC 5280 §4.2.2.1: what caIssuers points to is one certificate in DER
-      file(`/ca/${name}.cer`, 'application/pkix-cert', certificates[name].der),
+      file(
+        'A certificate of the authority, in DER',
+        `/ca/${name}.cer`,
+        'application/pkix-cert',
+        certificates[name].der,
+      ),
       revocationList(authority, name),
     ]),
-    file('/ca/chain.pem', PEM_CHAIN, chain),
+    file('All certificates of the authority', '/ca/chain.pem', PEM_CHAIN, chain),
     {
       method: 'POST',
       path: '/ocsp',
       access: 'public',
+      about: {
+        summary: 'State of a certificate, by OCSP (RFC 6960)',
+        answers: { 200: OCSP_ANSWER },
+      },
       rawBody: 'application/ocsp-request',
       handle: (request) => ocspReply(authority, request, bytesOf(request.body)),
     },
@@ -29,6 +41,10 @@ export function createPublicRoutes({ authority }: { readonly authority: Authorit
       method: 'GET',
       path: '/ocsp/*request',
       access: 'public',
+      about: {
+        summary: 'State of a certificate, by OCSP in a GET (RFC 6960 appendix A)',
+        answers: { 200: OCSP_ANSWER },
+      },
       handle: (request) => ocspReply(authority, request, decodeRequest(request.params.request)),
     },
     {
@@ -36,6 +52,10 @@ export function createPublicRoutes({ authority }: { readonly authority: Authorit
       method: 'POST',
       path: '/tsp',
       access: 'public',
+      about: {
+        summary: 'A time-stamp (RFC 3161)',
+        answers: { 200: media('application/timestamp-reply') },
+      },
       rawBody: 'application/timestamp-query',
       handle: async ({ body, remoteAddress }) => ({
         headers: { 'content-type': 'application/timestamp-reply', 'cache-control': 'no-store' },
@@ -47,11 +67,12 @@ export function createPublicRoutes({ authority }: { readonly authority: Authorit
 
 const PEM_CHAIN = 'application/pem-certificate-chain' // RFC 8555 §9.1
 
-function file(path: string, type: string, body: string | Buffer): Route {
+function file(summary: string, path: string, type: string, body: string | Buffer): Route {
   return {
     method: 'GET',
     path,
     access: 'public',
+    about: { summary, answers: { 200: media(type) } },
     handle: () => ({ headers: { 'content-type': type }, body }),
   }
 }
@@ -101,6 +122,14 @@ function revocationList({ revocationLists }: Authority, name: IssuerName): Route
     method: 'GET',
     path: `/crl/${name}.crl`,
     access: 'public',
+    about: {
+      summary: 'A revocation list (RFC 5280)',
+      answers: {
+        200: media('application/pkix-crl'),
+        304: { description: 'The caller has it already.' },
+      },
+      refusals: ['admin.not-found'],
+    },
     handle: async ({ headers }) => {
       const list = await revocationLists.current(name)
       if (list !== undefined) return crlReply(list, headers['if-none-match'])

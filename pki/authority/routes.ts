@@ -1,5 +1,8 @@
 import type { Route } from '../../runtime/admin-api.ts'
+import { createDescriptionRoute } from '../../runtime/openapi-description.ts'
+import { flag, json, object, text } from '../../runtime/route-description.ts'
 import { createAdminRoutes } from './admin-routes.ts'
+import { AUTHORITY_API } from './api-about.ts'
 import type { Authority } from './authority.ts'
 import { createEstRoutes } from './est-routes.ts'
 import { createPublicRoutes } from './public-routes.ts'
@@ -15,11 +18,18 @@ export function createAuthorityRoutes({ authority }: { readonly authority: Autho
     method: 'GET',
     path: '/status',
     access: 'public',
+    about: {
+      summary: 'Whether the authority is there',
+      answers: {
+        200: json(object({ program: { const: 'authority' }, instance: text, ready: flag })),
+      },
+    },
     handle: () => ({ body: { program: 'authority', instance, ready: true } }),
   }
+  const adminRoutes = [status, ...createAdminRoutes({ authority })]
   return {
     publicRoutes: [status, ...createPublicRoutes({ authority })],
     estRoutes: [status, ...createEstRoutes({ authority })],
-    adminRoutes: [status, ...createAdminRoutes({ authority })],
+    adminRoutes: [...adminRoutes, createDescriptionRoute(AUTHORITY_API, adminRoutes)],
   }
 }

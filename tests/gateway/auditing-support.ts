@@ -10,7 +10,10 @@ import { openAuditing, type Auditing } from '../../gateway/auditing/open-auditin
 import { createExchangeLog, type LogPrivacy } from '../../gateway/exchange-log/log.ts'
 import { generateKey } from '../../pki/keys.ts'
 import { NOTE_TYPE, noteVerifier } from '../../protocol/signed-note.ts'
+import { GATEWAY_API } from '../../gateway/http/openapi.ts'
 import { createApi, type Route } from '../../runtime/admin-api.ts'
+import { createDescriptionRoute } from '../../runtime/openapi-description.ts'
+import { json } from '../../runtime/route-description.ts'
 import { listen } from '../../runtime/lifecycle.ts'
 import { send, type Answer } from '../support/http.ts'
 import { silent } from './support.ts'
@@ -73,10 +76,11 @@ export async function startAuditedLog(
     method: 'GET',
     path: '/admin/own',
     access: 'admin',
+    about: { summary: 'Who asks', answers: { 200: json({ type: 'object' }) } },
     handle: ({ principal }) => ({ body: { principal } }),
   }
-  const routes = [own, ...auditing.routes]
-  routes.push(auditing.describe(routes))
+  const described = [own, ...auditing.routes]
+  const routes = [...described, createDescriptionRoute(GATEWAY_API, described)]
   const api = createApi({
     ...{ routes, token: ADMIN, principalOf: auditing.auditorOf },
     ...{ origin: 'client-gateway', logger: silent },

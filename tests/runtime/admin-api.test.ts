@@ -4,11 +4,15 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createApi, type Route } from '../../runtime/admin-api.ts'
 import { createLogger } from '../../runtime/logger.ts'
+import { json } from '../../runtime/route-description.ts'
 import { send, sendBytes } from '../support/http.ts'
 
+const about = { summary: 'What was sent', answers: { 200: json({ type: 'object' }) } }
+const echo: Route['handle'] = ({ body }) => ({ body: { body } })
 const routes: Route[] = [
-  { method: 'GET', path: '/open', access: 'public', handle: ({ body }) => ({ body: { body } }) },
-  { method: 'PUT', path: '/shut', access: 'admin', handle: ({ body }) => ({ body: { body } }) },
+  { method: 'GET', path: '/open', access: 'public', about, handle: echo },
+  { method: 'PUT', path: '/shut', access: 'admin', about, handle: echo },
+  { method: 'GET', path: '/shut', access: 'admin', about, handle: echo },
 ]
 let server: Server
 let port: number
@@ -57,6 +61,54 @@ describe('an API', () => {
     async (query) => {
       const answer = await send({ port, path: `/open${query}` })
       expect([answer.status, code(answer.body)]).toEqual([400, 'request.malformed'])
+    },
+  )
+
+  it.each(['OPTIONS', 'PATCH', 'DELETE', 'TRACE'])(
+    'says which methods there are, to %s',
+    async (method) => {
+      const answer = await send({ port, method, path: '/shut' })
+      expect([answer.status, code(answer.body)]).toEqual([405, 'request.method-unsupported'])
+      expect(answer.headers.allow).toBe('PUT, GET, HEAD')
+      const nowhere = await send({ port, method, path: '/nowhere' })
+      expect([nowhere.status, nowhere.headers.allow]).toEqual([404, undefined])
+    },
+  )
+
+  it('answers HEAD as GET, without the body', async () => {
+    const answer = await send({ port, method: 'HEAD', path: '/open' })
+    expect([answer.status, answer.body.length]).toEqual([200, 0])
+  })
+
+  const put = (body: string | Buffer, type?: string) =>
+    send({
+      ...{ port, method: 'PUT', path: '/shut', body },
+      rawHeaders: [
+        ...['authorization', 'Bearer secret'],
+        ...(type === undefined ? [] : ['content-type', type]),
+      ],
+    })
+  it.each([
+    ['{"a":{"b":1,"c":[{"b":2}]},"b":3}', 200, undefined],
+    [String.raw`{"\\":1,"a\"":"{\"a\":1,\"a\":2}"}`, 200, undefined],
+    ['', 200, undefined],
+    ['{"a":1,"b":[{"a":1,"\\u0061":2}]}', 400, 'request.malformed'],
+    ['{"__proto__":1,"__proto__":2}', 400, 'request.malformed'],
+    ['{', 400, 'request.malformed'],
+    ['\ufeff{}', 400, 'request.malformed'],
+    [Buffer.from([0x22, 0xff, 0x22]), 400, 'request.malformed'],
+    ['['.repeat(1001) + ']'.repeat(1001), 422, 'admin.invalid'],
+    [`"${'x'.repeat(10 * 1024 * 1024)}"`, 413, 'request.body-too-large'],
+  ])('reads a body in one way, or not at all (%#)', async (body, status, refusal) => {
+    const answer = await put(body, 'application/json; charset=utf-8')
+    expect([answer.status, code(answer.body)]).toEqual([status, refusal])
+  })
+
+  it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/jsonx', undefined])(
+    'takes no body of type %s for JSON',
+    async (type) => {
+      const answer = await put('{}', type)
+      expect([answer.status, code(answer.body)]).toEqual([415, 'validation.content-type'])
     },
   )
 })

@@ -75,7 +75,7 @@ describe('members and subsystems', () => {
     expect(refusal(await put(path, '{"name":'))).toEqual([400, 'request.malformed'])
     const headers = { 'content-type': 'application/json; charset=latin1' }
     const latin = await running.call('PUT', path, { body: '{"name":"x"}', headers })
-    expect(refusal(latin)).toEqual([400, 'request.malformed'])
+    expect(refusal(latin)).toEqual([415, 'validation.content-type'])
     const large = await put(path, { name: 'x'.repeat(11 * 1024 * 1024) })
     expect(refusal(large)).toEqual([413, 'request.body-too-large'])
     const broken = await running.call('GET', '/admin/members/GOV/%FF')

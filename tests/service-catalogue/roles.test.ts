@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { PERMITTED, ROLES, type Role } from '../../runtime/roles.ts'
-import type { CatalogueContext } from '../../service-catalogue/context.ts'
-import { createCatalogueRoutes } from '../../service-catalogue/routes.ts'
+import { ROLES, type Role } from '../../runtime/roles.ts'
 import { INSTANCE, startTestCatalogue, type Answer, type Running } from './support.ts'
 
 let running: Running
@@ -26,72 +24,6 @@ afterAll(() => running[Symbol.asyncDispose]())
 const as = (role: Role, method: string, path: string, body?: unknown): Promise<Answer> =>
   running.call(method, path, { token: keys[role], ...(body === undefined ? {} : { body }) })
 const outcome = ({ status, body }: Answer): unknown[] => [status, body.code]
-
-// Only the table is looked at: nothing of the context is used before a route is called.
-const routes = createCatalogueRoutes({} as CatalogueContext).filter((r) => r.access !== 'public')
-/** Of what is not the operator's alone, and no reading for everybody: so that no word in a route changes unseen. */
-const WRITTEN: Record<string, string> = {
-  'GET /admin/events': 'auditor',
-  'GET /admin/audit': 'auditor',
-  'POST /admin/members/:class/:member/certificates': 'member-admin',
-  'DELETE /admin/members/:class/:member/certificates/:thumbprint': 'member-admin',
-  'PUT /admin/subsystems/:class/:member/:subsystem': 'member-admin',
-  'DELETE /admin/subsystems/:class/:member/:subsystem': 'member-admin',
-  'POST /admin/gateways/:class/:member/:gateway/certificates': 'member-admin',
-  'DELETE /admin/gateways/:class/:member/:gateway/certificates/:thumbprint': 'member-admin',
-  'PUT /admin/services/:class/:member/:subsystem/:service': 'service-owner',
-  'DELETE /admin/services/:class/:member/:subsystem/:service': 'member-admin',
-  'POST /admin/keys': 'member-admin',
-  'DELETE /admin/keys/:id': 'member-admin',
-  'POST /admin/requests': 'service-owner',
-  'POST /admin/requests/:id/withdraw': 'service-owner',
-  'POST /admin/services/:class/:member/:subsystem/:service/compare': 'service-owner',
-  'POST /admin/services/:class/:member/:subsystem/:service/deprecate': 'service-owner',
-  'POST /admin/services/:class/:member/:subsystem/:service/publish': 'service-owner',
-  'POST /admin/services/:class/:member/:subsystem/:service/retire': 'service-owner',
-  'POST /admin/services/:class/:member/:subsystem/:service/withdraw': 'service-owner',
-  'PUT /admin/services/:class/:member/:subsystem/:service/entry': 'service-owner',
-}
-const cases = routes.flatMap(({ method, path, access }) =>
-  ROLES.map((role) => ({ role, method, path, access: access as keyof typeof PERMITTED })),
-)
-
-describe('the table of routes', () => {
-  it('lets others than the operator only read, but for what is written here', () => {
-    const others = routes.filter((r) => r.access !== 'admin' && r.access !== 'reader')
-    expect(Object.fromEntries(others.map((r) => [`${r.method} ${r.path}`, r.access]))).toEqual(
-      WRITTEN,
-    )
-    expect(routes.filter((r) => r.access === 'reader' && r.method !== 'GET')).toEqual([])
-  })
-
-  it.each(cases.filter(({ role, access }) => !PERMITTED[access].includes(role)))(
-    'refuses $method $path to a $role',
-    async ({ role, method, path }) => {
-      const answer = await as(role, method, path.replaceAll(/:\w+/g, 'X'))
-      expect(outcome(answer)).toEqual([403, 'admin.not-permitted'])
-    },
-  )
-
-  it.each(cases.filter(({ access }) => access === 'reader'))(
-    'does not refuse $method $path to a $role for its role',
-    async ({ role, method, path }) => {
-      const filled = path.replace(':class/:member', 'GOV/A').replaceAll(/:\w+/g, 'X')
-      expect((await as(role, method, filled)).body.code).toBeOneOf([undefined, 'admin.not-found'])
-    },
-  )
-
-  const own = routes.filter(
-    ({ path, access }) => path.includes(':member') && access !== 'admin' && access !== 'reader',
-  )
-  it.each(own)('keeps $method $path from the administrator of another member', async (route) => {
-    const path = route.path.replace(':class/:member', 'GOV/B').replaceAll(/:\w+/g, 'S')
-    expect(outcome(await as('member-admin', route.method, path, {}))).toEqual([
-      403,
-      'admin.not-permitted',
-    ])
-  })
-})
 
 describe('a scope', () => {
   it('has changes within it, and none outside', async () => {

@@ -15,8 +15,11 @@ import { createLogger } from '../../runtime/logger.ts'
 import { writePrivateFile } from '../../runtime/private-file.ts'
 import type { CatalogueConfig } from '../../service-catalogue/config.ts'
 import { startCatalogue, type Catalogue } from '../../service-catalogue/server.ts'
+import { committedDescription, createAnswerCheck } from '../support/described-api.ts'
 
 export const INSTANCE = 'KH-DEV'
+
+const faultOf = createAnswerCheck(committedDescription('catalogue'))
 
 const folders: string[] = []
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
@@ -159,7 +162,12 @@ export function createCaller(url: string, token: string, rootPem: string): Call 
       ...(signal ? { signal } : {}),
     })
     const text = await response.text()
-    const isJson = /json/.test(response.headers.get('content-type') ?? '')
+    const [mediaType = ''] = (response.headers.get('content-type') ?? '').split(';')
+    const isJson = /json/.test(mediaType)
+    // Every answer that a test sees is one of those that the description names.
+    const given = text === '' ? undefined : isJson ? (JSON.parse(text) as unknown) : text
+    const fault = faultOf(method, path, { status: response.status, mediaType, body: given })
+    if (fault !== undefined) throw new TypeError(`docs/api/catalogue.json: ${fault}`)
     return {
       status: response.status,
       headers: response.headers,

@@ -18,6 +18,7 @@ import { startCatalogue, type Catalogue } from '../../service-catalogue/server.t
 import { authorityConfig } from './authority.ts'
 import { obtain, type Credentials } from './certificates.ts'
 import { shiftedClock, type ShiftedClock } from './clock.ts'
+import { committedDescription, describedClient } from './described-api.ts'
 import { freePort, send, type Answer, type Outgoing } from './http.ts'
 import { startRegister, type Register } from './register.ts'
 
@@ -91,8 +92,12 @@ export async function startFederation(options: Options = {}): Promise<Federation
   )
   const ca = authority.authority.root.pem
   const catalogue = resources.use(await openCatalogue(dir, authority, clocks.catalogue))
-  const catalogueAdmin = createApiClient({ url: catalogue.url, token: catalogue.adminToken, ca })
-  resources.use(catalogueAdmin)
+  const catalogueAdmin = resources.use(
+    describedClient(
+      createApiClient({ url: catalogue.url, token: catalogue.adminToken, ca }),
+      committedDescription('catalogue'),
+    ),
+  )
   await catalogueAdmin.call('PUT', '/admin/authorities/test', {
     certificates: [ca, ...Object.values(authority.authority.issuers).map(({ pem }) => pem)],
   })
@@ -281,7 +286,10 @@ async function openGateway(context: Context, options: GatewayOptions): Promise<T
     startGateway(config, { logger: createLogger('test'), clock: clock.now })
   let running = await start()
   const url = `https://127.0.0.1:${running.ports.admin}`
-  const admin = createApiClient({ url, token: running.adminToken, ca })
+  const admin = describedClient(
+    createApiClient({ url, token: running.adminToken, ca }),
+    committedDescription('gateway'),
+  )
 
   const memberPath = apiPath('/admin/members', memberClass, member)
   const gatewayPath = apiPath('/admin/gateways', memberClass, member, code)
