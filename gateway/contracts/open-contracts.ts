@@ -59,6 +59,10 @@ export function openContracts(
       ...{ store, anchor, members, logger },
       intake: createContractIntake({ store, catalogue, trust, clock, logger }),
       tls: () => own.tls.current,
+      told: () => ({
+        'spean-anchor': String(catalogue.anchorState.number),
+        'spean-snapshot': String(catalogue.health.highest),
+      }),
       waitSeconds: config.catalogueWaitSeconds,
       onTaken: () => agreements.signExpected(),
     }),
