@@ -68,7 +68,7 @@ export function createWebhookRoutes(context: CatalogueContext): Route[] {
       access: 'public',
       handle: () => ({
         headers: { 'cache-control': 'max-age=300' },
-        body: { keys: [context.publicKey] },
+        body: { keys: context.key.publicJwks },
       }),
     },
     {

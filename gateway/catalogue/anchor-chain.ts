@@ -36,9 +36,9 @@ export interface AnchorChain extends AsyncDisposable {
   /** For connections to the catalogue; another one after the roots changed. */
   agent(): Agent
   /** Who signed a snapshot that was verified. */
-  signerOf(jws: string): string
+  readonly signerOf: (jws: string) => string
   /** Whether the anchor has that key still. */
-  counts(signer: string): boolean
+  readonly counts: (signer: string) => boolean
   /**
    * Takes the anchors that there are after this one, when a snapshot says so or cannot be verified without; when
    * there is none, when an earlier attempt failed.
@@ -134,7 +134,7 @@ export async function openAnchorChain(options: {
   /** Why nobody can tell by whom a snapshot is. @throws ExchangeError */
   const explain = async (kid: string): Promise<never> => {
     const { number } = held.anchor
-    const own = number > 1 ? await get(number) : undefined
+    const own = held.adoptedAt === undefined ? undefined : await get(number)
     if (own !== undefined) {
       const { content } = await parseAnchorStatement(own)
       if (canonicalJson(content) !== canonicalJson(held.anchor)) {
