@@ -3,8 +3,6 @@ import { bodyParser, type ApiReply, type ApiRequest, type Route } from '../runti
 import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
 import { invalid } from './input.ts'
-import type { KeyRotation } from './key-rotation.ts'
-import type { SnapshotKeys } from './snapshot-key.ts'
 
 const parseForce = bodyParser<{ force?: boolean }>({
   type: 'object',
@@ -23,11 +21,8 @@ const parseFrom = bodyParser<{ from: number }>({
 const FARTHEST_JUMP = 1_000_000_000
 
 /** The keys that gateways believe, and how they change (protocol/README.md §7.10). */
-export function createAnchorRoutes(
-  context: CatalogueContext,
-  { key, rotation }: { readonly key: SnapshotKeys; readonly rotation: KeyRotation },
-): Route[] {
-  const { db, changes, publisher, reports } = context
+export function createAnchorRoutes(context: CatalogueContext): Route[] {
+  const { db, key, rotation, changes, publisher, reports } = context
   const describe = (): ApiReply => ({
     body: {
       ...rotation.describe(),

@@ -3,7 +3,8 @@ import type { Witness } from '../witness/witness.ts'
 import type { Changes } from './changes.ts'
 import type { CatalogueConfig } from './config.ts'
 import type { GatewayReports } from './gateway-reports.ts'
-import type { SnapshotKey } from './snapshot-key.ts'
+import type { KeyRotation } from './key-rotation.ts'
+import type { SnapshotKeys } from './snapshot-key.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import type { Publisher } from './publisher.ts'
 
@@ -21,7 +22,8 @@ export interface CatalogueContext {
   /** Where the catalogue is reached. */
   readonly publicUrl: () => string
   /** What signs snapshots and what is sent to webhooks. */
-  readonly key: Pick<SnapshotKey, 'publicJwks' | 'anchorNumber'>
+  readonly key: Pick<SnapshotKeys, 'publicJwks' | 'anchorNumber' | 'ledger'>
+  readonly rotation: KeyRotation
   /** How far gateways said that they are. */
   readonly reports: GatewayReports
   /** The catalogue as a witness. */

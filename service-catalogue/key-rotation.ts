@@ -1,8 +1,11 @@
 import { ExchangeError } from '../protocol/errors.ts'
 import type { Anchor } from '../protocol/snapshot.ts'
+import type { Database } from '../runtime/sqlite-database.ts'
 import type { AnchorFile } from './anchor-file.ts'
-import type { CatalogueContext } from './context.ts'
+import type { Changes } from './changes.ts'
+import type { GatewayReports } from './gateway-reports.ts'
 import type { RingKey } from './key-ring.ts'
+import type { Publisher } from './publisher.ts'
 import type { SnapshotKeys } from './snapshot-key.ts'
 
 export interface KeyState {
@@ -28,7 +31,11 @@ export interface KeyRotation {
   replace(): Promise<void>
 }
 
-type Deps = Pick<CatalogueContext, 'db' | 'changes' | 'publisher' | 'reports'> & {
+interface Deps {
+  readonly db: Database
+  readonly changes: Changes
+  readonly publisher: Publisher
+  readonly reports: GatewayReports
   readonly key: SnapshotKeys
   readonly anchorFile: () => AnchorFile
 }

@@ -8,7 +8,6 @@ import { createLogger, type Logger } from '../runtime/logger.ts'
 import { openAccess } from './access.ts'
 import { ensureAdminToken } from './admin-token.ts'
 import { openAnchorFile, type AnchorFile } from './anchor-file.ts'
-import { createAnchorRoutes } from './anchor-routes.ts'
 import { createChanges } from './changes.ts'
 import { CHANGE_NOTICE_DAYS, type CatalogueConfig } from './config.ts'
 import { openDatabase } from './database.ts'
@@ -75,7 +74,9 @@ export async function startCatalogue(
   const { registration } = config
   const changeNoticeMs = (config.changeNoticeDays ?? CHANGE_NOTICE_DAYS) * 86_400_000
   const publicUrl = (): string => anchor?.current().catalogueUrl ?? ''
-  const services = { changeNoticeMs, publicUrl, key, reports }
+  const rotating = { db, changes, publisher, reports, key, anchorFile: () => anchor! }
+  const rotation = createKeyRotation(rotating)
+  const services = { changeNoticeMs, publicUrl, key, rotation, reports }
   const context = {
     instance,
     memberClasses,
@@ -87,12 +88,7 @@ export async function startCatalogue(
     ...services,
   }
   const witness = resources.use(await openOwnWitness({ stateDir, instance, db, clock, logger }))
-  const rotation = createKeyRotation({ ...context, anchorFile: () => anchor! })
-  const routes = [
-    ...createCatalogueRoutes({ ...context, witness }),
-    ...createAnchorRoutes({ ...context, witness }, { key, rotation }),
-    ...witness.routes,
-  ]
+  const routes = [...createCatalogueRoutes({ ...context, witness }), ...witness.routes]
   const access = resources.use(
     openAccess(config.identityProviders ?? [], { db, instance, clock, logger }),
   )

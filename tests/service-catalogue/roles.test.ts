@@ -33,6 +33,7 @@ const routes = createCatalogueRoutes({} as CatalogueContext).filter((r) => r.acc
 const WRITTEN: Record<string, string> = {
   'GET /admin/events': 'auditor',
   'GET /admin/audit': 'auditor',
+  'GET /admin/anchor': 'auditor',
   'POST /admin/members/:class/:member/certificates': 'member-admin',
   'DELETE /admin/members/:class/:member/certificates/:thumbprint': 'member-admin',
   'PUT /admin/subsystems/:class/:member/:subsystem': 'member-admin',
