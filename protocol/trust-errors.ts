@@ -226,6 +226,13 @@ export const TRUST_ERRORS = {
     remedy: 'Compare the clocks of gateway and time-stamping authority, then ask its operator.',
   },
   // Anchors that follow each other
+  'anchor.step-refused': {
+    status: 409,
+    fault: 'client.anchor_step_refused',
+    title: 'Step of a rotation cannot be made now',
+    remedy:
+      'spean catalogue anchor show has keys and gateways; the steps are prepare, switch, retire: docs/anchor.md.',
+  },
   'anchor.malformed': {
     status: 502,
     fault: 'server.$.global_conf_outdated',

@@ -48,7 +48,7 @@ export function createKeyRotation(deps: Deps): KeyRotation {
   const held = (kid: string): RingKey => {
     const found = ring.get(kid)
     if (found !== undefined) return found
-    throw conflict(`the private key of ${kid} is not in the state folder; restore it from a backup`)
+    throw refused(`the private key of ${kid} is not in the state folder; restore it from a backup`)
   }
   const announce = async (keys: Anchor['keys'], added: readonly RingKey[]): Promise<number> => {
     verifyNotBehind(deps)
@@ -61,7 +61,7 @@ export function createKeyRotation(deps: Deps): KeyRotation {
     describe: () => ({ number: key.anchorNumber, keys: keyStates(key) }),
     prepare: async () => {
       const [next] = inState('next')
-      if (next !== undefined) throw conflict(`there is a next key already: ${next}; switch to it`)
+      if (next !== undefined) throw refused(`there is a next key already: ${next}; switch to it`)
       const made = await ring.ensure(key.anchorNumber + 1)
       const number = await announce([...ledger.newest!.keys, jwkOf(made)], [made])
       note('prepare-anchor-key', `key ${made.kid} in anchor ${number}`)
@@ -69,7 +69,7 @@ export function createKeyRotation(deps: Deps): KeyRotation {
     },
     switch: async ({ force }) => {
       const [next] = inState('next')
-      if (next === undefined) throw conflict('there is no next key; prepare one first')
+      if (next === undefined) throw refused('there is no next key; prepare one first')
       if (!force) verifyHeard(deps)
       key.use(held(next))
       note('switch-anchor-key', `key ${next}${force ? ', forced' : ''}`)
@@ -77,7 +77,7 @@ export function createKeyRotation(deps: Deps): KeyRotation {
     },
     retire: async ({ force }) => {
       const previous = inState('previous')
-      if (previous.length === 0) throw conflict('no previous key is left to retire; switch first')
+      if (previous.length === 0) throw refused('no previous key is left to retire; switch first')
       if (!force) verifyHeard(deps)
       const rest = ledger.newest!.keys.filter(({ kid }) => !previous.includes(kid!))
       const number = await announce(rest, [])
@@ -120,7 +120,7 @@ function verifyHeard({ db, key, reports }: Deps): void {
   )
   if (missing.length === 0) return
   const more = missing.length > 3 ? ` and ${missing.length - 3} more` : ''
-  throw conflict(
+  throw refused(
     `not yet heard to have anchor ${key.anchorNumber}: ${missing.slice(0, 3).join(', ')}${more}. ` +
       'Those that are off take it when they come back: --force goes on without them',
   )
@@ -130,10 +130,10 @@ function verifyHeard({ db, key, reports }: Deps): void {
 function verifyNotBehind({ key, reports }: Deps): void {
   const anchor = reports.behind()?.anchor
   if (anchor === undefined) return
-  throw conflict(
+  throw refused(
     `a gateway has anchor ${anchor}, this catalogue only ${key.anchorNumber}: ` +
       'restore the folder anchors and the keys of the state folder from the newest backup first',
   )
 }
 
-const conflict = (detail: string): ExchangeError => new ExchangeError('admin.conflict', detail)
+const refused = (detail: string): ExchangeError => new ExchangeError('anchor.step-refused', detail)

@@ -112,11 +112,11 @@ describe('the steps of a rotation', () => {
       const { status, body } = await step(name)
       return [status, body.code]
     }
-    expect(await refusals('switch')).toEqual([409, 'admin.conflict'])
-    expect(await refusals('retire')).toEqual([409, 'admin.conflict'])
+    expect(await refusals('switch')).toEqual([409, 'anchor.step-refused'])
+    expect(await refusals('retire')).toEqual([409, 'anchor.step-refused'])
     await step('prepare')
-    expect(await refusals('prepare')).toEqual([409, 'admin.conflict'])
-    expect(await refusals('retire')).toEqual([409, 'admin.conflict'])
+    expect(await refusals('prepare')).toEqual([409, 'anchor.step-refused'])
+    expect(await refusals('retire')).toEqual([409, 'anchor.step-refused'])
     expect((await step('prepare', { force: true })).body.code).toBe('admin.invalid')
   })
 
@@ -127,7 +127,7 @@ describe('the steps of a rotation', () => {
     await call('PUT', '/admin/gateways/GOV/MOI/MOI-1', { body: gateway })
     await step('prepare')
     const refused = await step('switch')
-    expect([refused.status, refused.body.code]).toEqual([409, 'admin.conflict'])
+    expect([refused.status, refused.body.code]).toEqual([409, 'anchor.step-refused'])
     expect(refused.body.detail).toContain('KH-DEV/GOV/MOI/MOI-1')
     expect((await step('switch', { force: true })).status).toBe(200)
     expect((await step('retire')).status).toBe(409)
