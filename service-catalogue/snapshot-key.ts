@@ -56,6 +56,10 @@ export async function openSnapshotKey(
     return first
   }
   let signer = findSigner(ring, ledger, ledger.newest) ?? (await openFirst())
+  // Left there by a crash between an anchor without them and their removal.
+  const old = ledger.all().flatMap(({ keys }) => keys.map(({ kid }) => kid!))
+  const counting = new Set(ledger.newest?.keys.map(({ kid }) => kid))
+  for (const kid of old) if (!counting.has(kid)) ring.remove(kid)
   const publicJwks = (): JWK[] => {
     const others = ledger.newest?.keys.filter(({ kid }) => kid !== signer.kid) ?? []
     return [signer.publicJwk, ...others]

@@ -17,7 +17,8 @@ export interface HeldAnchor {
 }
 
 /**
- * The anchor of the person, or what was taken after it, whichever has the higher number.
+ * The anchor of the person, or what was taken after it, whichever has the higher number. Of one number with other
+ * keys it is the person's: what was taken was another's.
  *
  * @throws ConfigError when the file of what was taken is damaged: without it the gateway would go back.
  */
@@ -26,17 +27,15 @@ export function readHeldAnchor(file: string, given: Anchor, logger: Logger): Hel
   const fromPerson = { ...own, catalogueUrl: given.catalogueUrl }
   if (!existsSync(file)) return fromPerson
   const taken = readTaken(file)
-  if (taken.anchor.number < own.anchor.number || taken.anchor.instance !== given.instance) {
-    logger.warn(
-      { number: own.anchor.number, before: taken.anchor.number },
-      'the anchor file is newer than the anchor that was taken, and counts from now on',
-    )
+  const numbers = { number: taken.anchor.number, anchorFile: own.anchor.number }
+  const isOther =
+    taken.anchor.instance !== given.instance ||
+    (taken.anchor.number === own.anchor.number && kidsOf(taken.anchor) !== kidsOf(given))
+  if (isOther || taken.anchor.number < own.anchor.number) {
+    logger.warn(numbers, 'the anchor file counts from now on, not the anchor that was taken')
     return fromPerson
   }
-  logger.info(
-    { number: taken.anchor.number, anchorFile: own.anchor.number },
-    'works by an anchor that was taken after the anchor file',
-  )
+  logger.info(numbers, 'works by an anchor that was taken from the catalogue')
   return taken
 }
 
@@ -44,6 +43,8 @@ export function readHeldAnchor(file: string, given: Anchor, logger: Logger): Hel
 export function writeHeldAnchor(file: string, held: HeldAnchor): void {
   writePrivateFileDurably(file, `${JSON.stringify(held, undefined, 2)}\n`)
 }
+
+const kidsOf = ({ keys }: Pick<Anchor, 'keys'>): string => keys.map(({ kid }) => kid).join()
 
 function readTaken(file: string): HeldAnchor {
   try {

@@ -138,6 +138,10 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
     logger.info({ snapshot: newest?.number }, 'snapshot accepted')
   }
 
+  const noteFault = (error: unknown): void => {
+    fault = wordsOf(error)
+    refused = error instanceof ExchangeError ? error.code : undefined
+  }
   const follow = async (): Promise<void> => {
     while (!stop.signal.aborted) {
       const before = performance.now()
@@ -151,10 +155,9 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
         if (stop.signal.aborted) return
         // Given up for being held too long: the next one is answered at once, if there is news.
         if (question.signal.aborted) continue
-        const text = error instanceof Error ? error.message : String(error)
-        if (text !== fault) logger.warn({ err: error }, 'the catalogue cannot be followed')
-        fault = text
-        refused = error instanceof ExchangeError ? error.code : undefined
+        if (wordsOf(error) !== fault)
+          logger.warn({ err: error }, 'the catalogue cannot be followed')
+        noteFault(error)
         etag = undefined
         await chain.tryNewAddress()
       }
@@ -172,7 +175,7 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
   if (newest === undefined) {
     await ask()
       .then(() => (heardAt = clock()))
-      .catch((error: unknown) => (fault = error instanceof Error ? error.message : String(error)))
+      .catch(noteFault)
   }
   const current = (at: Date): IndexedSnapshot => {
     if (newest === undefined) {
@@ -243,6 +246,8 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
     },
   }
 }
+
+const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 async function fetchDescription(
   digest: string,

@@ -281,6 +281,10 @@ describe('the anchor file of the person', () => {
     const again = await follow({ ...given, rootCertificates: [...given.rootCertificates] }, dir)
     expect(again.anchorState.number).toBe(3)
     await again[Symbol.asyncDispose]()
+    const other = { ...given, number: 3, keys: [(await makeKey()).publicJwk] as Anchor['keys'] }
+    const replaced = await follow(other, dir) // the same number, other keys: the person's word
+    expect(replaced.anchorState).toMatchObject({ number: 3, keys: [other.keys[0]!.kid] })
+    await replaced[Symbol.asyncDispose]()
     writeFileSync(join(dir, 'anchor.json'), '{"anchor":{}}')
     await expect(follow(given, dir)).rejects.toThrow(ConfigError)
   })

@@ -194,6 +194,7 @@ describe('a crash', () => {
     const [, kid] = described(await running.call('GET', '/admin/anchor')).keys.map((key) => key.kid)
     await restart((stateDir) => cpSync(folder, stateDir, { recursive: true }))
     expect(await signerOfSnapshot()).toMatchObject({ kid, anchor: 2 })
+    expect(existsSync(join(running.config.stateDir, 'snapshot.key'))).toBe(false)
   })
 
   it('that left the new key lost does not bring one back that was taken out', async () => {
