@@ -1,6 +1,8 @@
 /** The catalogue's key, its outage and its restored backup, while exchanges go on. */
+import { execFile } from 'node:child_process'
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { beforeAll, expect, it, vi } from 'vitest'
 import { attention } from '../../cli/commands/status.ts'
 import type { AnchorState } from '../../gateway/catalogue/anchor-chain.ts'
@@ -88,6 +90,14 @@ it('a rotation fails no call, and no gateway is touched', async () => {
   await f.addService('after-rotation')
   await f.settled()
   expect((await f.call(`/r1/${REGISTRY}/after-rotation`)).status).toBe(200)
+})
+
+it('the command follows the rotations from an old anchor file as well', async () => {
+  const { anchorFile, authentication } = f.client.config
+  const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')
+  const args = ['cert', 'explain', authentication.certificateFile, '--anchor', anchorFile]
+  const { stdout } = await promisify(execFile)(process.execPath, [main, ...args])
+  expect(stdout).toContain('KH-TEST/COM/BANK/BANK-1')
 })
 
 it('a catalogue that was restored from a backup is refused, everybody says why, and it goes on', async () => {
