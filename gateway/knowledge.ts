@@ -23,14 +23,15 @@ export interface Knowledge {
 export async function openKnowledge(
   { gatewayId: gateway, stateDir, ...config }: GatewayConfig,
   deps: {
-    readonly anchor: Anchor
+    /** As a person gave it; `catalogue.anchor` is what counts. */
+    readonly given: Anchor
     readonly validation: ValidationStore
     readonly scope: AsyncDisposableStack
     readonly clock: Clock
     readonly logger: Logger
   },
 ): Promise<Knowledge> {
-  const { anchor, validation: store, scope, clock, logger } = deps
+  const { given, validation: store, scope, clock, logger } = deps
   const { ocspRefreshSeconds: refreshSeconds } = config
   const keeper = scope.use(startValidationKeeper({ store, refreshSeconds, logger }))
   const ocsp = scope.use(
@@ -47,7 +48,7 @@ export async function openKnowledge(
   const clockCheck = createClockCheck({ gateway, clock, logger })
   const catalogue = scope.use(
     await openSnapshotClient({
-      anchor,
+      anchor: given,
       dir: `${stateDir}/catalogue`,
       pollSeconds: config.catalogueWaitSeconds,
       clock,

@@ -63,6 +63,21 @@ export const GATEWAY_METRICS = {
     labels: [],
     help: 'How long ago the catalogue last answered',
   },
+  snapshot_refused: {
+    type: 'gauge',
+    labels: ['code'],
+    help: '1 while the snapshot that the catalogue hands out is refused, by the code of why',
+  },
+  anchor_number: {
+    type: 'gauge',
+    labels: [],
+    help: 'Number of the anchor by which this gateway believes snapshots; it goes up with each rotation',
+  },
+  anchor_failing: {
+    type: 'gauge',
+    labels: [],
+    help: '1 while the next anchor of the catalogue cannot be had or is refused',
+  },
   clock_offset_seconds: {
     type: 'gauge',
     labels: [],

@@ -37,7 +37,7 @@ export function registerMetrics(
     readonly store: Pick<CredentialStore, 'all'>
     readonly renewal: () => readonly RenewalState[]
     readonly ocsp: Pick<OcspCache, 'health'>
-    readonly catalogue: Pick<SnapshotClient, 'newest' | 'health'>
+    readonly catalogue: Pick<SnapshotClient, 'newest' | 'health' | 'anchorState'>
     readonly clockCheck: Pick<MeasuredClock, 'state'>
     readonly stamper: Pick<LogStamper, 'health'>
     readonly keeper: Pick<ValidationKeeper, 'health'>
@@ -107,6 +107,12 @@ export function registerMetrics(
     const { heardAt } = catalogue.health
     return single(heardAt && age(heardAt))
   })
+  gauge('snapshot_refused', () => {
+    const { refused: code } = catalogue.health
+    return code === undefined ? [] : [{ labels: { code }, value: 1 }]
+  })
+  gauge('anchor_number', () => single(catalogue.anchorState.number))
+  gauge('anchor_failing', () => single(catalogue.anchorState.fault === undefined ? 0 : 1))
   gauge('clock_offset_seconds', () => single(clockCheck.state && clockCheck.state.offsetMs / 1000))
 
   gauge('log_tree_size', () => single(integrator.health().size))

@@ -53,15 +53,17 @@ export async function startGateway(
   // Disposed in reverse order: connections drain before the log closes under them.
   await using scope = new AsyncDisposableStack()
   const { gatewayId, stateDir } = config
-  const anchor = readAnchor(config.anchorFile)
-  const context = { anchor, scope, clock, logger }
+  const given = readAnchor(config.anchorFile)
+  const outset = { given, scope, clock, logger }
 
-  const keys = await openOwnKeys(config, context)
+  const keys = await openOwnKeys(config, outset)
   const settings = scope.use(openSettings(`${stateDir}/settings.db`))
-  const parts = await openLogParts(config, context)
+  const parts = await openLogParts(config, outset)
   const { validation } = parts.stores
-  const knowledge = await openKnowledge(config, { ...context, validation })
+  const knowledge = await openKnowledge(config, { ...outset, validation })
   const { catalogue, clockCheck, trust, ocsp } = knowledge
+  const { anchor } = catalogue // live: it follows the rotations
+  const context = { anchor, scope, clock, logger }
   const ownLog = await openOwnLog(config, { ...context, parts, knowledge })
   const { log, records, stamper, witnessing } = ownLog
 

@@ -56,6 +56,7 @@ export function gatewayStatus(deps: {
       expiresAt: newest.expiresAt,
     },
     catalogue: health,
+    anchor: catalogue.anchorState,
     certificates: states.map((state) => ({
       ...state,
       purpose: state.kind,

@@ -225,6 +225,13 @@ export const ERRORS = {
     title: 'Catalogue snapshot has expired',
     remedy: 'Check that the gateway reaches the catalogue; spean status shows what it last heard.',
   },
+  'catalogue.outdated': {
+    status: 503,
+    fault: 'server.$.global_conf_outdated',
+    title: 'Catalogue hands out an older snapshot than it did before',
+    remedy:
+      'The gateway works on by the one it has. Where the catalogue was restored from a backup: spean catalogue resume.',
+  },
   'log.unavailable': {
     status: 503,
     fault: 'server.$.logging_failed',

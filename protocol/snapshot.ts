@@ -126,9 +126,11 @@ export interface Snapshot {
   readonly stops?: SnapshotStop[]
 }
 
-/** Given to a gateway once, out of band: whom it believes about everything else. */
+/** Given to a gateway once, out of band: whom it believes about everything else. Those after it are signed (§7.10). */
 export interface Anchor {
   readonly instance: string
+  /** Absent: 1. */
+  readonly number?: number
   /** Base URL of the catalogue. */
   readonly catalogueUrl: string
   /** Public keys that may sign snapshots. */

@@ -225,4 +225,33 @@ export const TRUST_ERRORS = {
     title: 'Time-stamp is not one of what was asked for',
     remedy: 'Compare the clocks of gateway and time-stamping authority, then ask its operator.',
   },
+  // Anchors that follow each other
+  'anchor.step-refused': {
+    status: 409,
+    fault: 'client.anchor_step_refused',
+    title: 'Step of a rotation cannot be made now',
+    remedy:
+      'spean catalogue anchor show has keys and gateways; the steps are prepare, switch, retire: docs/anchor.md.',
+  },
+  'anchor.malformed': {
+    status: 502,
+    fault: 'server.$.global_conf_outdated',
+    title: 'Anchor statement does not have the form it should',
+    remedy:
+      'Nothing was changed by it. Ask the operator of the catalogue what it serves below /anchors.',
+  },
+  'anchor.not-next': {
+    status: 502,
+    fault: 'server.$.global_conf_outdated',
+    title: 'Anchor statement does not follow the anchor that is there',
+    remedy:
+      'The anchor that was taken stays. Ask the operator whether the catalogue was restored from a backup: docs/anchor.md.',
+  },
+  'anchor.signature-invalid': {
+    status: 502,
+    fault: 'server.$.global_conf_outdated',
+    title: 'Anchor statement is not signed by the anchor before it and by all its new keys',
+    remedy:
+      'The anchor that was taken stays. When the operator has no key of it any more, a person brings the new anchor: docs/anchor.md.',
+  },
 } as const

@@ -7,6 +7,7 @@ const anchorSchema = {
   required: ['instance', 'catalogueUrl', 'keys', 'rootCertificates'],
   properties: {
     instance: { type: 'string', minLength: 1 },
+    number: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
     catalogueUrl: { type: 'string', pattern: '^https://' },
     keys: { type: 'array', minItems: 1, items: { type: 'object' } },
     rootCertificates: { type: 'array', minItems: 1, items: { type: 'string' } },

@@ -1,60 +1,113 @@
 import { readFileSync } from 'node:fs'
 import { CertificateError, parseCertificates, type Certificate } from '../pki/certificate.ts'
+import type { NumberedAnchor } from '../protocol/anchor-statement.ts'
 import type { Anchor } from '../protocol/snapshot.ts'
+import type { Clock } from '../runtime/clock.ts'
 import { ConfigError } from '../runtime/config.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { writeFileAtomically } from '../runtime/private-file.ts'
 import { approvedAuthorities } from './approved-authorities.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import { createFileWatch } from './file-watch.ts'
-import type { SnapshotKey } from './snapshot-key.ts'
+import { anchorSigner, type RingKey } from './key-ring.ts'
+import type { SnapshotKeys } from './snapshot-key.ts'
 
-/** `anchor.json`, which an operator carries to the gateways: it is never served. */
+/** `anchor.json`, which an operator carries to new gateways; those that have one take the statements. */
 export interface AnchorFile {
   readonly file: string
   current(): Anchor
-  /** Writes it anew when roots have changed. */
-  refresh(): void
+  /** Announces the next anchor when roots or address have changed. */
+  refresh(): Promise<void>
+  /**
+   * Announces the next anchor with other keys.
+   *
+   * @param keys all of it.
+   * @param added those of them that are new: they sign it beside the one that signs now.
+   * @throws ExchangeError `anchor.malformed` when gateways could not take it.
+   */
+  announce(keys: Anchor['keys'], added: readonly RingKey[]): Promise<NumberedAnchor>
 }
 
 /** @throws ConfigError when `rootCertificateFile` holds no certificate. */
-export function openAnchorFile(deps: {
+export async function openAnchorFile(deps: {
   readonly file: string
   readonly rootCertificateFile: string
   readonly instance: string
   readonly catalogueUrl: string
-  readonly key: SnapshotKey
+  /** Whether that address is one that was configured: another port of each start is not announced. */
+  readonly isLasting: boolean
+  readonly key: SnapshotKeys
   readonly db: Database
+  readonly clock: Clock
   readonly logger: Logger
-}): AnchorFile {
-  const { file, rootCertificateFile, instance, catalogueUrl, key, db, logger } = deps
+}): Promise<AnchorFile> {
+  const { file, rootCertificateFile, instance, catalogueUrl, key, db, clock, logger } = deps
+  const { ledger } = key
   const hasChanged = createFileWatch(rootCertificateFile)
   let serverRoots = readRoots(rootCertificateFile)
-  let current: Anchor | undefined
-  const write = (): Anchor => {
-    const roots = [...serverRoots, ...approvedAuthorities(db).anchors]
-    const byThumbprint = new Map(roots.map((root) => [root.thumbprint, root.pem]))
-    const rootCertificates = [...byThumbprint.values()]
-    if (current?.rootCertificates.join() === rootCertificates.join()) return current
-    const anchor = { instance, catalogueUrl, keys: [key.publicJwk], rootCertificates }
-    writeFileAtomically(file, `${JSON.stringify(anchor, undefined, 2)}\n`)
-    return anchor as Anchor
+  const roots = (): string[] => {
+    const all = [...serverRoots, ...approvedAuthorities(db).anchors]
+    return [...new Map(all.map((root) => [root.thumbprint, root.pem])).values()]
   }
-  current = write()
+  let current: Anchor | undefined
+  const write = (): void => {
+    const { issuedAt: _issuedAt, ...newest } = ledger.newest!
+    const next = { ...newest, catalogueUrl }
+    if (JSON.stringify(next) === JSON.stringify(current)) return
+    writeFileAtomically(file, `${JSON.stringify(next, undefined, 2)}\n`)
+    current = next
+  }
+  const append = async (
+    keys: Anchor['keys'],
+    added: readonly RingKey[],
+  ): Promise<NumberedAnchor> => {
+    const number = ledger.newest!.number + 1
+    const issuedAt = clock().toISOString()
+    const rest = { catalogueUrl, keys, rootCertificates: roots() }
+    const signers = [key.signer, ...added].map(anchorSigner)
+    const anchor = await ledger.append({ version: 1, instance, number, issuedAt, ...rest }, signers)
+    logger.info(
+      { anchor: number, keys: keys.map(({ kid }) => kid) },
+      'the next anchor is announced',
+    )
+    write()
+    key.writePublic()
+    return anchor
+  }
+  const refreshOnce = async (): Promise<void> => {
+    if (hasChanged()) {
+      try {
+        serverRoots = readRoots(rootCertificateFile)
+      } catch (error) {
+        if (!(error instanceof ConfigError)) throw error
+        logger.warn({ err: error }, 'the new rootCertificateFile is not used')
+      }
+    }
+    const { newest } = ledger
+    if (newest === undefined) {
+      const keys = [key.publicJwk] as Anchor['keys']
+      ledger.begin({ instance, number: 1, catalogueUrl, keys, rootCertificates: roots() })
+      key.use(key.signer)
+    } else {
+      const hasMoved = deps.isLasting && newest.catalogueUrl !== catalogueUrl
+      const isSame = newest.rootCertificates.join() === roots().join()
+      if (!isSame || hasMoved) await append(newest.keys, [])
+    }
+    write()
+  }
+  // One after the other: two at a time would give one number twice.
+  let queue: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = queue.catch(() => undefined).then(work)
+    queue = turn
+    return turn
+  }
+  await refreshOnce()
   return {
     file,
     current: () => current!,
-    refresh: () => {
-      if (hasChanged()) {
-        try {
-          serverRoots = readRoots(rootCertificateFile)
-        } catch (error) {
-          if (!(error instanceof ConfigError)) throw error
-          logger.warn({ err: error }, 'the new rootCertificateFile is not used')
-        }
-      }
-      current = write()
-    },
+    refresh: () => inTurn(refreshOnce),
+    announce: (keys, added) => inTurn(() => append(keys, added)),
   }
 }
 

@@ -29,6 +29,8 @@ export interface Changes {
   put<T>(change: Change<T>): Promise<ApiReply>
   /** @throws ExchangeError `admin.not-found`. */
   remove<T>(change: Change<T>): Promise<ApiReply>
+  /** Gives the same state a number above `from`, which gateways have had though this database has not. */
+  resume(named: Named, from: number): Promise<void>
   /** What is no matter of snapshots: `work` and its event, as a whole. */
   note<T>(named: Named, work: () => T): T
 }
@@ -41,10 +43,10 @@ export function createChanges(deps: {
   readonly clock: Clock
   readonly publisher: Publisher
   readonly logger: Logger
-  /** Called before a change is answered. */
-  readonly onPublished: () => void
+  /** Called before what was changed is published. */
+  readonly onCommitted: () => Promise<void>
 }): Changes {
-  const { db, terms, clock, publisher, logger, onPublished } = deps
+  const { db, terms, clock, publisher, logger, onCommitted } = deps
   const record = (named: Named): number => {
     const now = clock()
     const number = appendSnapshot(db, terms, now)
@@ -63,10 +65,10 @@ export function createChanges(deps: {
     )
     recordAct()
   }
-  const finish = async <T>(change: Change<T>, number: number): Promise<void> => {
-    logger.info({ action: change.action, subject: change.subject, number }, 'changed')
+  const finish = async ({ action, subject }: Named, number: number): Promise<void> => {
+    logger.info({ action, subject, number }, 'changed')
+    await onCommitted()
     await publisher.publish()
-    onPublished()
   }
   return {
     put: async (change) => {
@@ -90,6 +92,15 @@ export function createChanges(deps: {
       })
       await finish(change, number)
       return { status: 204 }
+    },
+    resume: async (named, from) => {
+      const number = db.transaction(() => {
+        const now = clock()
+        const number = appendSnapshot(db, terms, now, from)
+        addEvent(named, now, number)
+        return number
+      })
+      await finish(named, number)
     },
     note: (named, work) =>
       db.transaction(() => {

@@ -1,8 +1,10 @@
-import type { JWK } from 'jose'
 import type { Clock } from '../runtime/clock.ts'
 import type { Witness } from '../witness/witness.ts'
 import type { Changes } from './changes.ts'
 import type { CatalogueConfig } from './config.ts'
+import type { GatewayReports } from './gateway-reports.ts'
+import type { KeyRotation } from './key-rotation.ts'
+import type { SnapshotKeys } from './snapshot-key.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import type { Publisher } from './publisher.ts'
 
@@ -19,8 +21,11 @@ export interface CatalogueContext {
   readonly changeNoticeMs: number
   /** Where the catalogue is reached. */
   readonly publicUrl: () => string
-  /** Of the key that signs snapshots and what is sent to webhooks. */
-  readonly publicKey: JWK
+  /** What signs snapshots and what is sent to webhooks. */
+  readonly key: Pick<SnapshotKeys, 'publicJwks' | 'anchorNumber' | 'ledger'>
+  readonly rotation: KeyRotation
+  /** How far gateways said that they are. */
+  readonly reports: GatewayReports
   /** The catalogue as a witness. */
   readonly witness: Pick<Witness, 'describe'>
 }

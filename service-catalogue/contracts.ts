@@ -198,12 +198,13 @@ function callingGateway(db: Database, { peerCertificate }: ApiRequest, at: Date)
 
 /** What follows `after`; with `Prefer: wait=N` held until there is something. */
 async function handOut(
-  { db, clock, publisher }: CatalogueContext,
+  { db, clock, publisher, reports }: CatalogueContext,
   request: ApiRequest,
   waiting: Set<() => void>,
 ): Promise<ApiReply> {
   const after = readAfter(request.query)
   const gateway = callingGateway(db, request, clock())
+  reports.hear(gateway, request.headers)
   const { signal } = request
   const waitMs = readWaitMs(request.headers)
   const deadline = performance.now() + (waitMs ?? 0)

@@ -15,10 +15,11 @@ import { MIGRATIONS } from './schema.ts'
 export function openDatabase(stateDir: string, instance: string): Database {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   const file = join(stateDir, 'catalogue.db')
-  if (!existsSync(file) && existsSync(join(stateDir, 'snapshot.key'))) {
+  const signs = ['snapshot.key', 'snapshot-signer.json'].map((name) => join(stateDir, name))
+  if (!existsSync(file) && signs.some((name) => existsSync(name))) {
     throw new ConfigError(
-      `${file}: is missing, but snapshot.key is there; restore the database from a backup, ` +
-        'or remove snapshot.key to begin a new catalogue with a new anchor',
+      `${file}: is missing, but the key that signs is there; restore the database from a backup, ` +
+        'or begin a new catalogue with a new anchor in an empty folder',
     )
   }
   return openSqliteDatabase(file, (database, version) => {

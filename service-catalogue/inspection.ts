@@ -1,5 +1,6 @@
 import type { Route } from '../runtime/admin-api.ts'
 import { json, listOf, named, object, text, time, whole } from '../runtime/route-description.ts'
+import type { Behind } from './gateway-reports.ts'
 import { registeredCertificates } from './approved-authorities.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
@@ -119,8 +120,10 @@ export function createInspectionRoutes(context: CatalogueContext): Route[] {
   ]
 }
 
-function readStatus({ db, instance, clock, publisher, witness }: CatalogueContext): object {
+function readStatus(context: CatalogueContext): object {
+  const { db, instance, clock, publisher, witness, key, reports } = context
   const { number, issuedAt, expiresAt } = publisher.current()
+  const behind = reports.behind()
   const before = clock().getTime() + EXPIRING_MS
   return {
     program: 'catalogue',
@@ -128,6 +131,9 @@ function readStatus({ db, instance, clock, publisher, witness }: CatalogueContex
     snapshotNumber: number,
     issuedAt: issuedAt.toISOString(),
     expiresAt: expiresAt.toISOString(),
+    anchor: { number: key.anchorNumber },
+    behind,
+    warnings: behind === undefined ? [] : behindWords(behind, number, key.anchorNumber),
     counts: {
       authorities: count(db, 'authority'),
       timeStampingAuthorities: count(db, 'time_stamping_authority'),
@@ -151,4 +157,21 @@ function readStatus({ db, instance, clock, publisher, witness }: CatalogueContex
 
 function count(db: Database, table: string): number {
   return db.get<{ count: number }>(`SELECT count(*) AS count FROM ${table}`)!.count
+}
+
+function behindWords({ snapshot, anchor, gateways }: Behind, own: number, ownAnchor: number) {
+  const who = gateways.length === 1 ? gateways[0] : `${gateways.length} gateways, as ${gateways[0]}`
+  return [
+    ...(snapshot === undefined
+      ? []
+      : [
+          `${who} had snapshot ${snapshot}, this catalogue is at ${own} and is refused: ` +
+            `after a restored backup, spean catalogue resume --from ${snapshot}`,
+        ]),
+    ...(anchor === undefined
+      ? []
+      : [
+          `${who} had anchor ${anchor}, this catalogue is at ${ownAnchor}: restore keys and anchors (docs/anchor.md)`,
+        ]),
+  ]
 }

@@ -119,15 +119,17 @@ function toPublished({ number, issuedAt, expiresAt, jws }: SignedSnapshot): Publ
  */
 function isDue(
   { issuedAt, expiresAt, body }: PublishedSnapshot,
-  { kid }: SnapshotKey,
+  { kid, anchorNumber }: SnapshotKey,
   { lifetimeMs }: SnapshotTerms,
   now: Date,
 ): boolean {
   const ageMs = now.getTime() - issuedAt.getTime()
+  const header = decodeProtectedHeader(body.toString('ascii'))
   return (
     ageMs < 0 ||
     ageMs >= lifetimeMs / 4 ||
     expiresAt.getTime() - issuedAt.getTime() !== lifetimeMs ||
-    decodeProtectedHeader(body.toString('ascii')).kid !== kid
+    header.kid !== kid ||
+    (header.anchor ?? 1) !== anchorNumber
   )
 }

@@ -1,4 +1,5 @@
 import type { Route } from '../runtime/admin-api.ts'
+import { createAnchorRoutes } from './anchor-routes.ts'
 import { createApiKeyRoutes } from './api-key-routes.ts'
 import { createAuthorityRoutes } from './authorities.ts'
 import type { CatalogueContext } from './context.ts'
@@ -25,6 +26,7 @@ import { createWitnessListRoutes } from './witnesses.ts'
 export function createCatalogueRoutes(context: CatalogueContext): Route[] {
   return [
     ...createPublicRoutes(context),
+    ...createAnchorRoutes(context),
     ...createRegistrationRoutes(context),
     ...createInspectionRoutes(context),
     ...createAuthorityRoutes(context),

@@ -14,6 +14,8 @@ import { createChanges } from './changes.ts'
 import { CHANGE_NOTICE_DAYS, type CatalogueConfig } from './config.ts'
 import { openDatabase } from './database.ts'
 import { createEndedCertificates } from './ended-certificates.ts'
+import { createGatewayReports } from './gateway-reports.ts'
+import { createKeyRotation } from './key-rotation.ts'
 import { openOwnWitness } from './own-witness.ts'
 import { openPublisher } from './publisher.ts'
 import { createCatalogueRoutes } from './routes.ts'
@@ -66,13 +68,17 @@ export async function startCatalogue(
   const terms = { instance, lifetimeMs: Math.ceil(config.snapshotLifetimeHours * 3_600_000) }
   const publisher = await openPublisher({ db, key, terms, clock, logger })
   let anchor: AnchorFile | undefined
-  const onPublished = (): void => anchor?.refresh()
-  const changes = createChanges({ db, terms, clock, publisher, logger, onPublished })
+  const onCommitted = async (): Promise<void> => anchor?.refresh()
+  const changes = createChanges({ db, terms, clock, publisher, logger, onCommitted })
+  const own = () => ({ snapshot: publisher.current().number, anchor: key.anchorNumber })
+  const reports = createGatewayReports({ own, clock, logger })
 
   const { registration } = config
   const changeNoticeMs = (config.changeNoticeDays ?? CHANGE_NOTICE_DAYS) * 86_400_000
   const publicUrl = (): string => anchor?.current().catalogueUrl ?? ''
-  const services = { changeNoticeMs, publicUrl, publicKey: key.publicJwk }
+  const rotating = { db, changes, publisher, reports, key, anchorFile: () => anchor! }
+  const rotation = createKeyRotation(rotating)
+  const services = { changeNoticeMs, publicUrl, key, rotation, reports }
   const context = {
     instance,
     memberClasses,
@@ -99,14 +105,15 @@ export async function startCatalogue(
 
   const url = config.publicUrl ?? `https://${host.includes(':') ? `[${host}]` : host}:${port}`
   const file = join(stateDir, 'anchor.json')
-  const roots = { file, rootCertificateFile, db, logger }
+  const isLasting = config.publicUrl !== undefined
+  const roots = { file, rootCertificateFile, isLasting, db, clock, logger }
   // Not before the port is known: it stands in the anchor
-  const opened = openAnchorFile({ ...roots, instance, catalogueUrl: url, key })
+  const opened = await openAnchorFile({ ...roots, instance, catalogueUrl: url, key })
   anchor = opened
   await witness.list(url, changes)
   const renewTls = createTlsRenewal(server, config, logger)
   const ended = createEndedCertificates(context)
-  const checks = [() => publisher.refresh(), () => opened.refresh(), renewTls, ended]
+  const checks = [() => opened.refresh(), () => publisher.refresh(), renewTls, ended]
   checks.push(createServiceUpkeep(context))
   const webhooks = {
     key,

@@ -27,13 +27,19 @@ const KEPT_SNAPSHOTS = 1000
  * Gives the state of this moment the next number, inside the transaction that made it: number and
  * payload are durable together, so that after a crash no number can come to stand for two states.
  *
+ * @param above a number that gateways have had from elsewhere: this one is higher.
  * @throws ExchangeError `admin.invalid` when gateways would refuse the snapshot for its size.
  */
-export function appendSnapshot(db: Database, terms: SnapshotTerms, now: Date): number {
+export function appendSnapshot(
+  db: Database,
+  terms: SnapshotTerms,
+  now: Date,
+  above: number = 0,
+): number {
   const { last } = db.get<{ last: number }>(
     'SELECT coalesce(max(number), 0) AS last FROM snapshot',
   )!
-  const number = last + 1
+  const number = Math.max(last, above) + 1
   const issuedAt = now.toISOString()
   const expiresAt = new Date(now.getTime() + terms.lifetimeMs).toISOString()
   const { instance } = terms

@@ -91,7 +91,7 @@ export function createWebhookRoutes(context: CatalogueContext): Route[] {
       },
       handle: () => ({
         headers: { 'cache-control': 'max-age=300' },
-        body: { keys: [context.publicKey] },
+        body: { keys: context.key.publicJwks },
       }),
     },
     {

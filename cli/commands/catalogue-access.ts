@@ -4,6 +4,7 @@ import { ConfigError } from '../../runtime/config.ts'
 import { writePrivateFile } from '../../runtime/private-file.ts'
 import { fullId, profileOf, show } from '../context.ts'
 import { printRecord, printTable } from '../output.ts'
+import { addAnchorCommands } from './catalogue-anchor.ts'
 import { addAuditCommands } from './catalogue-audit.ts'
 import { readDescription } from './description-file.ts'
 
@@ -24,6 +25,7 @@ export function addCatalogueAccessCommands(program: Command): void {
   addRequestCommands(catalogue)
   addKeyCommands(catalogue)
   addAuditCommands(catalogue)
+  addAnchorCommands(catalogue)
 }
 
 interface RequestOptions {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { CertificateError } from '../../pki/certificate.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
+import { anchorsAfter } from '../../protocol/anchor-statement.ts'
 import { verifySnapshot, type Anchor, type Snapshot } from '../../protocol/snapshot.ts'
 import { ApiError, createApiClient, type ApiClient } from '../../runtime/api-client.ts'
 import { ConfigError } from '../../runtime/config.ts'
@@ -128,8 +129,24 @@ async function byAnchor(file: string): Promise<Approved> {
     throw new ConfigError(`${file}: is no anchor; it is anchor.json of the catalogue`)
   }
   const client = createApiClient({ url: catalogueUrl, ca: rootCertificates.join('\n') })
-  const snapshot = await askSnapshot(client, (jws) => verifySnapshot(jws, anchor))
-  return approvedBy(snapshot, catalogueUrl)
+  const read = async (jws: string) => verifySnapshot(jws, await newestAnchor(client, anchor))
+  return approvedBy(await askSnapshot(client, read), catalogueUrl)
+}
+
+/** The catalogue's keys may have rotated since the file was given (protocol/README.md §7.10). */
+async function newestAnchor(client: ApiClient, given: Anchor): Promise<Anchor> {
+  const none = ['admin.not-found', 'request.route-unknown']
+  const get = (number: number): Promise<string | undefined> =>
+    client.call<unknown>('GET', `/anchors/${number}`).then(
+      (statement) => JSON.stringify(statement),
+      (error: unknown) => {
+        if (error instanceof ExchangeError && none.includes(error.code)) return undefined
+        throw error
+      },
+    )
+  let newest = given
+  for await (const next of anchorsAfter(given, get)) newest = next
+  return newest
 }
 
 function byFile(file: string): Approved {

@@ -21,6 +21,8 @@ interface Status extends WitnessedStatus {
   snapshotNumber?: number
   expiresAt?: string
   catalogue?: { heardAt?: string; fault?: string }
+  /** Of a gateway: the one it works by; of the catalogue: the newest. */
+  anchor?: { number: number; fault?: string }
   /** A gateway lists its own; the authority counts what it issued. */
   certificates?: OwnCertificate[] | Record<string, number>
   renewal?: { kind: string; owner: string; failure?: { code: string; detail: string } }[]
@@ -76,11 +78,12 @@ export function addStatusCommand(program: Command): void {
       if (command.optsWithGlobals<{ json?: boolean }>().json) printJson(results)
       else {
         printTable(
-          ['PROGRAM', 'STATE', 'SNAPSHOT', 'UNTIL', 'CERTIFICATES UNTIL', 'NOTE'],
+          ['PROGRAM', 'STATE', 'SNAPSHOT', 'ANCHOR', 'UNTIL', 'CERTIFICATES UNTIL', 'NOTE'],
           results.map(({ name, status, notes }) => [
             name,
             notes.length === 0 ? 'ok' : 'attention',
             status?.snapshot?.number ?? status?.snapshotNumber,
+            status?.anchor?.number,
             status?.snapshot?.expiresAt ?? status?.expiresAt,
             firstEnd(status),
             notes.join('; '),
@@ -122,6 +125,7 @@ export function attention(status: Status): string[] {
   return [
     ...(program === 'gateway' && snapshot === undefined ? ['no snapshot'] : []),
     ...(catalogue?.fault ? [`catalogue: ${catalogue.fault}`] : []),
+    ...(status.anchor?.fault ? [`anchor: ${status.anchor.fault}`] : []),
     ...(isOver(snapshot?.expiresAt ?? expiresAt) ? ['the snapshot has expired'] : []),
     ...own.flatMap(({ fault }) => fault ?? []),
     ...ended.map(

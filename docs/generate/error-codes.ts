@@ -22,6 +22,7 @@ const HEADINGS: Record<GroupOf<ErrorCode>, string> = {
   contract: 'Contracts',
   validation: 'Messages and the description of the service',
   catalogue: 'The catalogue',
+  anchor: 'Anchors of the catalogue that follow each other',
   log: 'The exchange log',
   evidence: 'Evidence',
   storage: 'Room for bodies',

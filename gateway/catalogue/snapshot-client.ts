@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Agent, request } from 'undici'
-import { ExchangeError } from '../../protocol/errors.ts'
+import { request, type Agent } from 'undici'
+import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { verifySnapshot, type Anchor, type Snapshot } from '../../protocol/snapshot.ts'
 import { readAtMost } from '../../runtime/http-body.ts'
@@ -10,20 +10,36 @@ import type { Logger } from '../../runtime/logger.ts'
 import { writeFileAtomically } from '../../runtime/private-file.ts'
 import type { Catalogue } from '../ports.ts'
 import type { ToldTime } from '../trust/clock-check.ts'
+import { openAnchorChain, type AnchorState } from './anchor-chain.ts'
+import { createSnapshotFloor } from './snapshot-floor.ts'
 import { indexSnapshot, type IndexedSnapshot } from './view.ts'
 
 export interface SnapshotClient extends Catalogue, AsyncDisposable {
   /** The newest snapshot, expired or not; undefined before the first. */
   readonly newest: IndexedSnapshot | undefined
-  /** When the catalogue last answered, and what went wrong since then. */
-  readonly health: { readonly heardAt: Date | undefined; readonly fault: string | undefined }
+  readonly health: CatalogueHealth
+  /** The anchor that counts now, live: the one that was given, or a later one that it led to. */
+  readonly anchor: Anchor
+  readonly anchorState: AnchorState
   /** Calls back with every new snapshot, and at once with the one there is. */
   subscribe(listener: (snapshot: IndexedSnapshot) => void): void
   /** A service description, by the digest that the snapshot names; kept on disk. */
   description(digest: string): Promise<Buffer>
 }
 
+export interface CatalogueHealth {
+  /** When the catalogue last answered. */
+  readonly heardAt: Date | undefined
+  /** What went wrong since then. */
+  readonly fault: string | undefined
+  /** The code, while it is the answer of the catalogue that is refused. */
+  readonly refused: ErrorCode | undefined
+  /** The highest number of a snapshot that was taken; lower ones are refused. */
+  readonly highest: number
+}
+
 interface Options {
+  /** As a person gave it; later ones are taken from the catalogue. */
   readonly anchor: Anchor
   /** Folder for the last good snapshot and for descriptions. */
   readonly dir: string
@@ -46,8 +62,10 @@ const HURRY_MS = 1000
  * number than it has, keeps the last good one on disk, and lives on it through an outage.
  */
 export async function openSnapshotClient(options: Options): Promise<SnapshotClient> {
-  const { anchor, dir, clock, logger } = options
-  const agent = new Agent({ connect: { ca: anchor.rootCertificates, timeout: ANSWER_MS } })
+  const { dir, clock, logger } = options
+  const chainFile = `${dir}/anchor.json`
+  const chain = await openAnchorChain({ given: options.anchor, file: chainFile, clock, logger })
+  const { anchor } = chain
   const file = `${dir}/snapshot.jws`
   const listeners: ((snapshot: IndexedSnapshot) => void)[] = []
   const stop = new AbortController()
@@ -57,31 +75,31 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
   let etag: string | undefined
   let heardAt: Date | undefined
   let fault: string | undefined
+  let refused: ErrorCode | undefined
 
-  // Outlives the snapshot itself: an expired one on disk still says what must not come back.
-  let highest = 0
-  let accepted: string | undefined
+  const floor = createSnapshotFloor()
+  let signer = ''
+  /** What a key signed that the anchor has no longer counts no longer. */
+  const dropForeign = (): void => {
+    floor.forgetUnless(chain.counts)
+    if (newest === undefined || chain.counts(signer)) return
+    logger.warn(
+      { snapshot: newest.number, signer },
+      'the snapshot in use is dropped: its key is out',
+    )
+    newest = undefined
+    etag = undefined
+  }
   const accept = async (jws: string): Promise<void> => {
     const snapshot: Snapshot = await verifySnapshot(jws, anchor)
-    if (snapshot.number < highest) {
-      throw new ExchangeError(
-        'catalogue.unavailable',
-        `snapshot ${snapshot.number} is older than ${highest}, which this gateway had`,
-      )
-    }
-    const [, payload] = jws.split('.')
-    if (snapshot.number === highest && accepted !== undefined && payload !== accepted) {
-      throw new ExchangeError(
-        'catalogue.unavailable',
-        `there are two snapshots with the number ${highest}: the catalogue contradicts itself`,
-      )
-    }
-    highest = snapshot.number
-    accepted = payload
+    floor.forgetUnless(chain.counts)
+    floor.verify(snapshot.number, jws)
+    floor.raise(snapshot.number, jws, chain.signerOf(jws))
     if (new Date(snapshot.expiresAt) <= clock()) {
       throw new ExchangeError('catalogue.expired', `snapshot ${snapshot.number} has expired`)
     }
     newest = indexSnapshot(snapshot)
+    signer = chain.signerOf(jws)
     for (const listener of [...listeners]) listener(newest)
   }
 
@@ -90,7 +108,7 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
     const isHeldBack = etag !== undefined
     held = question
     const { statusCode, headers, body } = await request(new URL('/snapshot', anchor.catalogueUrl), {
-      dispatcher: agent,
+      dispatcher: chain.agent(),
       headers:
         etag === undefined
           ? {}
@@ -106,17 +124,24 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
       roundTripMs: isHeldBack ? undefined : performance.now() - before,
     })
     const bytes = await readAtMost(body, LIMITS.snapshotBytes)
-    if (statusCode === 304) return
+    if (statusCode === 304) return chain.follow().finally(dropForeign)
     if (statusCode !== 200) {
       throw new ExchangeError('catalogue.unavailable', `the catalogue answered ${statusCode}`)
     }
     const jws = bytes.toString('ascii')
-    await accept(jws)
+    await chain
+      .follow(jws)
+      .then(() => accept(jws))
+      .finally(dropForeign)
     writeFileAtomically(file, jws)
     etag = typeof headers.etag === 'string' ? headers.etag : undefined
     logger.info({ snapshot: newest?.number }, 'snapshot accepted')
   }
 
+  const noteFault = (error: unknown): void => {
+    fault = wordsOf(error)
+    refused = error instanceof ExchangeError ? error.code : undefined
+  }
   const follow = async (): Promise<void> => {
     while (!stop.signal.aborted) {
       const before = performance.now()
@@ -125,14 +150,16 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
         await ask(question)
         heardAt = clock()
         fault = undefined
+        refused = undefined
       } catch (error) {
         if (stop.signal.aborted) return
         // Given up for being held too long: the next one is answered at once, if there is news.
         if (question.signal.aborted) continue
-        const text = error instanceof Error ? error.message : String(error)
-        if (text !== fault) logger.warn({ err: error }, 'the catalogue cannot be followed')
-        fault = text
+        if (wordsOf(error) !== fault)
+          logger.warn({ err: error }, 'the catalogue cannot be followed')
+        noteFault(error)
         etag = undefined
+        await chain.tryNewAddress()
       }
       // A catalogue that answers at once, rightly or wrongly, is asked once a second at most.
       const pause = Math.max(0, 1000 - (performance.now() - before))
@@ -148,7 +175,7 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
   if (newest === undefined) {
     await ask()
       .then(() => (heardAt = clock()))
-      .catch((error: unknown) => (fault = error instanceof Error ? error.message : String(error)))
+      .catch(noteFault)
   }
   const current = (at: Date): IndexedSnapshot => {
     if (newest === undefined) {
@@ -187,7 +214,11 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
       return newest
     },
     get health() {
-      return { heardAt, fault }
+      return { heardAt, fault, refused, highest: floor.number }
+    },
+    anchor,
+    get anchorState() {
+      return chain.state
     },
     subscribe: (listener) => {
       listeners.push(listener)
@@ -207,14 +238,16 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
       await arrival(wanted)
       return current(at)
     },
-    description: (digest) => fetchDescription(digest, { dir, anchor, agent }),
+    description: (digest) => fetchDescription(digest, { dir, anchor, agent: chain.agent() }),
     [Symbol.asyncDispose]: async () => {
       stop.abort()
+      await chain[Symbol.asyncDispose]() // what it asks ends at once
       await following
-      await agent.destroy()
     },
   }
 }
+
+const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 async function fetchDescription(
   digest: string,

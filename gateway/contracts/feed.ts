@@ -31,6 +31,8 @@ export function startContractFeed(deps: {
   readonly tls: () => OwnTls
   /** Members that it speaks for; the feed is theirs. */
   readonly members: () => string
+  /** Headers by which the catalogue learns how far this gateway is (§7.10). */
+  readonly told: () => Readonly<Record<string, string>>
   readonly waitSeconds: number
   /** Before each question: what is held may have changed. */
   readonly onTaken: () => Promise<void>
@@ -40,14 +42,14 @@ export function startContractFeed(deps: {
   const stop = new AbortController()
   let held: AbortController | undefined
   let fault: string | undefined
-  let shown: { readonly thumbprint: string; readonly agent: Agent } | undefined
+  let shown: { thumbprint: string; ca: readonly string[]; agent: Agent } | undefined
 
-  // Connections are closed with the certificate that they were made with.
+  // Connections are closed with the certificate and the roots that they were made with.
   const agentOf = ({ thumbprint, cert, key }: OwnTls): Agent => {
-    if (shown?.thumbprint === thumbprint) return shown.agent
+    const ca = anchor.rootCertificates
+    if (shown?.thumbprint === thumbprint && shown.ca === ca) return shown.agent
     void shown?.agent.close()
-    const connect = { ca: anchor.rootCertificates, cert, key, timeout: ANSWER_MS }
-    shown = { thumbprint, agent: new Agent({ connect }) }
+    shown = { thumbprint, ca, agent: new Agent({ connect: { ca, cert, key, timeout: ANSWER_MS } }) }
     return shown.agent
   }
   const call = async (
@@ -58,6 +60,7 @@ export function startContractFeed(deps: {
     const { statusCode, body } = await request(new URL(path, anchor.catalogueUrl), {
       method: 'GET',
       ...rest,
+      headers: { ...deps.told(), ...(rest.headers as Record<string, string> | undefined) },
       dispatcher: agentOf(deps.tls()),
       headersTimeout: ANSWER_MS + waitMs,
       bodyTimeout: ANSWER_MS,

@@ -46,6 +46,7 @@ export function openContracts(
   const onSigned = trust.noteSigner.bind(trust)
   const signing = createContractSigning({ credentials, catalogue, onSigned, clock })
   let feed: ContractFeed | undefined
+  let toldAnchor: number | undefined
   const onMade = (): void => feed?.hurry()
   const agreements = createAgreements({ store, signing, clock, logger, onMade })
   const gatewayMember = memberOf(readGatewayId(gatewayId))
@@ -59,10 +60,21 @@ export function openContracts(
       ...{ store, anchor, members, logger },
       intake: createContractIntake({ store, catalogue, trust, clock, logger }),
       tls: () => own.tls.current,
+      told: () => {
+        toldAnchor = catalogue.anchorState.number
+        return {
+          'spean-anchor': String(toldAnchor),
+          'spean-snapshot': String(catalogue.health.highest),
+        }
+      },
       waitSeconds: config.catalogueWaitSeconds,
       onTaken: () => agreements.signExpected(),
     }),
   )
+  // Its operator waits for all gateways to have the next anchor.
+  catalogue.subscribe(() => {
+    if (toldAnchor !== catalogue.anchorState.number) feed?.hurry()
+  })
   scope.use(startExpiryWatch({ store, clock, logger }))
   return {
     contracts: createContracts(store),

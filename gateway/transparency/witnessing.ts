@@ -65,8 +65,11 @@ interface Deps {
 export async function openWitnessing(config: GatewayConfig, deps: Deps): Promise<Witnessing> {
   const { anchor, keys, stores, catalogue, scope, clock, logger } = deps
   const { gatewayId, stateDir } = config
-  const roots = parseCertificates(anchor.rootCertificates.join('\n'))
-  const authorities = (): readonly Certificate[] => [...roots, ...(catalogue.newest?.anchors ?? [])]
+  const roots = rootsOf(anchor)
+  const authorities = (): readonly Certificate[] => [
+    ...roots(),
+    ...(catalogue.newest?.anchors ?? []),
+  ]
   const client = scope.use(
     createWitnessClient(() => ({
       authorities: authorities(),
@@ -108,5 +111,15 @@ export async function openWitnessing(config: GatewayConfig, deps: Deps): Promise
       keys: registration?.describe(),
       policyFault: catalogue.newest?.logPolicyFault,
     }),
+  }
+}
+
+/** Read anew only when the anchor has others. */
+function rootsOf(anchor: Anchor): () => readonly Certificate[] {
+  let read: { readonly from: readonly string[]; readonly roots: readonly Certificate[] } | undefined
+  return () => {
+    const from = anchor.rootCertificates
+    if (read?.from !== from) read = { from, roots: parseCertificates(from.join('\n')) }
+    return read.roots
   }
 }

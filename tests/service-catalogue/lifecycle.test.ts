@@ -37,6 +37,7 @@ describe('a start', () => {
     const anchor = readAnchor(running.catalogue.anchorFile)
     expect(anchor).toEqual({
       instance: 'KH-DEV',
+      number: 1,
       catalogueUrl: running.catalogue.url,
       keys: (JSON.parse(jwks) as { keys: unknown }).keys,
       rootCertificates: [running.authority.root.certificate.pem],

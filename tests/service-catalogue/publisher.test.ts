@@ -28,7 +28,7 @@ beforeEach(async () => {
   beforeSigning = async () => {}
   key = { ...real, sign: async (payload) => (await beforeSigning(), real.sign(payload)) }
   publisher = await openPublisher({ db, key, terms, clock, logger })
-  changes = createChanges({ db, terms, clock, publisher, logger, onPublished: () => {} })
+  changes = createChanges({ db, terms, clock, publisher, logger, onCommitted: async () => {} })
 })
 
 const member = (id: string): Change<{ name: string }> => ({

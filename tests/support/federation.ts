@@ -195,12 +195,21 @@ async function openCatalogue(
   writeFileSync(at('catalogue.pem'), tls.cert)
   writePrivateFile(at('catalogue.key'), tls.key)
   writeFileSync(at('root.pem'), authority.root.pem)
+  return startCatalogueIn(dir, { port: 0, clock })
+}
+
+/** Starts the catalogue on what is in the folder: once more after it was stopped, at the same port. */
+export function startCatalogueIn(
+  dir: string,
+  { port, clock }: { readonly port: number; readonly clock: ShiftedClock },
+): Promise<Catalogue> {
+  const at = (name: string): string => join(dir, name)
   return startCatalogue(
     {
       instance: INSTANCE,
       stateDir: at('catalogue'),
       host: '127.0.0.1',
-      port: 0,
+      port,
       tlsCertificateFile: at('catalogue.pem'),
       tlsKeyFile: at('catalogue.key'),
       rootCertificateFile: at('root.pem'),
