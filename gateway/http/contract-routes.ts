@@ -27,6 +27,14 @@ const DEFAULTS = { purposes: [], otherFields: 'strip' }
 export function createContractRoutes(deps: ContractRoutesDeps): Route[] {
   const { store, agreements, feed, clock } = deps
   const view = (held: HeldContract): object => viewOf(store, held, clock())
+  /** One after the other: all that are held would be too many objects at once. */
+  const listed = (query: URLSearchParams): object[] => {
+    const views: object[] = []
+    for (const held of store.all()) {
+      if (isWanted(store, held, query, clock())) views.push(view(held))
+    }
+    return views
+  }
   const made = (held: HeldContract): ApiReply => ({ status: 201, body: view(held) })
   const act = (
     verb: string,
@@ -45,10 +53,7 @@ export function createContractRoutes(deps: ContractRoutesDeps): Route[] {
       access: 'admin',
       handle: ({ query }) => ({
         body: {
-          contracts: store
-            .all()
-            .filter((held) => isWanted(store, held, query, clock()))
-            .map(view),
+          contracts: listed(query),
           ...(feed.fault === undefined ? {} : { fault: feed.fault }),
         },
       }),
