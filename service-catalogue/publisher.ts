@@ -5,10 +5,11 @@ import type { Logger } from '../runtime/logger.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import type { SnapshotKey } from './snapshot-key.ts'
 import {
-  appendSnapshot,
+  claimSnapshot,
+  lastClaimed,
   newestSigned,
-  storeSignature,
-  unsignedSnapshots,
+  storeSnapshot,
+  takeSnapshot,
   type SignedSnapshot,
   type SnapshotTerms,
 } from './snapshot-log.ts'
@@ -55,21 +56,20 @@ export async function openPublisher(deps: {
     current = toPublished(snapshot)
     wakeAll()
   }
-  const signAll = async (): Promise<void> => {
-    const unsigned = unsignedSnapshots(db)
-    for (const { number, payload } of unsigned) {
-      storeSignature(db, number, await key.sign(payload))
-      logger.info({ number }, 'snapshot published')
-    }
-    const newest = unsigned.length > 0 ? newestSigned(db) : undefined
-    if (newest) setCurrent(newest)
+  const signNewest = async (): Promise<void> => {
+    if (lastClaimed(db) <= (current?.number ?? 0)) return
+    const { payload, ...unsigned } = takeSnapshot(db, terms, clock())
+    const snapshot = { ...unsigned, jws: await key.sign(payload) }
+    storeSnapshot(db, snapshot)
+    logger.info({ number: snapshot.number }, 'snapshot published')
+    setCurrent(snapshot)
   }
-  // One after the other: two at a time would sign a number twice, under two entity tags
-  const publish = (): Promise<void> => (queue = queue.catch(() => undefined).then(signAll))
+  // One after the other: two at a time would sign a number twice. What came meanwhile goes into the next one together.
+  const publish = (): Promise<void> => (queue = queue.catch(() => undefined).then(signNewest))
   const refresh = async (): Promise<void> => {
     await publish()
     if (current && !isDue(current, key, terms, clock())) return
-    db.transaction(() => appendSnapshot(db, terms, clock()))
+    db.transaction(() => claimSnapshot(db, terms))
     await publish()
   }
 

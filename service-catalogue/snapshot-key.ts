@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { calculateJwkThumbprint, CompactSign, exportJWK, type JWK } from 'jose'
+import { calculateJwkThumbprint, exportJWK, type JWK } from 'jose'
 import { ensureKeyFile } from '../pki/keys.ts'
 import { SNAPSHOT_TYPE } from '../protocol/snapshot.ts'
 import { ConfigError } from '../runtime/config.ts'
 import { writeFileAtomically } from '../runtime/private-file.ts'
+import { signCompact } from './compact-jws.ts'
 
 export interface SnapshotKey {
   /** RFC 7638 thumbprint of the public key. */
@@ -45,9 +46,7 @@ export async function openSnapshotKey(
   return {
     kid,
     publicJwk,
-    sign: (payload, typ = SNAPSHOT_TYPE) =>
-      new CompactSign(new TextEncoder().encode(payload))
-        .setProtectedHeader({ alg: 'ES256', kid, typ })
-        .sign(privateKey),
+    sign: async (payload, typ = SNAPSHOT_TYPE) =>
+      signCompact({ alg: 'ES256', kid, typ }, payload, privateKey),
   }
 }

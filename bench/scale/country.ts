@@ -2,7 +2,7 @@
 import { apiDescription } from './description.ts'
 import { storeService } from '../../service-catalogue/services.ts'
 import { readDescription } from '../../service-catalogue/service-description.ts'
-import { appendSnapshot } from '../../service-catalogue/snapshot-log.ts'
+import { claimSnapshot } from '../../service-catalogue/snapshot-log.ts'
 import type { Certificate } from '../../pki/certificate.ts'
 import type { Database } from '../../runtime/sqlite-database.ts'
 
@@ -104,6 +104,6 @@ export async function fillCatalogue(
         db.run('INSERT INTO listed_client VALUES (NULL, ?, ?, NULL, ?)', code, subsystem, subsystem)
       }
     }
-    appendSnapshot(db, { instance: INSTANCE, lifetimeMs: 24 * 3_600_000 }, new Date())
+    claimSnapshot(db, { instance: INSTANCE, lifetimeMs: 24 * 3_600_000 })
   })
 }

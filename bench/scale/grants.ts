@@ -55,6 +55,8 @@ export function fillContracts(file: string, signerOf: (member: string) => Member
     count += 1
   }
   db.exec('COMMIT')
+  // Now they are in its index too.
+  openContractStore(file)[Symbol.dispose]()
   return count
 }
 
