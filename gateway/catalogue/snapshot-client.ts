@@ -10,6 +10,7 @@ import type { Logger } from '../../runtime/logger.ts'
 import { writeFileAtomically } from '../../runtime/private-file.ts'
 import type { Catalogue } from '../ports.ts'
 import type { ToldTime } from '../trust/clock-check.ts'
+import { createSnapshotDownload } from './snapshot-download.ts'
 import { indexSnapshot, type IndexedSnapshot } from './view.ts'
 
 export interface SnapshotClient extends Catalogue, AsyncDisposable {
@@ -49,6 +50,7 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
   const { anchor, dir, clock, logger } = options
   const agent = new Agent({ connect: { ca: anchor.rootCertificates, timeout: ANSWER_MS } })
   const file = `${dir}/snapshot.jws`
+  const download = createSnapshotDownload(file)
   const listeners: ((snapshot: IndexedSnapshot) => void)[] = []
   const stop = new AbortController()
   /** The question that the catalogue holds now, as long as nothing of its answer has come. */
@@ -91,10 +93,12 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
     held = question
     const { statusCode, headers, body } = await request(new URL('/snapshot', anchor.catalogueUrl), {
       dispatcher: agent,
-      headers:
-        etag === undefined
+      headers: {
+        ...download.headers(),
+        ...(etag === undefined
           ? {}
-          : { 'if-none-match': etag, prefer: `wait=${Math.ceil(options.pollSeconds)}` },
+          : { 'if-none-match': etag, prefer: `wait=${Math.ceil(options.pollSeconds)}` }),
+      },
       headersTimeout: ANSWER_MS + options.pollSeconds * 1000,
       bodyTimeout: ANSWER_MS,
       signal: AbortSignal.any([stop.signal, question.signal]),
@@ -110,9 +114,10 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
     if (statusCode !== 200) {
       throw new ExchangeError('catalogue.unavailable', `the catalogue answered ${statusCode}`)
     }
-    const jws = bytes.toString('ascii')
+    const jws = await download.read(headers, bytes)
     await accept(jws)
     writeFileAtomically(file, jws)
+    download.keep(jws)
     etag = typeof headers.etag === 'string' ? headers.etag : undefined
     logger.info({ snapshot: newest?.number }, 'snapshot accepted')
   }
@@ -141,9 +146,12 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
   }
 
   if (existsSync(file)) {
-    await accept(readFileSync(file, 'ascii')).catch((error: unknown) => {
-      logger.warn({ err: error }, 'the snapshot on disk is not used')
-    })
+    const jws = readFileSync(file, 'ascii')
+    await accept(jws)
+      .then(() => download.keep(jws))
+      .catch((error: unknown) => {
+        logger.warn({ err: error }, 'the snapshot on disk is not used')
+      })
   }
   if (newest === undefined) {
     await ask()
