@@ -94,7 +94,7 @@ async function change(
   const answered = seconds(performance.now() - begun)
   const { snapshotNumber } = await admin.call<{ snapshotNumber: number }>('GET', '/status')
   const waiting = gateways.map(async (gateway) => {
-    while ((await snapshotOf(gateway)) < snapshotNumber) await delay(20)
+    while ((await snapshotOf(gateway)) < snapshotNumber) await delay(50)
   })
   await Promise.all(waiting)
   const everywhere = seconds(performance.now() - begun)

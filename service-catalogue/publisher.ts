@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { decodeProtectedHeader } from 'jose'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -56,13 +57,18 @@ export async function openPublisher(deps: {
     current = toPublished(snapshot)
     wakeAll()
   }
+  let restUntil = 0
   const signNewest = async (): Promise<void> => {
     if (lastClaimed(db) <= (current?.number ?? 0)) return
+    // Megabytes are written and signed in one go: after that others have their turn, for as long.
+    await delay(restUntil - performance.now())
+    const begun = performance.now()
     const { payload, ...unsigned } = takeSnapshot(db, terms, clock())
     const snapshot = { ...unsigned, jws: await key.sign(payload) }
     storeSnapshot(db, snapshot)
     logger.info({ number: snapshot.number }, 'snapshot published')
     setCurrent(snapshot)
+    restUntil = 2 * performance.now() - begun
   }
   // One after the other: two at a time would sign a number twice. What came meanwhile goes into the next one together.
   const publish = (): Promise<void> => (queue = queue.catch(() => undefined).then(signNewest))

@@ -63,9 +63,10 @@ describe('a change', () => {
   })
 
   it('that was committed before a crash is published by the next start, under its number', async () => {
-    beforeSigning = () => new Promise(() => {}) // the program dies here
-    void changes.put(member('A'))
-    await new Promise((done) => setImmediate(done))
+    await new Promise<void>((reached) => {
+      beforeSigning = () => new Promise(() => reached()) // the program dies here
+      void changes.put(member('A'))
+    })
     beforeSigning = async () => {}
     const restarted = await openPublisher({ db, key, terms, clock, logger })
     expect(restarted.current().number).toBe(2)
@@ -75,9 +76,10 @@ describe('a change', () => {
 
   it('shares its snapshot with those that come while one is signed, and none is answered before', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
-    beforeSigning = () => promise
+    const reached = Promise.withResolvers<void>()
+    beforeSigning = () => (reached.resolve(), promise)
     const first = changes.put(member('A'))
-    await new Promise((done) => setImmediate(done))
+    await reached.promise
     const others = ['B', 'C', 'D'].map((id) => changes.put(member(id)))
     resolve()
     await first
