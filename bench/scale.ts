@@ -174,6 +174,7 @@ try {
     admin.call('PUT', `/admin/members/GOV/${memberCode(n)}`, { name: `Together ${n}` }),
   )
   await Promise.all(many)
+  const { snapshotNumber } = await admin.call<{ snapshotNumber: number }>('GET', '/status')
   const fiftyTogether = seconds(performance.now() - begun)
   await delay(15_000)
   const later = started.map(({ program }) => memoryOf(program))
@@ -197,7 +198,10 @@ try {
     },
     microsecondsOfLookUp: found,
     changes: spread,
-    fiftyChangesTogetherSeconds: fiftyTogether,
+    fiftyChangesTogether: {
+      seconds: fiftyTogether,
+      snapshots: snapshotNumber - 2 - spread.length,
+    },
     megabytes: {
       gatewaysAtRest: atRest,
       gatewaysAfterChanges: later,

@@ -61,7 +61,7 @@ export async function openPublisher(deps: {
   const signNewest = async (): Promise<void> => {
     if (lastClaimed(db) <= (current?.number ?? 0)) return
     // Megabytes are written and signed in one go: after that others have their turn, for as long.
-    await delay(restUntil - performance.now())
+    await delay(Math.max(0, restUntil - performance.now()))
     const begun = performance.now()
     const { payload, ...unsigned } = takeSnapshot(db, terms, clock())
     const snapshot = { ...unsigned, jws: await key.sign(payload) }

@@ -28,6 +28,8 @@ import {
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const HOST = '127.0.0.1'
+/** As the systemd unit in docs/deployment.md sets it. */
+const UNIT_ENVIRONMENT = { NODE_OPTIONS: '--max-semi-space-size=4', MALLOC_ARENA_MAX: '2' }
 
 export interface Installed {
   readonly dir: string
@@ -145,6 +147,7 @@ export const startGatewayProgram = (
     ...{ name: gatewayCode(member), file: join(ROOT, 'gateway', 'main.ts') },
     args: [join(dir, gatewayCode(member), 'gateway.json')],
     logFile: join(dir, `${gatewayCode(member)}.log`),
+    env: { ...UNIT_ENVIRONMENT, NODE_COMPILE_CACHE: join(dir, 'compile-cache') },
   })
 
 export const catalogueAdmin = ({ dir, ca, cataloguePort }: Installed): ApiClient =>

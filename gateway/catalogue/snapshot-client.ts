@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Agent, request } from 'undici'
@@ -62,7 +63,7 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
 
   // Outlives the snapshot itself: an expired one on disk still says what must not come back.
   let highest = 0
-  let accepted: string | undefined
+  let accepted: string | undefined // digest of its payload
   const accept = async (jws: string): Promise<void> => {
     const snapshot: Snapshot = await verifySnapshot(jws, anchor)
     if (snapshot.number < highest) {
@@ -71,7 +72,7 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
         `snapshot ${snapshot.number} is older than ${highest}, which this gateway had`,
       )
     }
-    const [, payload] = jws.split('.')
+    const payload = createHash('sha256').update(jws.split('.', 2)[1]!).digest('base64url')
     if (snapshot.number === highest && accepted !== undefined && payload !== accepted) {
       throw new ExchangeError(
         'catalogue.unavailable',
@@ -115,9 +116,11 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
       throw new ExchangeError('catalogue.unavailable', `the catalogue answered ${statusCode}`)
     }
     const jws = await download.read(headers, bytes)
-    await accept(jws)
-    writeFileAtomically(file, jws)
-    download.keep(jws)
+    if (jws !== undefined) {
+      await accept(jws)
+      writeFileAtomically(file, jws)
+      download.keep(jws)
+    }
     etag = typeof headers.etag === 'string' ? headers.etag : undefined
     logger.info({ snapshot: newest?.number }, 'snapshot accepted')
   }

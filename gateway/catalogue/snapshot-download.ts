@@ -20,15 +20,17 @@ export interface SnapshotDownload {
   /** To be sent with the question. */
   headers(): Record<string, string>
   /**
-   * The compact JWS in an answer; nothing of it is verified.
+   * The compact JWS in an answer; nothing of it is verified. Undefined: it is the one that was accepted last.
    *
    * @param bytes at most `LIMITS.snapshotBytes`.
    * @throws ExchangeError `catalogue.unavailable` for a form that cannot be read; the next question is for the whole.
    */
-  read(headers: Headers, bytes: Buffer): Promise<string>
+  read(headers: Headers, bytes: Buffer): Promise<string | undefined>
   /** A snapshot was accepted and is in the file. */
   keep(jws: string): void
 }
+
+const digestOf = (plain: Buffer): string => dictionaryDigest(plain).toString('base64')
 
 /** @param file the last good snapshot: what the next one is told from. */
 export function createSnapshotDownload(file: string): SnapshotDownload {
@@ -57,6 +59,10 @@ export function createSnapshotDownload(file: string): SnapshotDownload {
         const content = await decode(String(headers['content-encoding'] ?? 'identity'), bytes)
         // A catalogue that knows one form only does not look at what is accepted.
         const isPlain = headers['content-type'] === PLAIN_SNAPSHOT_TYPE
+        if (isPlain && digest === digestOf(content)) {
+          isOnTrial = false
+          return undefined
+        }
         const jws = isPlain ? fromPlainSnapshot(content) : content.toString('ascii')
         if (jws.length <= LIMITS.snapshotBytes) return jws
         throw new CompressionError(`it is longer than ${LIMITS.snapshotBytes} bytes`)
@@ -67,7 +73,7 @@ export function createSnapshotDownload(file: string): SnapshotDownload {
       }
     },
     keep: (jws) => {
-      digest = dictionaryDigest(toPlainSnapshot(jws)).toString('base64')
+      digest = digestOf(toPlainSnapshot(jws))
       isOnTrial = false
     },
   }
