@@ -4,6 +4,7 @@ import { Worker, type TransferListItem } from 'node:worker_threads'
 import { ConfigError } from '../runtime/config.ts'
 import type { Entry, WorkerOptions, WorkerReply, WorkerRequest } from './sqlite-worker.ts'
 import { LogStoreError } from './store.ts'
+import { WORKER_MEMORY } from './worker-memory.ts'
 
 type Ask = WorkerRequest extends infer R ? (R extends R ? Omit<R, 'id'> : never) : never
 
@@ -50,7 +51,10 @@ export function openWhenAsked(options: WorkerOptions): Pick<Thread, 'ask'> & Asy
 
 /** @throws ConfigError */
 export async function openThread(options: WorkerOptions): Promise<Thread> {
-  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { workerData: options })
+  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
+    workerData: options,
+    resourceLimits: WORKER_MEMORY,
+  })
   const asked = new Map<number, PromiseWithResolvers<unknown>>()
   const written = new Map<number, readonly Waiting[]>()
   let waiting: Waiting[] = []

@@ -4,6 +4,7 @@ import type { Database } from '../runtime/sqlite-database.ts'
 import { openTree } from './sqlite-tree.ts'
 import type { TreeChange, TreeReply } from './sqlite-tree-worker.ts'
 import { TreeStoreError, type StoredCheckpoint, type TreeStore } from './tree-store.ts'
+import { WORKER_MEMORY } from './worker-memory.ts'
 
 interface Row {
   readonly size: number
@@ -94,6 +95,7 @@ function openWriter(file: string): Writer {
   const start = (): Worker => {
     const made = new Worker(new URL('./sqlite-tree-worker.ts', import.meta.url), {
       workerData: file,
+      resourceLimits: WORKER_MEMORY,
     })
     made.on('message', (reply: TreeReply) => {
       const promise = waiting.get(reply.id)

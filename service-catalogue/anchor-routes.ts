@@ -1,5 +1,17 @@
 import { ANCHOR_MEDIA_TYPE } from '../protocol/anchor-statement.ts'
 import { bodyParser, type ApiReply, type ApiRequest, type Route } from '../runtime/admin-api.ts'
+import {
+  json,
+  listOf,
+  media,
+  named,
+  object,
+  oneOf,
+  text,
+  time,
+  whole,
+  type RouteDescription,
+} from '../runtime/route-description.ts'
 import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
 import { invalid } from './input.ts'
@@ -17,6 +29,20 @@ const parseFrom = bodyParser<{ from: number }>({
   properties: { from: { type: 'integer', minimum: 1 } },
 })
 
+const STATE = named(
+  'AnchorState',
+  object({
+    number: { ...whole, description: 'Of the anchor that is announced now.' },
+    keys: listOf(
+      object(
+        { kid: text, state: oneOf('current', 'next', 'previous', 'retired'), from: whole },
+        { until: whole },
+      ),
+    ),
+    gateways: listOf(object({ gateway: text }, { anchor: whole, snapshot: whole, at: time })),
+  }),
+)
+
 /** A slip of the operator must not leave gateways without numbers: they never go back. */
 const FARTHEST_JUMP = 1_000_000_000
 
@@ -31,10 +57,20 @@ export function createAnchorRoutes(context: CatalogueContext): Route[] {
         .map(({ id: gateway }) => reports.of(gateway) ?? { gateway }),
     },
   })
-  const step = (name: string, work: (request: ApiRequest) => Promise<void>): Route => ({
+  const step = (
+    name: string,
+    about: Pick<RouteDescription, 'summary' | 'body'>,
+    work: (request: ApiRequest) => Promise<void>,
+  ): Route => ({
     method: 'POST',
     path: `/admin/anchor/${name}`,
     access: 'admin',
+    about: {
+      ...about,
+      isBodyOptional: true,
+      answers: { 200: json(STATE) },
+      refusals: ['anchor.step-refused'],
+    },
     handle: async (request) => {
       await work(request)
       return describe()
@@ -48,6 +84,11 @@ export function createAnchorRoutes(context: CatalogueContext): Route[] {
       method: 'GET',
       path: '/anchors/:number',
       access: 'public',
+      about: {
+        summary: 'A statement that announces an anchor',
+        answers: { 200: media(ANCHOR_MEDIA_TYPE) },
+        refusals: ['admin.not-found'],
+      },
       handle: ({ params: { number = '' } }) => {
         const isNumber = /^[1-9]\d{0,15}$/.test(number)
         const statement = isNumber ? key.ledger.statement(Number(number)) : undefined
@@ -56,21 +97,44 @@ export function createAnchorRoutes(context: CatalogueContext): Route[] {
         return { headers, body: statement }
       },
     },
-    { method: 'GET', path: '/admin/anchor', access: 'auditor', handle: describe },
-    step('prepare', async ({ body }) => {
-      parseNothing(body ?? {})
-      await rotation.prepare()
-    }),
-    step('switch', (request) => rotation.switch(readForce(request))),
-    step('retire', (request) => rotation.retire(readForce(request))),
-    step('replace', async ({ body }) => {
-      parseNothing(body ?? {})
-      await rotation.replace()
-    }),
+    {
+      method: 'GET',
+      path: '/admin/anchor',
+      access: 'auditor',
+      about: { summary: 'The keys that gateways believe', answers: { 200: json(STATE) } },
+      handle: describe,
+    },
+    step(
+      'prepare',
+      { summary: 'Make the next key, and announce it', body: parseNothing },
+      async ({ body }) => {
+        parseNothing(body ?? {})
+        await rotation.prepare()
+      },
+    ),
+    step('switch', { summary: 'Have the next key sign', body: parseForce }, (request) =>
+      rotation.switch(readForce(request)),
+    ),
+    step('retire', { summary: 'Take the previous key out', body: parseForce }, (request) =>
+      rotation.retire(readForce(request)),
+    ),
+    step(
+      'replace',
+      { summary: 'Another key in place of all, at once', body: parseNothing },
+      async ({ body }) => {
+        parseNothing(body ?? {})
+        await rotation.replace()
+      },
+    ),
     {
       method: 'POST',
       path: '/admin/snapshot-number',
       access: 'admin',
+      about: {
+        summary: 'Have the numbers of snapshots go on above one',
+        body: parseFrom,
+        answers: { 200: json(object({ snapshotNumber: whole })) },
+      },
       handle: async ({ body }) => {
         const { from } = parseFrom(body)
         const { number } = publisher.current()

@@ -6,7 +6,7 @@ import type { Logger } from '../runtime/logger.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import { actingName, recordAct } from './acting.ts'
 import type { Publisher } from './publisher.ts'
-import { appendSnapshot, type SnapshotTerms } from './snapshot-log.ts'
+import { claimSnapshot, type SnapshotTerms } from './snapshot-log.ts'
 
 /** One administrative change; its functions run inside a transaction and throw to undo it. */
 export interface Change<T> {
@@ -21,8 +21,8 @@ export interface Change<T> {
 }
 
 /**
- * The only way to change the catalogue. Change, event and the next snapshot's number are one
- * transaction; the answer comes when that snapshot is published.
+ * The only way to change the catalogue. Change, event and the number of the snapshot that will have it are one
+ * transaction; the answer comes when that snapshot is published. Changes that come together share one.
  */
 export interface Changes {
   /** 201 when it is new, 200 otherwise; a change that changes nothing makes no snapshot. */
@@ -47,10 +47,9 @@ export function createChanges(deps: {
   readonly onCommitted: () => Promise<void>
 }): Changes {
   const { db, terms, clock, publisher, logger, onCommitted } = deps
-  const record = (named: Named): number => {
-    const now = clock()
-    const number = appendSnapshot(db, terms, now)
-    addEvent(named, now, number)
+  const record = (named: Named, above?: number): number => {
+    const number = claimSnapshot(db, terms, above)
+    addEvent(named, clock(), number)
     return number
   }
   const addEvent = (named: Named, now: Date, number: number): void => {
@@ -94,12 +93,7 @@ export function createChanges(deps: {
       return { status: 204 }
     },
     resume: async (named, from) => {
-      const number = db.transaction(() => {
-        const now = clock()
-        const number = appendSnapshot(db, terms, now, from)
-        addEvent(named, now, number)
-        return number
-      })
+      const number = db.transaction(() => record(named, from))
       await finish(named, number)
     },
     note: (named, work) =>

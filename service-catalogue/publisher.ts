@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { decodeProtectedHeader } from 'jose'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import type { SnapshotKey } from './snapshot-key.ts'
 import {
-  appendSnapshot,
+  claimSnapshot,
+  lastClaimed,
   newestSigned,
-  storeSignature,
-  unsignedSnapshots,
+  storeSnapshot,
+  takeSnapshot,
   type SignedSnapshot,
   type SnapshotTerms,
 } from './snapshot-log.ts'
@@ -55,21 +57,25 @@ export async function openPublisher(deps: {
     current = toPublished(snapshot)
     wakeAll()
   }
-  const signAll = async (): Promise<void> => {
-    const unsigned = unsignedSnapshots(db)
-    for (const { number, payload } of unsigned) {
-      storeSignature(db, number, await key.sign(payload))
-      logger.info({ number }, 'snapshot published')
-    }
-    const newest = unsigned.length > 0 ? newestSigned(db) : undefined
-    if (newest) setCurrent(newest)
+  let restUntil = 0
+  const signNewest = async (): Promise<void> => {
+    if (lastClaimed(db) <= (current?.number ?? 0)) return
+    // Megabytes are written and signed in one go: after that others have their turn, for as long.
+    await delay(Math.max(0, restUntil - performance.now()))
+    const begun = performance.now()
+    const { payload, ...unsigned } = takeSnapshot(db, terms, clock())
+    const snapshot = { ...unsigned, jws: await key.sign(payload) }
+    storeSnapshot(db, snapshot)
+    logger.info({ number: snapshot.number }, 'snapshot published')
+    setCurrent(snapshot)
+    restUntil = 2 * performance.now() - begun
   }
-  // One after the other: two at a time would sign a number twice, under two entity tags
-  const publish = (): Promise<void> => (queue = queue.catch(() => undefined).then(signAll))
+  // One after the other: two at a time would sign a number twice. What came meanwhile goes into the next one together.
+  const publish = (): Promise<void> => (queue = queue.catch(() => undefined).then(signNewest))
   const refresh = async (): Promise<void> => {
     await publish()
     if (current && !isDue(current, key, terms, clock())) return
-    db.transaction(() => appendSnapshot(db, terms, clock()))
+    db.transaction(() => claimSnapshot(db, terms))
     await publish()
   }
 

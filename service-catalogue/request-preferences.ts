@@ -22,6 +22,17 @@ export function matchesEntityTag(headers: Headers, etag: string): boolean {
   )
 }
 
+/** Whether a list of `Accept` or `Accept-Encoding` has `name` itself, and does not rule it out (RFC 9110 §12.4.2). */
+export function accepts(value: string | string[] | undefined, name: string): boolean {
+  return listOf(value).some((item) => {
+    const [given, ...parameters] = item
+      .toLowerCase()
+      .split(';')
+      .map((part) => part.trim())
+    return given === name && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))
+  })
+}
+
 function listOf(value: string | string[] | undefined): string[] {
   return [value ?? []].flat().flatMap((line) => line.split(',').map((item) => item.trim()))
 }

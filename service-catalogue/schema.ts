@@ -163,6 +163,16 @@ CREATE TABLE stop (subject TEXT PRIMARY KEY, since TEXT NOT NULL, reason TEXT NO
 `
 
 /**
+ * The number that changes were told last, and whether the state for it was read already: the next change gets
+ * another one then. What was not signed yet is read again.
+ */
+const NUMBER_OF_SNAPSHOTS = `
+CREATE TABLE snapshot_number (last INTEGER NOT NULL, isTaken INTEGER NOT NULL) STRICT;
+INSERT INTO snapshot_number SELECT coalesce(max(number), 0), 1 FROM snapshot;
+DELETE FROM snapshot WHERE jws IS NULL;
+`
+
+/**
  * The element with number N leads from version N to N + 1. A new database goes through all of them, so
  * that it is the same as one that was migrated; what was released is not changed any more.
  */
@@ -177,4 +187,5 @@ export const MIGRATIONS: readonly string[] = [
   STOPS,
   LIFE_OF_SERVICES,
   SEARCH_OF_SERVICES,
+  NUMBER_OF_SNAPSHOTS,
 ]

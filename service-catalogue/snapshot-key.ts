@@ -1,11 +1,12 @@
 import { join } from 'node:path'
-import { CompactSign, type JWK } from 'jose'
+import type { JWK } from 'jose'
 import { numberOf, type NumberedAnchor } from '../protocol/anchor-statement.ts'
 import { SNAPSHOT_TYPE } from '../protocol/snapshot.ts'
 import { ConfigError } from '../runtime/config.ts'
 import { writeFileAtomically } from '../runtime/private-file.ts'
 import { openAnchorLedger, type AnchorLedger } from './anchor-ledger.ts'
 import { openKeyRing, type KeyRing, type RingKey } from './key-ring.ts'
+import { signCompact } from './compact-jws.ts'
 
 /** The key that signs now; its members change with a rotation. */
 export interface SnapshotKey {
@@ -83,13 +84,11 @@ export async function openSnapshotKey(
     get anchorNumber() {
       return numberOf(ledger.newest ?? {})
     },
-    sign: (payload, typ = SNAPSHOT_TYPE) => {
+    sign: async (payload, typ = SNAPSHOT_TYPE) => {
       const { kid, privateKey } = signer
       const number = numberOf(ledger.newest ?? {})
       const hint = typ === SNAPSHOT_TYPE && number > 1 ? { anchor: number } : {}
-      return new CompactSign(new TextEncoder().encode(payload))
-        .setProtectedHeader({ alg: 'ES256', kid, typ, ...hint })
-        .sign(privateKey)
+      return signCompact({ alg: 'ES256', kid, typ, ...hint }, payload, privateKey)
     },
     ring,
     ledger,

@@ -17,16 +17,16 @@ import { toLife, type LifeColumns } from './service-life.ts'
 
 export type SnapshotState = Pick<
   Snapshot,
-  | 'authorities'
-  | 'members'
-  | 'gateways'
-  | 'groups'
-  | 'timeStampingAuthorities'
-  | 'logPolicy'
-  | 'stops'
->
+  'authorities' | 'gateways' | 'groups' | 'timeStampingAuthorities' | 'logPolicy' | 'stops'
+> & { readonly members: MemberState[] }
 
-interface ServiceRow extends LifeColumns {
+/** Members with their services as they are stored: what becomes of them is mostly known from the last snapshot. */
+export interface MemberState extends Omit<SnapshotMember, 'subsystems'> {
+  readonly subsystems: (Omit<SnapshotSubsystem, 'services'> & { readonly services: ServiceRow[] })[]
+}
+
+export interface ServiceRow extends LifeColumns {
+  id: string
   subsystem: string
   code: string
   title: string
@@ -94,7 +94,7 @@ function readTimeStampingAuthorities(db: Database): SnapshotTimeStampingAuthorit
     .map(({ name, url }) => ({ name, url, certificates: base64(certificates.get(name)) }))
 }
 
-function readMembers(db: Database): SnapshotMember[] {
+function readMembers(db: Database): MemberState[] {
   const certificates = byOwner(
     db.all<Der>(
       `SELECT member AS owner, der FROM certificate WHERE member IS NOT NULL
@@ -117,15 +117,15 @@ function readMembers(db: Database): SnapshotMember[] {
       id,
       name,
       signingCertificates: base64(certificates.get(id)),
-      subsystems: (subsystems.get(id) ?? []).map((subsystem): SnapshotSubsystem => ({
-        code: subsystem.code,
-        name: subsystem.name,
-        services: (services.get(subsystem.id) ?? []).map(toService),
+      subsystems: (subsystems.get(id) ?? []).map(({ code, name, ...subsystem }) => ({
+        code,
+        name,
+        services: services.get(subsystem.id) ?? [],
       })),
     }))
 }
 
-function toService({ code, title, type, ...row }: ServiceRow): SnapshotService {
+export function toService({ code, title, type, ...row }: ServiceRow): SnapshotService {
   const endpoints = JSON.parse(row.endpoints) as Endpoint[]
   const { descriptionDigest, classification, validation } = row
   return {

@@ -1,11 +1,11 @@
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { ExchangeError } from '../../protocol/errors.ts'
-import type { Endpoint } from '../../protocol/snapshot.ts'
 import { parseCertificate, type Certificate } from '../../pki/certificate.ts'
 import { ConfigError } from '../../runtime/config.ts'
 import { touchPrivate } from '../../runtime/private-file.ts'
 import type { Grant } from '../exchange-state.ts'
 import type { AccessRules, InformationSystems } from '../ports.ts'
+import { GRANT_TABLE, openGrants } from './grants.ts'
 
 /** Where a service of ours is reached. */
 export interface Connection {
@@ -46,10 +46,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS connection (
     service TEXT PRIMARY KEY, url TEXT NOT NULL, timeoutMs INTEGER, caCertificates TEXT
   ) STRICT;
-  CREATE TABLE IF NOT EXISTS accessGrant (
-    id TEXT PRIMARY KEY, subject TEXT NOT NULL, service TEXT NOT NULL, endpoints TEXT NOT NULL,
-    grantedAt INTEGER NOT NULL
-  ) STRICT;
+  ${GRANT_TABLE}
   CREATE TABLE IF NOT EXISTS informationSystem (
     client TEXT NOT NULL, thumbprint TEXT NOT NULL, certificate TEXT NOT NULL,
     PRIMARY KEY (client, thumbprint)
@@ -58,8 +55,7 @@ const SCHEMA = `
 type Row = Record<string, SQLOutputValue>
 
 /**
- * Opens the gateway's settings, kept in a SQLite file and answered from memory: access is decided
- * without a query, and a change counts from the next exchange on.
+ * Opens the gateway's settings, kept in a SQLite file; a change counts from the next exchange on.
  *
  * @throws ConfigError
  */
@@ -73,11 +69,7 @@ export function openSettings(file: string): Settings {
       .map(toConnection)
       .map((c) => [c.service, c]),
   )
-  const grants = new Map(
-    all('accessGrant')
-      .map(toGrant)
-      .map((g) => [g.id, g]),
-  )
+  const grants = openGrants(db)
   const systems = new Map(
     all('informationSystem')
       .map((row) => ({
@@ -110,23 +102,11 @@ export function openSettings(file: string): Settings {
       )
       connections.delete(service)
     },
-    grants: () => [...grants.values()],
-    grantsFor: (service, subjects) =>
-      [...grants.values()].filter((g) => g.service === service && subjects.includes(g.subject)),
-    grant: (grant) => {
-      const { id, subject, service, endpoints, grantedAt } = grant
-      db.prepare('INSERT OR REPLACE INTO accessGrant VALUES (?, ?, ?, ?, ?)').run(
-        id,
-        subject,
-        service,
-        JSON.stringify(endpoints),
-        grantedAt.getTime(),
-      )
-      grants.set(id, grant)
-    },
+    grants: () => grants.all(),
+    grantsFor: (service, subjects) => grants.for(service, subjects),
+    grant: (grant) => grants.add(grant),
     revoke: (id) => {
-      removed(db.prepare('DELETE FROM accessGrant WHERE id = ?').run(id), `grant ${id}`)
-      grants.delete(id)
+      if (!grants.remove(id)) throw new ExchangeError('admin.not-found', `there is no grant ${id}`)
     },
     informationSystems: () => [...systems.values()],
     isRegistered: (client, thumbprint) => systems.has(keyOf(client, thumbprint)),
@@ -171,15 +151,5 @@ function toConnection(row: Row): Connection {
     url: String(row.url),
     ...(row.timeoutMs === null ? {} : { timeoutMs: Number(row.timeoutMs) }),
     ...(typeof row.caCertificates === 'string' ? { caCertificates: row.caCertificates } : {}),
-  }
-}
-
-function toGrant(row: Row): Grant {
-  return {
-    id: String(row.id),
-    subject: String(row.subject),
-    service: String(row.service),
-    endpoints: JSON.parse(String(row.endpoints)) as Endpoint[],
-    grantedAt: new Date(Number(row.grantedAt)),
   }
 }

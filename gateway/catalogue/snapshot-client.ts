@@ -12,6 +12,7 @@ import type { Catalogue } from '../ports.ts'
 import type { ToldTime } from '../trust/clock-check.ts'
 import { openAnchorChain, type AnchorState } from './anchor-chain.ts'
 import { createSnapshotFloor } from './snapshot-floor.ts'
+import { createSnapshotDownload } from './snapshot-download.ts'
 import { indexSnapshot, type IndexedSnapshot } from './view.ts'
 
 export interface SnapshotClient extends Catalogue, AsyncDisposable {
@@ -67,6 +68,7 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
   const chain = await openAnchorChain({ given: options.anchor, file: chainFile, clock, logger })
   const { anchor } = chain
   const file = `${dir}/snapshot.jws`
+  const download = createSnapshotDownload(file)
   const listeners: ((snapshot: IndexedSnapshot) => void)[] = []
   const stop = new AbortController()
   /** The question that the catalogue holds now, as long as nothing of its answer has come. */
@@ -109,10 +111,12 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
     held = question
     const { statusCode, headers, body } = await request(new URL('/snapshot', anchor.catalogueUrl), {
       dispatcher: chain.agent(),
-      headers:
-        etag === undefined
+      headers: {
+        ...download.headers(),
+        ...(etag === undefined
           ? {}
-          : { 'if-none-match': etag, prefer: `wait=${Math.ceil(options.pollSeconds)}` },
+          : { 'if-none-match': etag, prefer: `wait=${Math.ceil(options.pollSeconds)}` }),
+      },
       headersTimeout: ANSWER_MS + options.pollSeconds * 1000,
       bodyTimeout: ANSWER_MS,
       signal: AbortSignal.any([stop.signal, question.signal]),
@@ -128,12 +132,16 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
     if (statusCode !== 200) {
       throw new ExchangeError('catalogue.unavailable', `the catalogue answered ${statusCode}`)
     }
-    const jws = bytes.toString('ascii')
-    await chain
-      .follow(jws)
-      .then(() => accept(jws))
-      .finally(dropForeign)
-    writeFileAtomically(file, jws)
+    const jws = await download.read(headers, bytes)
+    if (jws === undefined) await chain.follow().finally(dropForeign)
+    else {
+      await chain
+        .follow(jws)
+        .then(() => accept(jws))
+        .finally(dropForeign)
+      writeFileAtomically(file, jws)
+      download.keep(jws)
+    }
     etag = typeof headers.etag === 'string' ? headers.etag : undefined
     logger.info({ snapshot: newest?.number }, 'snapshot accepted')
   }
@@ -168,9 +176,12 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
   }
 
   if (existsSync(file)) {
-    await accept(readFileSync(file, 'ascii')).catch((error: unknown) => {
-      logger.warn({ err: error }, 'the snapshot on disk is not used')
-    })
+    const jws = readFileSync(file, 'ascii')
+    await accept(jws)
+      .then(() => download.keep(jws))
+      .catch((error: unknown) => {
+        logger.warn({ err: error }, 'the snapshot on disk is not used')
+      })
   }
   if (newest === undefined) {
     await ask()

@@ -28,8 +28,6 @@ export interface IndexedSnapshot extends CatalogueView {
   /** First certificate of each approved authority. */
   readonly anchors: readonly Certificate[]
   readonly intermediates: readonly Certificate[]
-  /** Every certificate of gateways and members: what peers may show us. */
-  readonly certificates: readonly Certificate[]
   /** Whose checkpoints count, and with whose cosignatures; undefined: nothing is said, or nothing that can be read. */
   /** Why there is none, although the snapshot has one. */
   readonly logPolicyFault: string | undefined
@@ -54,7 +52,9 @@ export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
   for (const gateway of gateways.values()) {
     for (const thumbprint of gateway.certificates.keys()) byCertificate.set(thumbprint, gateway)
     for (const client of gateway.clients) {
-      bySubsystem.set(client, [...(bySubsystem.get(client) ?? []), gateway])
+      const others = bySubsystem.get(client)
+      if (others) others.push(gateway)
+      else bySubsystem.set(client, [gateway])
     }
   }
   const members = indexMembers(snapshot.members)
@@ -71,10 +71,6 @@ export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
     timeStampingAuthorities: (snapshot.timeStampingAuthorities ?? []).map(
       ({ name, url, certificates }) => ({ name, url, certificates: certificates.map(read) }),
     ),
-    certificates: [
-      ...[...gateways.values()].flatMap((gateway) => [...gateway.certificates.values()]),
-      ...[...members.signing.values()].flatMap((certificates) => [...certificates.values()]),
-    ],
     ...readLogPolicy(snapshot),
     isRegistered: (client) => members.known.has(formatId(client)),
     gateway: (id) => gateways.get(id),
@@ -82,7 +78,7 @@ export function indexSnapshot(snapshot: Snapshot): IndexedSnapshot {
     gatewaysOf: (subsystem) => bySubsystem.get(subsystem) ?? [],
     servicesOf: (subsystem) => members.services.get(subsystem),
     service: ({ service: code, ...subsystem }) =>
-      members.services.get(formatId(subsystem))?.find((service) => service.code === code),
+      members.byCode.get(formatId(subsystem))?.get(code),
     signingCertificate: (member, thumbprint) => members.signing.get(member)?.get(thumbprint),
     groupsOf: (client) => [
       ...(groups.get(formatId(client)) ?? []),
@@ -127,6 +123,8 @@ interface Members {
   /** Members and subsystems. */
   readonly known: Set<string>
   readonly services: Map<string, readonly SnapshotService[]>
+  /** By subsystem, then by code; of two with one code the first counts. */
+  readonly byCode: Map<string, ReadonlyMap<string, SnapshotService>>
   readonly signing: Map<string, Map<string, Certificate>>
   readonly clients: { id: ClientId; name: string; memberName: string }[]
 }
@@ -135,6 +133,7 @@ function indexMembers(members: readonly SnapshotMember[]): Members {
   const index: Members = {
     known: new Set(),
     services: new Map(),
+    byCode: new Map(),
     signing: new Map(),
     clients: [],
   }
@@ -146,6 +145,7 @@ function indexMembers(members: readonly SnapshotMember[]): Members {
       const id = `${member.id}/${subsystem.code}`
       index.known.add(id)
       index.services.set(id, subsystem.services)
+      index.byCode.set(id, new Map(subsystem.services.toReversed().map((s) => [s.code, s])))
       const client = readClientId(id)
       index.clients.push({ id: client, name: subsystem.name, memberName: member.name })
     }
@@ -156,7 +156,11 @@ function indexMembers(members: readonly SnapshotMember[]): Members {
 function indexGroups({ groups }: Snapshot): Map<string, string[]> {
   const index = new Map<string, string[]>()
   for (const { code, members } of groups) {
-    for (const member of members) index.set(member, [...(index.get(member) ?? []), code])
+    for (const member of members) {
+      const others = index.get(member)
+      if (others) others.push(code)
+      else index.set(member, [code])
+    }
   }
   return index
 }

@@ -142,7 +142,7 @@ export function createAgreements(deps: {
       return make({ ...held.content, ...time, id, reason, follows: held.digest }, [signer])
     },
     signExpected: async () => {
-      for (const offer of store.all()) {
+      for (const offer of store.openAnswers(clock())) {
         if (isExpected(store, offer, signing, clock())) await approve(offer)
       }
     },

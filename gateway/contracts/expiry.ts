@@ -1,6 +1,5 @@
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
-import { isOver } from './clauses.ts'
 import type { ContractStore, HeldContract } from './store.ts'
 
 export interface EndingContract {
@@ -12,28 +11,23 @@ const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
 /** Days before the end at which a contract is warned of, each once. */
 const WARNED_AT = [1, 7, 30] as const
-const MAX_TOLD = 1000
+const SOON_DAYS = 30
 
 /** Contracts in force that end within 30 days and that no later one follows, the first to end first. */
-export function endingContracts(store: Pick<ContractStore, 'all'>, at: Date): EndingContract[] {
-  const all = store.all()
-  const followed = new Set(
-    all.filter(({ isAgreed }) => isAgreed).map(({ content: { follows } }) => follows),
-  )
-  return all
-    .filter((held) => held.isAgreed && !isOver(held, at) && !followed.has(held.digest))
-    .map((held) => ({
-      held,
-      daysLeft: (new Date(held.content.validUntil).getTime() - at.getTime()) / DAY_MS,
-    }))
-    .filter(({ daysLeft }) => daysLeft <= 30)
-    .toSorted((a, b) => a.daysLeft - b.daysLeft)
-    .slice(0, MAX_TOLD)
+export function endingContracts(
+  store: Pick<ContractStore, 'endingBetween'>,
+  at: Date,
+): EndingContract[] {
+  const until = new Date(at.getTime() + SOON_DAYS * DAY_MS)
+  return store.endingBetween(at, until).map((held) => ({
+    held,
+    daysLeft: (new Date(held.content.validUntil).getTime() - at.getTime()) / DAY_MS,
+  }))
 }
 
 /** Warns in the log of contracts that end soon: 30 days, 7 days and a day before. */
 export function startExpiryWatch(deps: {
-  readonly store: Pick<ContractStore, 'all'>
+  readonly store: Pick<ContractStore, 'endingBetween'>
   readonly clock: Clock
   readonly logger: Logger
   readonly intervalMs?: number

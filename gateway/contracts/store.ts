@@ -4,12 +4,11 @@ import {
   isSignedByAll,
   joinSignatures,
   parseDocument,
-  signersOf,
   type ContractHeader,
   type SignedDocument,
 } from '../../protocol/contract-jws.ts'
-import { partiesOf } from '../../protocol/contract.ts'
 import { openSqliteDatabase, setVersion, type Database } from '../../runtime/sqlite-database.ts'
+import { CONTRACT_INDEX, openContractIndex } from './contract-index.ts'
 
 /** A contract, offer or request, and what was said of it. */
 export interface HeldContract {
@@ -36,11 +35,12 @@ export interface HeldStatement {
 }
 
 /**
- * The gateway's own store of verified documents: durable when a call returns, and answered from memory. Signatures
- * are only ever added, and a refusal or revocation is never forgotten.
+ * The gateway's own store of verified documents: durable when a call returns, and found by an index, the ones used
+ * last from memory. Signatures are only ever added, and a refusal or revocation is never forgotten.
  */
 export interface ContractStore extends Disposable {
-  all(): HeldContract[]
+  /** In the order in which they came. */
+  all(): Iterable<HeldContract>
   byDigest(digest: string): HeldContract | undefined
   /** By id or digest; ids are of their makers' choice, and one may stand twice. */
   named(name: string): HeldContract[]
@@ -48,6 +48,10 @@ export interface ContractStore extends Disposable {
   agreedFor(service: string, clients: readonly string[]): readonly HeldContract[]
   /** What a provider signed in answer to a request. */
   answerTo(digest: string): HeldContract | undefined
+  /** Offers and other answers that are not signed by all yet and have not ended. */
+  openAnswers(at: Date): HeldContract[]
+  /** In force until a time in between, and no agreed one follows; the first to end first, 1000 at most. */
+  endingBetween(after: Date, until: Date): HeldContract[]
   document(digest: string): SignedDocument<Contract> | undefined
   /** @returns whether anything of it was new. A statement needs the contract it is about. */
   put(document: SignedDocument, source: 'own' | 'catalogue'): boolean
@@ -82,8 +86,14 @@ CREATE INDEX document_unsent ON document (place) WHERE isSent = 0;
 CREATE TABLE pending (jws TEXT PRIMARY KEY) STRICT;
 CREATE TABLE feed (members TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT;
 `
+const VERSION = 2
+const MAX_ENDING = 1000
+/** Contracts that are kept as objects, about 3 kB each. */
+const MAX_REMEMBERED = 4000
+const PAGE = 500
 
 interface Row {
+  readonly place: number
   readonly digest: string
   readonly jws: string
   readonly isSent: number
@@ -94,20 +104,29 @@ interface Row {
 export function openContractStore(file: string): ContractStore {
   const db = openSqliteDatabase(file, (database, version) => {
     if (version === 0) database.exec(SCHEMA)
-    setVersion(database, 1)
+    database.exec(CONTRACT_INDEX)
+    // Kept before there was an index, or by an earlier program that did not know it.
+    if (version < VERSION) database.run('DELETE FROM contract')
+    addUnlisted(database)
+    setVersion(database, VERSION)
   })
-  const index = createIndex()
-  for (const row of rowsOf(db, 'ORDER BY place')) index.take(row)
-  const rowOf = (digest: string): Row | undefined => rowsOf(db, 'WHERE digest = ?', digest)[0]
-  const refresh = (digest: string): void => index.take(rowOf(digest)!)
-
-  const documentOf = (digest: string): SignedDocument<Contract> | undefined => {
+  const index = openContractIndex(db)
+  index.load()
+  const remembered = new Map<string, HeldContract>()
+  const byDigest = (digest: string): HeldContract | undefined => {
+    const known = remembered.get(digest)
+    if (known !== undefined) return known
     const row = rowOf(digest)
-    const document = row && parseDocument(row.jws)
-    return document?.content.kind === 'contract'
-      ? (document as SignedDocument<Contract>)
-      : undefined
+    const held = row && readHeld(db, row)
+    if (held === undefined) return undefined
+    if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value!)
+    remembered.set(digest, held)
+    return held
   }
+  const listed = (digests: readonly string[]): HeldContract[] =>
+    digests.map((digest) => byDigest(digest)!)
+  const rowOf = (digest: string): Row | undefined => rowsOf(db, 'WHERE digest = ?', digest)[0]
+
   const put = (document: SignedDocument, source: 'own' | 'catalogue'): boolean => {
     const row = rowOf(document.digest)
     const whole = row ? joined(row, document) : document
@@ -117,32 +136,59 @@ export function openContractStore(file: string): ContractStore {
       return false
     }
     const { content } = document
-    db.run(
-      `INSERT INTO document (digest, contract, jws, isOwn, isSent) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (digest) DO UPDATE SET jws = excluded.jws, fault = NULL,
-         isOwn = max(isOwn, excluded.isOwn), isSent = min(isSent, excluded.isSent)`,
-      document.digest,
-      content.kind === 'contract' ? document.digest : content.contract,
-      formatDocument(whole!),
-      isOwn,
-      1 - isOwn,
-    )
-    refresh(document.digest)
+    const about = content.kind === 'contract' ? document.digest : content.contract
+    db.transaction(() => {
+      db.run(
+        `INSERT INTO document (digest, contract, jws, isOwn, isSent) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (digest) DO UPDATE SET jws = excluded.jws, fault = NULL,
+           isOwn = max(isOwn, excluded.isOwn), isSent = min(isSent, excluded.isSent)`,
+        document.digest,
+        about,
+        formatDocument(whole!),
+        isOwn,
+        1 - isOwn,
+      )
+      if (isContract(whole!)) index.put(whole)
+      else if (content.kind === 'revocation') index.revoke(about)
+    })
+    remembered.delete(about)
+    if (isContract(whole!) && isSignedByAll(whole)) index.learn(whole.content)
     return true
   }
   const noteSent = (digest: string, fault?: string): void => {
     db.run('UPDATE document SET isSent = 1, fault = ? WHERE digest = ?', fault ?? null, digest)
-    refresh(digest)
+    remembered.delete(digest)
   }
   return {
-    ...index.queries,
-    document: documentOf,
+    all: () => allOf(db),
+    byDigest,
+    named: (name) => {
+      const digests = index.named(name)
+      return digests.length === 0 ? [byDigest(name) ?? []].flat() : listed(digests)
+    },
+    agreedFor: (service, clients) => {
+      const found = index.clientsOf(service, clients).map((client) => index.agreed(service, client))
+      const held = listed(found.flat())
+      return found.length < 2 ? held : held.toSorted((a, b) => signedAt(b) - signedAt(a))
+    },
+    answerTo: (digest) => {
+      const answer = index.answerTo(digest)
+      return answer === undefined ? undefined : byDigest(answer)
+    },
+    openAnswers: (at) => listed(index.openAnswers(at)),
+    endingBetween: (after, until) => listed(index.ending(after, until, MAX_ENDING)),
+    document: (digest) => {
+      const row = rowOf(digest)
+      const document = row && parseDocument(row.jws)
+      return document && isContract(document) ? document : undefined
+    },
     put,
     noteSent,
     unsent: () =>
       db.all('SELECT digest, jws FROM document WHERE isSent = 0 ORDER BY place LIMIT 500'),
     sendAgain: () => {
       db.run('UPDATE document SET isSent = 0 WHERE isOwn = 1 AND fault IS NULL')
+      remembered.clear()
     },
     pending: () => db.all<{ jws: string }>('SELECT jws FROM pending').map(({ jws }) => jws),
     setPending: (jws, isPending) => {
@@ -167,9 +213,40 @@ export function openContractStore(file: string): ContractStore {
   }
 }
 
-function rowsOf(db: Database, where: string, ...values: string[]): Row[] {
-  return db.all<Row>(`SELECT digest, jws, isSent, fault FROM document ${where}`, ...values)
+function rowsOf(db: Database, where: string, ...values: (string | number)[]): Row[] {
+  return db.all<Row>(`SELECT place, digest, jws, isSent, fault FROM document ${where}`, ...values)
 }
+
+function* pages(db: Database, where: string): Generator<Row> {
+  let after = 0
+  for (;;) {
+    const page = rowsOf(db, `WHERE ${where} AND place > ? ORDER BY place LIMIT ${PAGE}`, after)
+    yield* page
+    if (page.length === 0) return
+    after = page.at(-1)!.place
+  }
+}
+
+function* allOf(db: Database): Generator<HeldContract> {
+  for (const row of pages(db, 'digest = contract')) yield readHeld(db, row)!
+}
+
+function addUnlisted(db: Database): void {
+  const index = openContractIndex(db)
+  const unlisted = 'digest = contract AND digest NOT IN (SELECT digest FROM contract)'
+  for (const row of pages(db, unlisted)) {
+    index.put(readKept(row) as SignedDocument<Contract>)
+    for (const { content } of statementsOn(db, row.digest)) {
+      if (content.kind === 'revocation') index.revoke(row.digest)
+    }
+  }
+}
+
+const isContract = (document: SignedDocument): document is SignedDocument<Contract> =>
+  document.content.kind === 'contract'
+
+const signedAt = ({ signers }: HeldContract): number =>
+  Math.max(...signers.map((signer) => signer.signedAt.getTime()))
 
 /** A statement has one signature: the same words of the other member say nothing new. */
 function joined(row: Row, document: SignedDocument): SignedDocument | undefined {
@@ -177,8 +254,8 @@ function joined(row: Row, document: SignedDocument): SignedDocument | undefined 
   return joinSignatures(parseDocument(row.jws), document)
 }
 
-/** What was verified before it was kept: to judge 100,000 of them again would hold up each start. */
-function readKept({ jws, digest }: Row): SignedDocument {
+/** What was verified before it was kept is not judged again. */
+function readKept({ jws, digest }: Pick<Row, 'jws' | 'digest'>): SignedDocument {
   const decode = (part: string): unknown =>
     JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
   const { payload, signatures } = JSON.parse(jws) as {
@@ -196,86 +273,38 @@ function readKept({ jws, digest }: Row): SignedDocument {
   }
 }
 
-type Queries = Pick<ContractStore, 'all' | 'byDigest' | 'named' | 'agreedFor' | 'answerTo'>
-
-/** What is asked for at each call, without a query. */
-function createIndex(): { take(row: Row): void; readonly queries: Queries } {
-  const contracts = new Map<string, HeldContract>()
-  const byId = new Map<string, Set<string>>()
-  const statements = new Map<string, HeldStatement>()
-  const answers = new Map<string, string>()
-  /** Service, then client, to digests: the newest signed first. */
-  const agreed = new Map<string, Map<string, string[]>>()
-  const signedAt = (digest: string): number =>
-    Math.max(...contracts.get(digest)!.signers.map((signer) => signer.signedAt.getTime()))
-
-  const addAgreed = ({ digest, content: { service, client } }: HeldContract): void => {
-    const clients = agreed.get(service) ?? new Map<string, string[]>()
-    agreed.set(service, clients)
-    const digests = clients.get(client) ?? []
-    if (digests.includes(digest)) return
-    clients.set(
-      client,
-      [...digests, digest].toSorted((a, b) => signedAt(b) - signedAt(a)),
-    )
-  }
-  const takeContract = (document: SignedDocument<Contract>, { isSent, fault }: Row): void => {
-    const { digest, content, signatures } = document
-    const statement = statements.get(digest)
-    const held: HeldContract = {
-      digest,
-      content,
-      signers: signatures.map(({ header: { kid, iat } }) => ({
-        member: kid,
-        signedAt: new Date(iat * 1000),
-      })),
-      isAgreed: isSignedByAll(document),
-      isHandedIn: isSent === 1 && fault === null,
-      ...(fault === null ? {} : { fault }),
-      ...(statement ? { statement } : {}),
-    }
-    contracts.set(digest, held)
-    byId.set(content.id, (byId.get(content.id) ?? new Set()).add(digest))
-    if (held.isAgreed) addAgreed(held)
-    const { follows } = content
-    const isAnswer = signersOf(document).includes(partiesOf(content).provider)
-    if (follows !== undefined && isAnswer) answers.set(follows, digest)
-  }
-  const takeStatement = ({ content, signatures }: SignedDocument<ContractStatement>): void => {
-    const { kind, contract, reason } = content
-    const { kid: by, iat } = signatures[0]!.header
-    const statement = { kind, reason, by, at: new Date(iat * 1000) }
-    // A revocation is the last word, whatever else was said.
-    if (statements.get(contract)?.kind === 'revocation') return
-    statements.set(contract, statement)
-    const about = contracts.get(contract)
-    if (about) contracts.set(contract, { ...about, statement })
-  }
-  const listed = (digests: Iterable<string>): HeldContract[] =>
-    [...digests].map((digest) => contracts.get(digest)!)
+/** @returns undefined for a statement. */
+function readHeld(db: Database, row: Row): HeldContract | undefined {
+  const document = readKept(row)
+  if (!isContract(document)) return undefined
+  const statement = statementOn(db, row.digest)
+  const { isSent, fault } = row
   return {
-    take: (row) => {
-      const document = readKept(row)
-      if (document.content.kind === 'contract') {
-        takeContract(document as SignedDocument<Contract>, row)
-      } else takeStatement(document as SignedDocument<ContractStatement>)
-    },
-    queries: {
-      all: () => [...contracts.values()],
-      byDigest: (digest) => contracts.get(digest),
-      named: (name) => listed(byId.get(name) ?? (contracts.has(name) ? [name] : [])),
-      agreedFor: (service, clients) => {
-        const byClient = agreed.get(service)
-        if (byClient === undefined) return []
-        const lists = clients.map((client) => byClient.get(client) ?? [])
-        const [only = [], ...others] = lists.filter((list) => list.length > 0)
-        if (others.length === 0) return listed(only)
-        return listed(lists.flat().toSorted((a, b) => signedAt(b) - signedAt(a)))
-      },
-      answerTo: (digest) => {
-        const answer = answers.get(digest)
-        return answer === undefined ? undefined : contracts.get(answer)
-      },
-    },
+    digest: row.digest,
+    content: document.content,
+    signers: document.signatures.map(({ header: { kid, iat } }) => ({
+      member: kid,
+      signedAt: new Date(iat * 1000),
+    })),
+    isAgreed: isSignedByAll(document),
+    isHandedIn: isSent === 1 && fault === null,
+    ...(fault === null ? {} : { fault }),
+    ...(statement ? { statement } : {}),
   }
+}
+
+function statementsOn(db: Database, digest: string): SignedDocument<ContractStatement>[] {
+  return rowsOf(db, 'WHERE contract = ? AND digest <> contract ORDER BY place', digest).map(
+    (row) => readKept(row) as SignedDocument<ContractStatement>,
+  )
+}
+
+/** A revocation is the last word, whatever else was said. */
+function statementOn(db: Database, digest: string): HeldStatement | undefined {
+  const all = statementsOn(db, digest)
+  const last = all.find(({ content }) => content.kind === 'revocation') ?? all.at(-1)
+  if (last === undefined) return undefined
+  const { kind, reason } = last.content
+  const { kid: by, iat } = last.signatures[0]!.header
+  return { kind, reason, by, at: new Date(iat * 1000) }
 }

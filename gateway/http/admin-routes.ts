@@ -252,13 +252,8 @@ function addGrant(deps: SettingsDeps, body: unknown): Grant {
     endpoints,
   }
   const same = settings
-    .grants()
-    .find(
-      (g) =>
-        g.subject === grant.subject &&
-        g.service === grant.service &&
-        JSON.stringify(g.endpoints) === JSON.stringify(endpoints),
-    )
+    .grantsFor(grant.service, [grant.subject])
+    .find((g) => JSON.stringify(g.endpoints) === JSON.stringify(endpoints))
   if (same) return same
   const made = { id: crypto.randomUUID(), ...grant, grantedAt: clock() }
   settings.grant(made)

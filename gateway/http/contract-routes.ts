@@ -81,6 +81,14 @@ const SIGNED_CONTRACT = named(
 export function createContractRoutes(deps: ContractRoutesDeps): Route[] {
   const { store, agreements, feed, clock } = deps
   const view = (held: HeldContract): object => viewOf(store, held, clock())
+  /** One after the other: all that are held would be too many objects at once. */
+  const listed = (query: URLSearchParams): object[] => {
+    const views: object[] = []
+    for (const held of store.all()) {
+      if (isWanted(store, held, query, clock())) views.push(view(held))
+    }
+    return views
+  }
   const made = (held: HeldContract): ApiReply => ({ status: 201, body: view(held) })
   const act = (
     verb: string,
@@ -105,10 +113,7 @@ export function createContractRoutes(deps: ContractRoutesDeps): Route[] {
       },
       handle: ({ query }) => ({
         body: {
-          contracts: store
-            .all()
-            .filter((held) => isWanted(store, held, query, clock()))
-            .map(view),
+          contracts: listed(query),
           ...(feed.fault === undefined ? {} : { fault: feed.fault }),
         },
       }),

@@ -15,14 +15,13 @@ export function resolveService(identified: Identified): Resolved {
   verifyNotStopped(catalogue, identified.client, identified.target.service)
   const { service: code, ...subsystem } = identified.target.service
   const provider = formatId(subsystem)
-  const services = catalogue.servicesOf(provider)
-  if (services === undefined) {
+  if (catalogue.servicesOf(provider) === undefined) {
     throw new ExchangeError('provider.unknown', `${provider} is not registered`)
   }
-  if (!isMetadataService(code) && !services.some((service) => service.code === code)) {
+  const service = catalogue.service(identified.target.service)
+  if (!isMetadataService(code) && service === undefined) {
     throw new ExchangeError('service.unknown', `${provider} has no service ${code}`)
   }
-  const service = services.find((other) => other.code === code)
   verifyNotRetired(formatId(identified.target.service), service, identified.receivedAt)
   const gateways = wanted(
     catalogue.gatewaysOf(provider),

@@ -114,15 +114,6 @@ describe('the view of a snapshot', () => {
     )
   })
 
-  it('has every certificate of members and gateways, for their states to be fetched', () => {
-    const { bank, registry } = pair.keys
-    expect(pair.view.certificates).toHaveLength(4)
-    expect(pair.view.certificates).toContain(bank.certificate)
-    expect(pair.view.certificates).toContain(registry.certificate)
-    const shown = pair.view.gateway(`${REGISTRY}/REG-1`)!.certificates.values()
-    for (const certificate of shown) expect(pair.view.certificates).toContain(certificate)
-  })
-
   it('lists members and subsystems with their names', () => {
     const names = pair.view.clients().map(({ name, memberName }) => `${memberName}: ${name}`)
     expect(names).toEqual([

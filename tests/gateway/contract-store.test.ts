@@ -213,7 +213,7 @@ it('a document is believed by its signatures only, whoever hands it on', async (
   })
   expect(own.bank.certificate.notAfter > NOW).toBe(true)
   await intake.take(formatDocument(agreed()))
-  expect(store.all()).toHaveLength(0)
+  expect([...store.all()]).toHaveLength(0)
   expect(store.pending()).toHaveLength(1)
   const forged: ContractSignerOfTests = {
     ...by(BANK),
@@ -222,7 +222,7 @@ it('a document is believed by its signatures only, whoever hands it on', async (
   await intake.take(formatDocument(signedContract(contractOf(), forged)))
   await intake.take('{}')
   await intake.retry()
-  expect(store.all()).toHaveLength(0)
+  expect([...store.all()]).toHaveLength(0)
   expect(store.pending()).toHaveLength(1)
 })
 

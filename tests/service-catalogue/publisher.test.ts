@@ -6,7 +6,7 @@ import { openDatabase } from '../../service-catalogue/database.ts'
 import type { Database } from '../../runtime/sqlite-database.ts'
 import { openPublisher, type Publisher } from '../../service-catalogue/publisher.ts'
 import { openSnapshotKey, type SnapshotKey } from '../../service-catalogue/snapshot-key.ts'
-import { appendSnapshot, unsignedSnapshots } from '../../service-catalogue/snapshot-log.ts'
+import { keptSnapshot, newestSigned, storeSnapshot } from '../../service-catalogue/snapshot-log.ts'
 import { temporaryFolder } from './support.ts'
 
 const logger = createLogger('catalogue', 'silent')
@@ -62,14 +62,36 @@ describe('a change', () => {
     expect(published(publisher).members).toMatchObject([{ id: 'A' }])
   })
 
-  it('that was committed before a crash is published by the next start, as it was', async () => {
-    beforeSigning = () => new Promise(() => {}) // the program dies here
-    void changes.put(member('A'))
-    const [{ number, payload } = { number: 0, payload: '' }] = unsignedSnapshots(db)
+  it('that was committed before a crash is published by the next start, under its number', async () => {
+    await new Promise<void>((reached) => {
+      beforeSigning = () => new Promise(() => reached()) // the program dies here
+      void changes.put(member('A'))
+    })
     beforeSigning = async () => {}
     const restarted = await openPublisher({ db, key, terms, clock, logger })
-    expect(restarted.current().number).toBe(number)
-    expect(published(restarted)).toEqual(JSON.parse(payload))
+    expect(restarted.current().number).toBe(2)
+    expect(published(restarted).members).toMatchObject([{ id: 'A' }])
+    expect(db.all('SELECT snapshotNumber AS n FROM event')).toEqual([{ n: 2 }])
+  })
+
+  it('shares its snapshot with those that come while one is signed, and none is answered before', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const reached = Promise.withResolvers<void>()
+    beforeSigning = () => (reached.resolve(), promise)
+    const first = changes.put(member('A'))
+    await reached.promise
+    const others = ['B', 'C', 'D'].map((id) => changes.put(member(id)))
+    resolve()
+    await first
+    expect(published(publisher).members).toMatchObject([{ id: 'A' }])
+    await Promise.all(others)
+    expect(published(publisher)).toMatchObject({
+      number: 3,
+      members: ['A', 'B', 'C', 'D'].map((id) => ({ id })),
+    })
+    expect(db.all('SELECT snapshotNumber AS n FROM event')).toEqual(
+      [2, 3, 3, 3].map((n) => ({ n })),
+    )
   })
 
   it('that fails leaves neither number nor event behind', async () => {
@@ -83,14 +105,22 @@ describe('a change', () => {
 })
 
 describe('the store', () => {
-  it('keeps the last thousand snapshots', () => {
-    db.transaction(() => {
-      for (let i = 0; i < 1010; i++) appendSnapshot(db, terms, now)
-    })
-    expect(db.get('SELECT count(*) AS n, min(number) AS low FROM snapshot')).toMatchObject({
-      n: 1000,
-      low: 12,
-    })
+  const store = (number: number, jws: string): void =>
+    storeSnapshot(db, { number, issuedAt: '', expiresAt: '', jws }, { count: 20, bytes: 4000 })
+  const kept = () => db.get('SELECT count(*) AS n, min(number) AS low FROM snapshot')
+
+  it('keeps the last snapshots', () => {
+    for (let number = 2; number <= 41; number++) store(number, 'jws')
+    expect(kept()).toEqual({ n: 20, low: 22 })
+  })
+
+  it('keeps fewer of large ones, and the newest however large it is', () => {
+    const large = 'x'.repeat(1000)
+    for (let number = 2; number <= 7; number++) store(number, large)
+    expect(kept()).toEqual({ n: 4, low: 4 })
+    store(8, `${large.repeat(4)}y`)
+    expect(kept()).toEqual({ n: 1, low: 8 })
+    expect([keptSnapshot(db, 7), newestSigned(db)?.number]).toEqual([undefined, 8])
   })
 
   it('lets nobody change or remove events', async () => {
