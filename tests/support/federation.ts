@@ -14,6 +14,7 @@ import type { KeyKind } from '../../pki/keys.ts'
 import { apiPath, createApiClient, type ApiClient } from '../../runtime/api-client.ts'
 import { createLogger } from '../../runtime/logger.ts'
 import { writePrivateFile } from '../../runtime/private-file.ts'
+import type { CatalogueConfig } from '../../service-catalogue/config.ts'
 import { startCatalogue, type Catalogue } from '../../service-catalogue/server.ts'
 import { authorityConfig } from './authority.ts'
 import { obtain, type Credentials } from './certificates.ts'
@@ -63,6 +64,7 @@ export interface ServiceOptions {
 }
 interface Options {
   readonly authority?: Partial<AuthorityConfig>
+  readonly catalogue?: Partial<CatalogueConfig>
   readonly client?: Partial<GatewayConfig>
   readonly provider?: Partial<GatewayConfig>
   readonly keyKind?: KeyKind
@@ -90,7 +92,9 @@ export async function startFederation(options: Options = {}): Promise<Federation
     ),
   )
   const ca = authority.authority.root.pem
-  const catalogue = resources.use(await openCatalogue(dir, authority, clocks.catalogue))
+  const catalogue = resources.use(
+    await openCatalogue(dir, authority, clocks.catalogue, options.catalogue),
+  )
   const catalogueAdmin = createApiClient({ url: catalogue.url, token: catalogue.adminToken, ca })
   resources.use(catalogueAdmin)
   await catalogueAdmin.call('PUT', '/admin/authorities/test', {
@@ -181,6 +185,7 @@ async function openCatalogue(
   dir: string,
   { authority }: RunningAuthority,
   clock: ShiftedClock,
+  overrides: Partial<CatalogueConfig> = {},
 ): Promise<Catalogue> {
   const tls = await obtain(authority, {
     kind: 'server',
@@ -202,6 +207,7 @@ async function openCatalogue(
       snapshotLifetimeHours: 24,
       memberClasses: ['GOV', 'COM'],
       registration: 'open',
+      ...overrides,
     },
     { logger: createLogger('test'), clock: clock.now, checkIntervalMs: 50 },
   )
