@@ -106,6 +106,24 @@ it('a body longer than the contract allows is not sent', async () => {
   })
 })
 
+it('a call right after the client has signed passes, before the provider’s gateway was told', async () => {
+  for (let n = 0; n < 5; n += 1) {
+    const { id } = await f.provider.admin.call<{ id: string }>('POST', '/admin/contracts', {
+      ...{ client: BANK, service: `${REGISTRY}/people`, purposes: [`race-${n}`] },
+      ...{ endpoints: [{ method: 'GET', path: '/one' }], validUntil: '2999-01-01T00:00:00Z' },
+      reason: 'an offer',
+    })
+    await steps.arrived(f.client, id, 'offered')
+    await f.client.admin.call('POST', apiPath('/admin/contracts', id, 'approve'), {})
+    const path = apiPath('/admin/contracts', id)
+    const isHandedIn = async (): Promise<boolean> =>
+      (await f.client.admin.call<{ handedIn: boolean }>('GET', path)).handedIn
+    while (!(await isHandedIn()));
+    const { status, body } = await steps.call({ purpose: `race-${n}` })
+    expect(status, body.toString('utf8')).toBe(200)
+  }
+})
+
 it('a contract for a group, signed by the provider alone, holds for whoever is in it, as long as they are', async () => {
   const listed = async (...members: string[]): Promise<void> => {
     await f.catalogueAdmin.call('PUT', '/admin/groups/banks', { title: 'Banks', members })
