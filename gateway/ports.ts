@@ -183,6 +183,8 @@ export interface Contracts {
    * @throws ExchangeError naming contract and clause when there are contracts, and none of them allows it.
    */
   choose(call: ContractCall): string | undefined
+  /** Asks the catalogue for a contract that is not held yet; resolves within 2 s, whether or not it has come. */
+  lookFor(digest: string): Promise<void>
   /**
    * Checks a call by the contract that it names (protocol/README.md §13.5), except its token and quota.
    *
@@ -284,7 +286,7 @@ export interface ClientGateway extends Gateway {
 export interface ProviderGateway extends Gateway {
   readonly replayGuard: ReplayGuard
   readonly accessRules: AccessRules
-  readonly contracts: Pick<Contracts, 'verify' | 'verifyClass'>
+  readonly contracts: Pick<Contracts, 'lookFor' | 'verify' | 'verifyClass'>
   readonly quotas: Quotas
   readonly userTokens: UserTokens
   readonly services: Services

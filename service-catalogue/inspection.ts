@@ -55,18 +55,25 @@ const COUNTED = [
 ]
 const STATUS = named(
   'CatalogueStatus',
-  object({
-    program: { const: 'catalogue' },
-    instance: text,
-    snapshotNumber: whole,
-    issuedAt: time,
-    expiresAt: time,
-    counts: object(Object.fromEntries(COUNTED.map((name) => [name, whole]))),
-    witness: WITNESS_HEALTH,
-    expiringCertificates: listOf(
-      object({ owner: text, purpose: text, thumbprint: text, notAfter: time }),
-    ),
-  }),
+  object(
+    {
+      program: { const: 'catalogue' },
+      instance: text,
+      snapshotNumber: whole,
+      issuedAt: time,
+      expiresAt: time,
+      anchor: object({ number: whole }),
+      warnings: listOf(text),
+      counts: object(Object.fromEntries(COUNTED.map((name) => [name, whole]))),
+      witness: WITNESS_HEALTH,
+      expiringCertificates: listOf(
+        object({ owner: text, purpose: text, thumbprint: text, notAfter: time }),
+      ),
+    },
+    {
+      behind: object({ gateways: listOf(text) }, { snapshot: whole, anchor: whole }),
+    },
+  ),
 )
 
 const EVENTS_IN_ANSWER = 1000

@@ -1,6 +1,6 @@
 import { CONTRACTS } from './contracts-schema.ts'
 import { ROLES_AND_REQUESTS } from './roles-schema.ts'
-import { LIFE_OF_SERVICES, SEARCH_OF_SERVICES } from './services-schema.ts'
+import { LIFE_OF_SERVICES, SEARCH_OF_SERVICES, WEBHOOKS_OF_MEMBERS } from './services-schema.ts'
 
 /**
  * Identifiers stand in their decoded form, `INSTANCE/CLASS/MEMBER/…`; times in RFC 3339, UTC.
@@ -188,4 +188,5 @@ export const MIGRATIONS: readonly string[] = [
   LIFE_OF_SERVICES,
   SEARCH_OF_SERVICES,
   NUMBER_OF_SNAPSHOTS,
+  WEBHOOKS_OF_MEMBERS,
 ]

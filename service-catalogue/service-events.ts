@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type { ApiRequest, Route } from '../runtime/admin-api.ts'
+import type { ApiReply, ApiRequest, Route } from '../runtime/admin-api.ts'
 import { json, object, text } from '../runtime/route-description.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import type { CatalogueContext } from './context.ts'
 import { CURSOR, invalid } from './input.ts'
 import { EVENTS } from './service-schemas.ts'
+import { readWaitMs } from './request-preferences.ts'
 
 /** What consumers are told of services; part of the interface (docs/catalogue-content.md). */
 export type ServiceEventType =
@@ -84,7 +85,7 @@ export function lastEventPosition(db: Database): number {
 const EVENTS_IN_ANSWER = 500
 
 /** The feed for everybody: what was published is no secret, and drafts are in no event. */
-export function createServiceEventRoutes({ db }: CatalogueContext): Route[] {
+export function createServiceEventRoutes(context: CatalogueContext): Route[] {
   return [
     {
       method: 'GET',
@@ -95,17 +96,37 @@ export function createServiceEventRoutes({ db }: CatalogueContext): Route[] {
         query: { ...CURSOR, service: { schema: text, description: 'Only of this one.' } },
         answers: { 200: json(object(EVENTS)) },
       },
-      handle: (request) => {
-        const after = readAfter(request)
-        const service = request.query.get('service') ?? undefined
-        const events = serviceEvents(db, { after, service, limit: EVENTS_IN_ANSWER })
-        return {
-          headers: { 'cache-control': 'no-cache' },
-          body: { events, next: events.at(-1)?.position ?? after },
-        }
-      },
+      handle: (request) => answerFeed(context, request),
     },
   ]
+}
+
+/** What follows `after`; with `Prefer: wait=N` held until there is something: no event comes without a snapshot. */
+async function answerFeed(
+  { db, publisher }: Pick<CatalogueContext, 'db' | 'publisher'>,
+  request: ApiRequest,
+): Promise<ApiReply> {
+  const after = readAfter(request)
+  const service = request.query.get('service') ?? undefined
+  const { signal } = request
+  const waitMs = readWaitMs(request.headers)
+  const deadline = performance.now() + (waitMs ?? 0)
+  for (;;) {
+    const { etag } = publisher.current()
+    const events = serviceEvents(db, { after, service, limit: EVENTS_IN_ANSWER })
+    const leftMs = deadline - performance.now()
+    if (events.length > 0 || leftMs <= 0 || publisher.stopped || signal.aborted) {
+      return {
+        headers: {
+          'cache-control': 'no-cache',
+          ...(waitMs === undefined ? {} : { 'preference-applied': 'wait' }),
+          ...(publisher.stopped ? { connection: 'close' } : {}),
+        },
+        body: { events, next: events.at(-1)?.position ?? after },
+      }
+    }
+    await publisher.waitForOther(etag, leftMs, signal)
+  }
 }
 
 function readAfter({ query }: ApiRequest): number {

@@ -78,3 +78,9 @@ CREATE TABLE service_field (
 ) STRICT;
 CREATE INDEX service_field_name ON service_field (name, service);
 `
+
+/** Webhooks that are not the operator's: JSON array of the identifiers whose they are. */
+export const WEBHOOKS_OF_MEMBERS = `
+ALTER TABLE webhook ADD COLUMN scope TEXT;
+CREATE INDEX contract_document_for_service ON contract_document (service);
+`

@@ -6,7 +6,9 @@ import { Agent, request } from 'undici'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
+import { hasContractFor } from './consumers.ts'
 import { isPublicAddress } from './public-address.ts'
+import { isWithin } from './scope.ts'
 import { serviceEvents, type ServiceEvent } from './service-events.ts'
 import type { SnapshotKey } from './snapshot-key.ts'
 import type { WebhookRow } from './webhooks.ts'
@@ -71,10 +73,9 @@ export function createWebhookDelivery(deps: Deps): WebhookDelivery {
 
 async function sendDue(webhook: WebhookRow, deps: Deps, agent: Agent): Promise<void> {
   const { db, logger } = deps
-  const { id, position, services } = webhook
-  const wanted = services === null ? undefined : new Set(JSON.parse(services) as string[])
+  const { id, position } = webhook
   for (const event of serviceEvents(db, { after: position, limit: EVENTS_IN_ROUND })) {
-    if (wanted === undefined || wanted.has(event.service)) {
+    if (isMeantFor(webhook, event.service, deps)) {
       const fault = await send(webhook, event, deps, agent)
       if (fault !== undefined) {
         if (agent.destroyed) return // we stop, it did not fail
@@ -90,6 +91,14 @@ async function sendDue(webhook: WebhookRow, deps: Deps, agent: Agent): Promise<v
       id,
     )
   }
+}
+
+/** By what it asked for; else what its scope offers, and what it has contracts for. The operator's hears of all. */
+function isMeantFor({ services, scope }: WebhookRow, service: string, deps: Deps): boolean {
+  if (services !== null) return (JSON.parse(services) as string[]).includes(service)
+  if (scope === null) return true
+  const ids = JSON.parse(scope) as string[]
+  return isWithin(ids, service) || hasContractFor(deps.db, ids, service, deps.clock())
 }
 
 /** @returns undefined when the receiver has it, else why not. */

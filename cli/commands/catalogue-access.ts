@@ -34,6 +34,7 @@ interface RequestOptions {
   readonly client?: string[]
   readonly openapi?: string
   readonly classification?: string
+  readonly validation?: string
 }
 
 function addRequestCommands(catalogue: Command): void {
@@ -42,12 +43,13 @@ function addRequestCommands(catalogue: Command): void {
     .description('asks the operator to register a member, subsystem, gateway or service')
     .requiredOption('--reason <text>', 'why it is needed')
     .option('--address <url>', 'of a gateway: https://HOST:PORT')
-    .option('--client <id...>', 'of a gateway: INSTANCE/CLASS/MEMBER/SUBSYSTEM that it speaks for')
+    .option('--client <id...>', 'of a gateway: CLASS/MEMBER/SUBSYSTEM that it speaks for')
     .option('--openapi <file-or-url>', 'of a service: its OpenAPI description, in JSON')
     .option('--classification <word>', 'of a service: public, internal, personal or sensitive')
+    .option('--validation <mode>', 'of a service: enforce, report or off')
     .action(async (kind: string, id: string, name: string | undefined, options, own: Command) => {
       const profile = profileOf(own)
-      const body = await toBody(kind, name, options as RequestOptions)
+      const body = await toBody(kind, name, options as RequestOptions, profile.instance)
       const { reason } = options as RequestOptions
       const asked = { kind, id: fullId(id, profile.instance), body, reason }
       const ask = (api: ApiClient) => api.call<Row>('POST', '/admin/requests', asked)
@@ -90,18 +92,25 @@ function addDecision(catalogue: Command, verb: string, description: string): voi
 
 const printRequest = ({ body: _body, position: _position, ...rest }: Row): void => printRecord(rest)
 
-async function toBody(kind: string, name: string | undefined, options: RequestOptions) {
+async function toBody(
+  kind: string,
+  name: string | undefined,
+  options: RequestOptions,
+  instance: string,
+) {
   if (kind === 'gateway') {
-    const { address, client: clients = [] } = options
+    const { address, client = [] } = options
+    const clients = client.map((id) => fullId(id, instance))
     if (address !== undefined) return { address, clients }
     throw new ConfigError('a gateway has an address: --address https://HOST:PORT')
   }
   if (name === undefined) throw new ConfigError(`say how the ${kind} is called`)
   if (kind !== 'service') return { name }
-  const { openapi, classification } = options
+  const { openapi, classification, validation } = options
   return {
     title: name,
     ...(classification === undefined ? {} : { classification }),
+    ...(validation === undefined ? {} : { validation }),
     ...(openapi === undefined ? {} : { description: await readDescription(openapi) }),
   }
 }

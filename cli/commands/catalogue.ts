@@ -5,7 +5,7 @@ import { localParts, profileOf, show } from '../context.ts'
 import { printRecord, printTable } from '../output.ts'
 import { readDescription } from './description-file.ts'
 import { readText } from '../read-text.ts'
-import { addServiceLifeCommands } from './service-life.ts'
+import { addServiceLifeCommands, printService } from './service-life.ts'
 import { addWebhookCommands } from './webhooks.ts'
 import { addGatewayKeyCommands } from './witnesses.ts'
 
@@ -83,6 +83,7 @@ export function addCatalogueCommands(program: Command): void {
 interface ServiceOptions {
   readonly openapi?: string
   readonly classification?: string
+  readonly validation?: string
   readonly as?: string
   readonly draft?: boolean
   readonly effective?: string
@@ -95,6 +96,10 @@ function addServiceCommands(service: Command): void {
     .description(`registers ${SERVICE.id} in the catalogue, or changes it`)
     .option('--openapi <file-or-url>', 'its OpenAPI description, in JSON')
     .option('--classification <word>', 'public, internal, personal or sensitive: what its data is')
+    .option(
+      '--validation <mode>',
+      'enforce, report or off: what happens to messages that are not as described',
+    )
     .option('--as <version>', 'MAJOR.MINOR.PATCH; a breaking change needs a new MAJOR')
     .option('--draft', 'a new service is not published yet')
     .option('--effective <time>', 'when the change takes effect, by RFC 3339')
@@ -103,7 +108,9 @@ function addServiceCommands(service: Command): void {
       const { openapi, as: version, draft, effective: effectiveAt, ...others } = options
       const more = { ...others, version, effectiveAt, ...(draft ? { state: 'draft' } : {}) }
       const description = openapi === undefined ? undefined : await readDescription(openapi)
-      await put(command, SERVICE, id, { title, ...more, ...(description ? { description } : {}) })
+      const body = { title, ...more, ...(description ? { description } : {}) }
+      const call = (api: ApiClient) => api.call<Row>('PUT', pathOf(command, SERVICE, id), body)
+      await show(command, profileOf(command).catalogue(), call, printService)
     })
 }
 

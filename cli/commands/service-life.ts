@@ -25,9 +25,7 @@ export function addServiceLifeCommands(service: Command): void {
         entry: await api.call<Row>('GET', `${path}/entry`),
       })
       await show(command, profileOf(command).catalogue(), ask, (answer) => {
-        const { planned, endpoints: _, ...rest } = answer.service
-        printRecord({ ...rest, ...answer.entry })
-        if (planned) printPlanned(planned as Row)
+        printService({ ...answer.service, ...answer.entry })
       })
     })
   service
@@ -168,15 +166,13 @@ async function ask(
   body: object,
 ): Promise<void> {
   const call = (api: ApiClient) => api.call<Row>(method, path, body)
-  await show(
-    command,
-    profileOf(command).catalogue(),
-    call,
-    ({ planned, endpoints: _endpoints, ...rest }) => {
-      printRecord(rest)
-      if (planned) printPlanned(planned as Row)
-    },
-  )
+  await show(command, profileOf(command).catalogue(), call, printService)
+}
+
+/** What is in force, and what is planned. */
+export function printService({ planned, endpoints: _endpoints, ...rest }: Row): void {
+  printRecord(rest)
+  if (planned) printPlanned(planned as Row)
 }
 
 function printPlanned({ version, effectiveAt, differences }: Row): void {

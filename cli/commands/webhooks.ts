@@ -14,7 +14,10 @@ export function addWebhookCommands(program: Command): void {
   webhook
     .command('add <url>')
     .description('sends what happens from now on to an https URL, signed by the catalogue')
-    .option('--service <id...>', 'only of these services')
+    .option(
+      '--service <id...>',
+      'only of these services; else all, and for a member its own and those it has contracts for',
+    )
     .action(async (url: string, { service }: { service?: string[] }, command: Command) => {
       const { instance } = profileOf(command)
       const services = service?.map((id) => fullId(id, instance))
@@ -27,8 +30,8 @@ export function addWebhookCommands(program: Command): void {
       const ask = (api: ApiClient) => api.call<{ webhooks: Row[] }>('GET', PATH)
       await show(command, profileOf(command).catalogue(), ask, ({ webhooks }) =>
         printTable(
-          ['ID', 'URL', 'POSITION', 'ATTEMPTS', 'STATE'],
-          webhooks.map((w) => [w.id, w.url, w.position, w.attempts, stateOf(w)]),
+          ['ID', 'URL', 'OF', 'SERVICES', 'POSITION', 'ATTEMPTS', 'STATE'],
+          webhooks.map((w) => [w.id, w.url, ...whose(w), w.position, w.attempts, stateOf(w)]),
         ),
       )
     })
@@ -49,6 +52,10 @@ export function addWebhookCommands(program: Command): void {
     })
 }
 
+const whose = ({ scope, services }: Row): string[] => [
+  (scope as string[] | undefined)?.join(' ') ?? 'the operator',
+  (services as string[] | undefined)?.join(' ') ?? (scope ? 'own and by contract' : 'all'),
+]
 const stateOf = ({ suspended, lastError }: Row): unknown =>
   suspended === true ? `suspended: ${String(lastError)}` : (lastError ?? 'well')
 

@@ -56,6 +56,7 @@ export function writeConfigFiles(plan: SandboxPlan): void {
     tlsCertificateFile: 'tls.pem',
     tlsKeyFile: 'tls.key',
     rootCertificateFile: '../root.pem',
+    webhooksToPrivateAddresses: true, // everybody is on this machine
   })
   for (const gateway of gateways) {
     writeJson(files.gateway(gateway.name).config, gatewayConfig(plan, gateway))

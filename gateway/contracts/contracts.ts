@@ -4,7 +4,9 @@ import { isOver, verifyClass, verifyClauses } from './clauses.ts'
 import type { ContractStore, HeldContract } from './store.ts'
 
 /** Decides about calls by the contracts that are held (protocol/README.md §13.5). */
-export function createContracts(store: Pick<ContractStore, 'agreedFor' | 'byDigest'>): Contracts {
+export function createContracts(
+  store: Pick<ContractStore, 'agreedFor' | 'byDigest'>,
+): Omit<Contracts, 'lookFor'> {
   return {
     choose: (call) => {
       // What is not handed in is not known to the provider yet.

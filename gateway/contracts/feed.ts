@@ -13,6 +13,8 @@ import type { ContractStore } from './store.ts'
 export interface ContractFeed extends AsyncDisposable {
   /** There is something to hand in. */
   hurry(): void
+  /** Asks at once for what is new; resolves when that is taken in, or cannot be had now. */
+  catchUp(): Promise<void>
   /** What is wrong between us and the catalogue. */
   readonly fault: string | undefined
 }
@@ -40,6 +42,9 @@ export function startContractFeed(deps: {
 }): ContractFeed {
   const { store, intake, anchor, members, waitSeconds, onTaken, logger } = deps
   const stop = new AbortController()
+  const waiting = new Set<() => void>()
+  /** Those of them whom the answer to come is for. */
+  let awaiting: readonly (() => void)[] = []
   let held: AbortController | undefined
   let fault: string | undefined
   let shown: { thumbprint: string; ca: readonly string[]; agent: Agent } | undefined
@@ -91,15 +96,18 @@ export function startContractFeed(deps: {
       logger.warn({ contract: digest, code, detail }, 'the catalogue refused a contract document')
     }
   }
-  const fetchNew = async (question: AbortController): Promise<void> => {
+  /** @returns false when something else comes first. */
+  const fetchNew = async (question: AbortController): Promise<boolean> => {
     const own = members()
     const after = store.cursor(own)
     // What could not be verified is tried again soon: a snapshot with its signer may be on its way.
-    const waitS = store.pending().length > 0 ? 1 : waitSeconds
-    held = question
-    if (store.unsent().length > 0) return // made since they were handed in
+    const longestS = store.pending().length > 0 ? 1 : waitSeconds
+    awaiting = [...waiting]
+    const waitS = awaiting.length > 0 ? 0 : longestS
+    if (waitS > 0) held = question
+    if (store.unsent().length > 0) return false // made since they were handed in
     const { statusCode, value } = await call(`/contracts?after=${after}`, {
-      headers: { prefer: `wait=${waitS}` },
+      headers: waitS === 0 ? {} : { prefer: `wait=${waitS}` },
       signal: question.signal,
       waitMs: waitS * 1000,
     })
@@ -113,26 +121,36 @@ export function startContractFeed(deps: {
       store.sendAgain()
       store.setCursor(own, 0)
     } else store.setCursor(own, next)
+    return true
   }
 
   const follow = async (): Promise<void> => {
     while (!stop.signal.aborted) {
       const question = new AbortController()
       let pauseMs = PAUSE_MS
+      let isAnswered = true
       try {
         await onTaken()
         await handIn()
-        await fetchNew(question)
+        isAnswered = await fetchNew(question)
         fault = undefined
       } catch (error) {
         if (stop.signal.aborted) return
-        if (question.signal.aborted) continue // there is something to hand in
+        if (question.signal.aborted) {
+          isAnswered = false
+          continue // there is something to hand in, or somebody waits
+        }
         const text = error instanceof Error ? error.message : String(error)
         if (text !== fault) logger.warn({ err: error }, 'contracts cannot be followed')
         fault = text
         pauseMs = FAILED_MS
+        awaiting = [...waiting]
       } finally {
         held = undefined
+        for (const done of isAnswered ? awaiting : []) {
+          waiting.delete(done)
+          done()
+        }
       }
       await delay(pauseMs, undefined, { signal: stop.signal }).catch(() => undefined)
     }
@@ -140,12 +158,19 @@ export function startContractFeed(deps: {
   const following = follow()
   return {
     hurry: () => held?.abort(),
+    catchUp: () => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      waiting.add(resolve)
+      held?.abort()
+      return promise
+    },
     get fault() {
       return fault
     },
     [Symbol.asyncDispose]: async () => {
       stop.abort()
       await following
+      for (const done of waiting) done()
       await shown?.agent.destroy()
     },
   }

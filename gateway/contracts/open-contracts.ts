@@ -13,6 +13,7 @@ import { createContracts } from './contracts.ts'
 import { endingContracts, startExpiryWatch, type EndingContract } from './expiry.ts'
 import { startContractFeed, type ContractFeed } from './feed.ts'
 import { createContractIntake } from './intake.ts'
+import { createLookFor } from './look-for.ts'
 import { createContractSigning } from './signing.ts'
 import { openContractStore } from './store.ts'
 
@@ -77,7 +78,7 @@ export function openContracts(
   })
   scope.use(startExpiryWatch({ store, clock, logger }))
   return {
-    contracts: createContracts(store),
+    contracts: { ...createContracts(store), lookFor: createLookFor({ store, feed }) },
     ending: () => endingContracts(store, clock()),
     routes: createContractRoutes({
       ...{ store, agreements, clock, feed },

@@ -54,6 +54,7 @@ async function byContract(
 ): Promise<Permitted> {
   const { client, rawHeaders, receivedAt, request } = fresh
   const { service, userId } = request
+  await contracts.lookFor(digest)
   const contract = contracts.verify(digest, providerCall(fresh))
   if (contract.user === 'token') {
     const expected = { service, userId, member: memberOf(client) }

@@ -52,11 +52,15 @@ it('a service is published, changed with notice, deprecated and retired by the c
   const compared = await spean('service', 'compare', ID, 'two.json')
   expect(compared.out).toMatch(/level +breaking/)
   expect(compared.out).toMatch(/path \/b is taken out +\/paths\/~1b/)
+  const one = ['service', 'add', ID, 'Persons', '--openapi', 'one.json', '--validation']
+  expect((await spean(...one, 'report')).out).toMatch(/validation +report/)
+  expect((await spean(...one, 'loudly')).out).toContain('/validation must be equal to one of')
   const two = ['service', 'add', ID, 'Persons', '--openapi', 'two.json']
   const early = await spean(...two, '--as', '2.0.0', '--effective', '2020-01-01T00:00:00Z')
   expect([early.code, early.out]).toEqual([1, expect.stringContaining('service.change-too-early')])
   expect((await spean(...two)).out).toContain('service.version-too-low')
-  expect((await spean(...two, '--as', '2.0.0')).code).toBe(0)
+  const planned = await spean(...two, '--as', '2.0.0')
+  expect([planned.code, planned.out]).toEqual([0, expect.stringMatching(/2\.0\.0 takes effect at/)])
   expect((await spean('service', 'show', ID)).out).toContain('version 2.0.0 takes effect at')
   expect((await spean('service', 'withdraw', ID)).code).toBe(0)
   const sunset = new Date(Date.now() + 40 * 86_400_000).toISOString()

@@ -1,8 +1,12 @@
 /** What the catalogue takes in of contracts, from whom, and what it refuses. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Contract, ContractStatement } from '../../protocol/contract.ts'
 import { formatDocument, type SignedDocument } from '../../protocol/contract-jws.ts'
+import { verifySnapshot } from '../../protocol/snapshot.ts'
+import { createApiClient, type ApiClient } from '../../runtime/api-client.ts'
+import { receiveWith, verifiedByPython } from '../service-catalogue/webhook-receiver.ts'
 import { obtain } from '../support/certificates.ts'
+import { DAY_MS, MINUTE_MS } from '../support/clock.ts'
 import {
   addContractSteps,
   contractOf,
@@ -11,17 +15,20 @@ import {
 } from '../support/contracts.ts'
 import {
   INSTANCE,
+  REGISTRY,
   startFederation,
   type Federation,
   type TestGateway,
 } from '../support/federation.ts'
 import { send } from '../support/http.ts'
 
+const NOTICE_MS = 20 * MINUTE_MS
 let f: Federation
 let bank: ContractSignerOfTests
 let registry: ContractSignerOfTests
 beforeAll(async () => {
-  f = await startFederation()
+  const catalogue = { changeNoticeDays: NOTICE_MS / DAY_MS, webhooksToPrivateAddresses: true }
+  f = await startFederation({ catalogue })
   await f.addService('people', { grant: null })
   await f.settled()
   bank = signerOf(f.client, `${INSTANCE}/COM/BANK`)
@@ -193,3 +200,96 @@ it('a contract that comes once more after its revocation stays revoked', async (
     code: expect.stringMatching(/^(contract|access)\./) as string,
   })
 })
+
+it('a breaking change reaches the member that has a contract, signed, and is not in force before its time', async () => {
+  const people = '/admin/services/GOV/REG/POP/people'
+  const owner = await administrator('service-owner', REGISTRY)
+  const consumer = await administrator('member-admin', `${INSTANCE}/COM/BANK`)
+  const put = (by: ApiClient, more: object, ...paths: string[]) =>
+    by.call<{ version: string; planned?: { version: string; effectiveAt: string } }>(
+      'PUT',
+      people,
+      { title: 'people', description: describing(...paths), ...more },
+    )
+  await f.addService('other', { grant: null })
+  await put(owner, {}, '/one', '/two')
+  await handIn(signedContract(contractOf({ purposes: ['notice'] }), bank, registry))
+  await using receiver = await receiveWith(
+    await obtain(f.authority.authority, {
+      kind: 'server',
+      identity: { instance: INSTANCE, memberClass: 'COM', member: 'BANK' },
+    }),
+  )
+  const url = `https://127.0.0.1:${receiver.port}/changes`
+  await consumer.call('POST', '/admin/webhooks', { url })
+
+  await f.catalogueAdmin.call('PUT', '/admin/services/GOV/REG/POP/other', { title: 'Renamed' })
+  await expect(put(owner, {}, '/one')).rejects.toMatchObject({ code: 'service.version-too-low' })
+  const now = new Date(Date.now()).toISOString()
+  for (const early of [{ effectiveAt: now }, { effectiveAt: now, reason: 'we are in a hurry' }]) {
+    await expect(put(owner, { version: '2.0.0', ...early }, '/one')).rejects.toMatchObject({
+      code: 'service.change-too-early',
+    })
+  }
+  const { version, planned } = await put(owner, { version: '2.0.0' }, '/one')
+  expect([version, planned?.version]).toEqual(['1.1.0', '2.0.0'])
+  const told = await vi.waitFor(
+    () => {
+      expect(receiver.got).toHaveLength(1)
+      return receiver.got[0]!
+    },
+    { timeout: 10_000 },
+  )
+  const jwks = await consumer.call<{ keys: { kid: string }[] }>('GET', '/jwks')
+  const [head = '', claims = ''] = verifiedByPython(told, jwks.keys[0]!)
+  expect(JSON.parse(head)).toMatchObject({ typ: 'spean-event+jwt', kid: jwks.keys[0]!.kid })
+  expect(JSON.parse(claims)).toMatchObject({
+    iss: INSTANCE,
+    aud: url,
+    event: {
+      type: 'service.change-planned',
+      service: `${REGISTRY}/people`,
+      version: '2.0.0',
+      data: { level: 'breaking', effectiveAt: planned?.effectiveAt },
+    },
+  })
+
+  const shift = (ms: number): void =>
+    Object.values(f.clocks).forEach((clock) => (clock.offsetMs += ms))
+  shift(NOTICE_MS - MINUTE_MS)
+  onTestFinished(() => shift(-Math.max(...Object.values(f.clocks).map((c) => c.offsetMs))))
+  await new Promise((done) => setTimeout(done, 200)) // the catalogue looks each 50 ms
+  expect(await publishedVersion()).toBe('1.1.0')
+  expect(receiver.got).toHaveLength(1)
+  shift(2 * MINUTE_MS)
+  await vi.waitFor(async () => expect(await publishedVersion()).toBe('2.0.0'), { timeout: 10_000 })
+  await vi.waitFor(() => expect(receiver.got).toHaveLength(2), { timeout: 10_000 })
+  const [, effect = ''] = verifiedByPython(receiver.got[1]!, jwks.keys[0]!)
+  expect(JSON.parse(effect)).toMatchObject({ event: { type: 'service.changed', version: '2.0.0' } })
+  await f.settled()
+  const answer = await f.call(`/r1/${REGISTRY}/getOpenAPI?serviceCode=people`)
+  expect(answer.status, answer.body.toString('utf8')).toBe(200)
+  const inForce = JSON.parse(answer.body.toString('utf8')) as { paths: object }
+  expect(Object.keys(inForce.paths)).toEqual(['/one'])
+})
+
+async function administrator(role: string, scope: string): Promise<ApiClient> {
+  const body = { name: role, role, scope: [scope], person: role }
+  const { key } = await f.catalogueAdmin.call<{ key: string }>('POST', '/admin/keys', body)
+  const client = createApiClient({ url: f.catalogue.url, token: key, ca: f.ca })
+  onTestFinished(() => client[Symbol.asyncDispose]())
+  return client
+}
+
+const describing = (...paths: string[]) => ({
+  openapi: '3.1.0',
+  info: { title: 'people', version: '1' },
+  paths: Object.fromEntries(paths.map((path) => [path, { get: {} }])),
+})
+
+async function publishedVersion(): Promise<string | undefined> {
+  const { body } = await send({ port: f.catalogue.port, path: '/snapshot', tls: { ca: f.ca } })
+  const { members } = await verifySnapshot(body.toString('utf8'), f.catalogue.anchor())
+  const services = members.flatMap((m) => m.subsystems).flatMap((s) => s.services)
+  return services.find(({ code }) => code === 'people')?.version
+}

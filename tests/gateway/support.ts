@@ -90,7 +90,10 @@ export async function pairOfGateways(): Promise<Pair> {
   const clockCheck = { verify: () => {}, words: () => 'the clock is right' }
   const catalogue = { current: () => view, atLeast: async () => view }
   // No contracts: grants decide.
-  const contracts = createContracts({ agreedFor: () => [], byDigest: () => undefined })
+  const contracts = {
+    ...createContracts({ agreedFor: () => [], byDigest: () => undefined }),
+    lookFor: () => Promise.resolve(),
+  }
   const common = { clock: () => NOW, clockCheck, catalogue, trust, bodies, contracts }
   const scope = new AsyncDisposableStack()
   const sent: OutgoingRequest[] = []

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import { join } from 'node:path'
@@ -14,12 +15,18 @@ export interface Receiver extends AsyncDisposable {
 }
 
 /** A real HTTPS server with a certificate of the instance. */
-export async function startReceiver(authority: TestAuthority, port = 0): Promise<Receiver> {
+export async function startReceiver(authority: TestAuthority): Promise<Receiver> {
   const folder = temporaryFolder()
   const [tlsCertificateFile, tlsKeyFile] = [join(folder, 'c.pem'), join(folder, 'k.pem')]
   await writeServerCertificate(authority, { tlsCertificateFile, tlsKeyFile })
+  return receiveWith({ cert: readFileSync(tlsCertificateFile), key: readFileSync(tlsKeyFile) })
+}
+
+export async function receiveWith(tls: {
+  readonly cert: string | Buffer
+  readonly key: string | Buffer
+}): Promise<Receiver> {
   const receiver = { got: [] as string[], types: [] as (string | undefined)[], status: 204 }
-  const tls = { cert: readFileSync(tlsCertificateFile), key: readFileSync(tlsKeyFile) }
   const server = createServer(tls, (request, response) => {
     void request.toArray().then((parts: Buffer[]) => {
       receiver.got.push(Buffer.concat(parts).toString())
@@ -27,7 +34,7 @@ export async function startReceiver(authority: TestAuthority, port = 0): Promise
       response.writeHead(receiver.status, { location: '/elsewhere' }).end()
     })
   })
-  await new Promise<void>((done) => server.listen(port, '127.0.0.1', done))
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   return Object.assign(receiver, {
     port: (server.address() as AddressInfo).port,
     [Symbol.asyncDispose]: async () => {
@@ -36,3 +43,23 @@ export async function startReceiver(authority: TestAuthority, port = 0): Promise
     },
   })
 }
+
+const VERIFY = `
+import sys, json, base64
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives import hashes
+jwt, jwk = sys.argv[1], json.loads(sys.argv[2])
+b = lambda s: base64.urlsafe_b64decode(s + '=' * (-len(s) % 4))
+n = lambda raw: int.from_bytes(raw, 'big')
+head, body, sig = jwt.split('.')
+key = ec.EllipticCurvePublicNumbers(n(b(jwk['x'])), n(b(jwk['y'])), ec.SECP256R1()).public_key()
+raw = b(sig)
+key.verify(utils.encode_dss_signature(n(raw[:32]), n(raw[32:])), (head + '.' + body).encode(), ec.ECDSA(hashes.SHA256()))
+print(b(head).decode(), b(body).decode(), sep='\\n')
+`
+/** Verifies with OpenSSL, through another library than the one that signed. @returns header and claims, as JSON. */
+export const verifiedByPython = (jwt: string, jwk: object): string[] =>
+  execFileSync('python3', ['-c', VERIFY, jwt, JSON.stringify(jwk)], { stdio: 'pipe' })
+    .toString()
+    .trim()
+    .split('\n')

@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { isPublicAddress } from '../../service-catalogue/public-address.ts'
+import type { Webhook } from '../../service-catalogue/webhooks.ts'
 import type { ServiceEvent } from '../../service-catalogue/service-events.ts'
 import { startTestCatalogue, until, type Running } from './support.ts'
-import { startReceiver, type Receiver } from './webhook-receiver.ts'
+import { startReceiver, verifiedByPython, type Receiver } from './webhook-receiver.ts'
 
 let running: Running
 let receiver: Receiver
@@ -41,26 +41,6 @@ const wait = (days: number): void => {
   running.clock.now = new Date(running.clock.now.getTime() + days * 86_400_000)
 }
 
-/** By OpenSSL, through another library than the one that signed. */
-const VERIFY = `
-import sys, json, base64
-from cryptography.hazmat.primitives.asymmetric import ec, utils
-from cryptography.hazmat.primitives import hashes
-jwt, jwk = sys.argv[1], json.loads(sys.argv[2])
-b = lambda s: base64.urlsafe_b64decode(s + '=' * (-len(s) % 4))
-n = lambda raw: int.from_bytes(raw, 'big')
-head, body, sig = jwt.split('.')
-key = ec.EllipticCurvePublicNumbers(n(b(jwk['x'])), n(b(jwk['y'])), ec.SECP256R1()).public_key()
-raw = b(sig)
-key.verify(utils.encode_dss_signature(n(raw[:32]), n(raw[32:])), (head + '.' + body).encode(), ec.ECDSA(hashes.SHA256()))
-print(b(head).decode(), b(body).decode(), sep='\\n')
-`
-const python = (jwt: string, jwk: object): string[] =>
-  execFileSync('python3', ['-c', VERIFY, jwt, JSON.stringify(jwk)], { stdio: 'pipe' })
-    .toString()
-    .trim()
-    .split('\n')
-
 describe('a webhook', () => {
   it('is told of a breaking change before it takes effect, signed by the catalogue', async () => {
     await put('persons', { description: description('/a', '/b') })
@@ -72,7 +52,7 @@ describe('a webhook', () => {
     const { keys } = (await running.call('GET', '/jwks', { token: undefined })).body as {
       keys: { kid: string }[]
     }
-    const [head = '', claims = ''] = python(jwt, keys[0]!)
+    const [head = '', claims = ''] = verifiedByPython(jwt, keys[0]!)
     expect(JSON.parse(head)).toEqual({ alg: 'ES256', kid: keys[0]?.kid, typ: 'spean-event+jwt' })
     expect(running.catalogue.anchor().keys[0]).toMatchObject(keys[0]!)
     const event = {
@@ -91,7 +71,7 @@ describe('a webhook', () => {
     expect(told).toMatchObject({ aud: `https://localhost:${receiver.port}/events?for=us` })
     expect(told.jti).toBe(told.event.id)
     const altered = jwt.replace(/\.[^.]{4}/, '.eyJh')
-    expect(() => python(altered, keys[0]!)).toThrow()
+    expect(() => verifiedByPython(altered, keys[0]!)).toThrow()
     wait(31)
     await until(() => receiver.got.length === 2)
     expect(eventOf(receiver.got[1]!)).toMatchObject({ type: 'service.changed', version: '2.0.0' })
@@ -102,6 +82,59 @@ describe('a webhook', () => {
     for (const code of ['a', 'b', 'c', 'b2']) await put(code)
     await until(async () => (await webhooks())[0]?.position === 4)
     expect(receiver.got.map((jwt) => eventOf(jwt).service)).toEqual(['KH-DEV/GOV/MOI/REG/b'])
+  })
+
+  it('of a member is its own affair: listed, resumed and removed within the scope, and few', async () => {
+    const keyOf = async (role: string, ...scope: string[]): Promise<{ token: string }> => {
+      const body = { name: role, role, person: role, ...(scope.length > 0 ? { scope } : {}) }
+      const made = await running.call('POST', '/admin/keys', { body })
+      return { token: made.body.key as string }
+    }
+    await running.call('PUT', '/admin/members/GOV/MOH', { body: { name: 'Health' } })
+    await running.call('PUT', '/admin/subsystems/GOV/MOH/X', { body: { name: 'X' } })
+    const [interior, health, owner, auditor] = await Promise.all([
+      keyOf('member-admin', 'KH-DEV/GOV/MOI'),
+      keyOf('member-admin', 'KH-DEV/GOV/MOH'),
+      keyOf('service-owner', 'KH-DEV/GOV/MOI/REG'),
+      keyOf('auditor'),
+    ])
+    const body = { url: `https://localhost:${receiver.port}/` }
+    const before = running.catalogue.snapshotNumber()
+    const { body: made } = await running.call('POST', '/admin/webhooks', { ...interior, body })
+    expect(made).toMatchObject({ scope: ['KH-DEV/GOV/MOI'] })
+    const hook = `/admin/webhooks/${made.id as string}`
+    const seen = async (by: { token: string }) =>
+      (await running.call('GET', '/admin/webhooks', by)).body.webhooks
+    expect(await seen(health)).toEqual([])
+    expect(await seen(owner)).toEqual([])
+    expect(await seen(interior)).toMatchObject([{ id: made.id }])
+    expect(await seen(auditor)).toMatchObject([{ id: made.id }])
+    expect((await running.call('POST', '/admin/webhooks', { ...owner, body })).status).toBe(201)
+    expect(await seen(interior)).toHaveLength(2)
+    for (const by of [health, owner]) {
+      const refused = [404, 'admin.not-found']
+      const resumed = await running.call('POST', `${hook}/resume`, { ...by, body: {} })
+      expect([resumed.status, resumed.body.code]).toEqual(refused)
+      const removed = await running.call('DELETE', hook, by)
+      expect([removed.status, removed.body.code]).toEqual(refused)
+    }
+
+    await running.call('PUT', '/admin/services/GOV/MOH/X/b', { body: { title: 'b' } })
+    await put('a')
+    await until(async () => ((await seen(interior)) as Webhook[]).every((w) => w.position === 2))
+    // Once for each of both: what the ministry offers itself, and nothing of those it has no contract with
+    expect(receiver.got.map((jwt) => eventOf(jwt).service)).toEqual([
+      'KH-DEV/GOV/MOI/REG/a',
+      'KH-DEV/GOV/MOI/REG/a',
+    ])
+    for (let n = 3; n <= 20; n += 1) {
+      expect((await running.call('POST', '/admin/webhooks', { ...owner, body })).status).toBe(201)
+    }
+    const full = await running.call('POST', '/admin/webhooks', { ...interior, body })
+    expect([full.status, full.body.code]).toEqual([409, 'admin.conflict'])
+    expect((await running.call('POST', '/admin/webhooks', { ...health, body })).status).toBe(201)
+    expect((await running.call('DELETE', hook, interior)).status).toBe(204)
+    expect(running.catalogue.snapshotNumber()).toBe(before + 2)
   })
 
   it('is told again until it answers well, in order, under the same id, over a restart', async () => {
@@ -173,6 +206,20 @@ describe('a webhook', () => {
       expect([status, body.code]).toEqual([422, 'admin.invalid'])
     },
   )
+})
+
+it('the feed holds who is willing to wait until there is an event of their service', async () => {
+  const path = '/events?after=0&service=KH-DEV/GOV/MOI/REG/b'
+  const options = { token: undefined, headers: { prefer: 'wait=60' } }
+  let isAnswered = false
+  const waiting = running.call('GET', path, options).finally(() => (isAnswered = true))
+  await put('a')
+  expect((await running.call('GET', '/events?after=0')).body.next).toBe(1)
+  expect(isAnswered).toBe(false)
+  await put('b')
+  const { body, headers } = await waiting
+  expect(body).toMatchObject({ events: [{ position: 2, type: 'service.published' }], next: 2 })
+  expect(headers.get('preference-applied')).toBe('wait')
 })
 
 it.each([

@@ -14,6 +14,7 @@ import type { KeyKind } from '../../pki/keys.ts'
 import { apiPath, createApiClient, type ApiClient } from '../../runtime/api-client.ts'
 import { createLogger } from '../../runtime/logger.ts'
 import { writePrivateFile } from '../../runtime/private-file.ts'
+import type { CatalogueConfig } from '../../service-catalogue/config.ts'
 import { startCatalogue, type Catalogue } from '../../service-catalogue/server.ts'
 import { authorityConfig } from './authority.ts'
 import { obtain, type Credentials } from './certificates.ts'
@@ -64,6 +65,7 @@ export interface ServiceOptions {
 }
 interface Options {
   readonly authority?: Partial<AuthorityConfig>
+  readonly catalogue?: Partial<CatalogueConfig>
   readonly client?: Partial<GatewayConfig>
   readonly provider?: Partial<GatewayConfig>
   readonly keyKind?: KeyKind
@@ -91,7 +93,9 @@ export async function startFederation(options: Options = {}): Promise<Federation
     ),
   )
   const ca = authority.authority.root.pem
-  const catalogue = resources.use(await openCatalogue(dir, authority, clocks.catalogue))
+  const catalogue = resources.use(
+    await openCatalogue(dir, authority, clocks.catalogue, options.catalogue),
+  )
   const catalogueAdmin = resources.use(
     describedClient(
       createApiClient({ url: catalogue.url, token: catalogue.adminToken, ca }),
@@ -186,6 +190,7 @@ async function openCatalogue(
   dir: string,
   { authority }: RunningAuthority,
   clock: ShiftedClock,
+  overrides: Partial<CatalogueConfig> = {},
 ): Promise<Catalogue> {
   const tls = await obtain(authority, {
     kind: 'server',
@@ -195,13 +200,21 @@ async function openCatalogue(
   writeFileSync(at('catalogue.pem'), tls.cert)
   writePrivateFile(at('catalogue.key'), tls.key)
   writeFileSync(at('root.pem'), authority.root.pem)
-  return startCatalogueIn(dir, { port: 0, clock })
+  return startCatalogueIn(dir, { port: 0, clock, overrides })
 }
 
 /** Starts the catalogue on what is in the folder: once more after it was stopped, at the same port. */
 export function startCatalogueIn(
   dir: string,
-  { port, clock }: { readonly port: number; readonly clock: ShiftedClock },
+  {
+    port,
+    clock,
+    overrides = {},
+  }: {
+    readonly port: number
+    readonly clock: ShiftedClock
+    readonly overrides?: Partial<CatalogueConfig>
+  },
 ): Promise<Catalogue> {
   const at = (name: string): string => join(dir, name)
   return startCatalogue(
@@ -216,6 +229,7 @@ export function startCatalogueIn(
       snapshotLifetimeHours: 24,
       memberClasses: ['GOV', 'COM'],
       registration: 'open',
+      ...overrides,
     },
     { logger: createLogger('test'), clock: clock.now, checkIntervalMs: 50 },
   )
