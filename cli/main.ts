@@ -3,6 +3,7 @@ import { CommanderError } from 'commander'
 import { errorEntry, ExchangeError } from '../protocol/errors.ts'
 import { ApiError } from '../runtime/api-client.ts'
 import { ConfigError } from '../runtime/config.ts'
+import { ApplyError, DocumentError } from './apply/faults.ts'
 import { createProgram } from './program.ts'
 
 try {
@@ -12,6 +13,9 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : 2
   } else if (error instanceof ExchangeError) {
     console.error(`refused (${error.code}): ${error.message}\n${errorEntry(error.code).remedy}`)
+    process.exitCode = 1
+  } else if (error instanceof DocumentError || error instanceof ApplyError) {
+    console.error(error.message)
     process.exitCode = 1
   } else if (error instanceof ConfigError || error instanceof ApiError) {
     console.error(error.message)

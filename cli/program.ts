@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { addAdapterCommands } from './commands/adapter.ts'
+import { addApplyCommands } from './commands/apply.ts'
 import { addAuditorCommands } from './commands/auditor.ts'
 import { addCaCommands } from './commands/ca.ts'
 import { addCatalogueAccessCommands } from './commands/catalogue-access.ts'
@@ -31,6 +32,7 @@ export function createProgram(): Command {
     .exitOverride()
   addStatusCommand(program)
   addEnrollCommand(program)
+  addApplyCommands(program)
   addLogCommands(program)
   addAuditorCommands(program)
   addEvidenceCommands(program)
