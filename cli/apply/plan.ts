@@ -3,7 +3,7 @@ import type { ApiClient } from '../../runtime/api-client.ts'
 import { ExchangeError } from '../../protocol/errors.ts'
 import { ApplyError } from './faults.ts'
 import { isAsked, isWithin, refusalOf } from './permission.ts'
-import type { Fields, Section } from './section.ts'
+import { textOf, type Fields, type Section } from './section.ts'
 import { compareService, type Planned } from './services-section.ts'
 import type { Step, Target } from './step.ts'
 import type { WantedEntry, WantedSection } from './wanted.ts'
@@ -45,11 +45,27 @@ export async function makePlan(targets: readonly Target[], options: PlanOptions)
     else steps.push(await lookCloser(step, waiting, options, problems))
   }
   if (problems.length > 0) throw new ApplyError(`nothing was changed:\n${problems.join('\n')}`)
-  return { ...found, steps: [...steps.filter(isPut), ...steps.filter(isRemoval).toReversed()] }
+  const puts = successorsFirst(steps.filter(isPut))
+  return { ...found, steps: [...puts, ...steps.filter(isRemoval).toReversed()] }
 }
 
 const isRemoval = ({ verb }: Step): boolean => verb === 'delete'
 const isPut = (step: Step): boolean => !isRemoval(step)
+
+/** A service is deprecated when the one to use instead is there. */
+function successorsFirst(steps: readonly Step[]): Step[] {
+  const bySubject = new Map(
+    steps.filter(({ section }) => section.name === 'services').map((step) => [step.key, step]),
+  )
+  const found = new Set<Step>()
+  const visit = (step: Step, before: readonly Step[]): void => {
+    const successor = bySubject.get(textOf(step.wanted.successor))
+    if (successor && !before.includes(step)) visit(successor, [...before, step])
+    found.add(step)
+  }
+  for (const step of steps) visit(step, [])
+  return [...found]
+}
 
 async function readSection(
   { api }: Target,

@@ -160,7 +160,7 @@ function readKey(reading: Reading, { parts, word }: Section, name: string, path:
 
 function helpFor({ source, instance, documents, faults }: Reading): FileHelp {
   const fault = (path: Path, text: string): void => {
-    faults.push({ place: source.place(path), text: `/${path.join('/')}: ${text}` })
+    faults.push({ place: source.place(path), text: `${pointerOf(path)}: ${text}` })
   }
   /** Of the file that is named; undefined when it cannot be read. */
   const readNamed = (name: string, path: Path): { file: string; text: string } | undefined => {
@@ -208,6 +208,9 @@ function helpFor({ source, instance, documents, faults }: Reading): FileHelp {
     return undefined
   }
 }
+
+const pointerOf = (path: Path): string =>
+  path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
 const inOrder = (
   sections: readonly Section[],

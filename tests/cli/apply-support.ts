@@ -42,9 +42,9 @@ export interface ApplyRun extends AsyncDisposable {
   readonly running: Running
   readonly dir: string
   readonly spean: Spean
-  write(name: string, content: string): string
+  readonly write: (name: string, content: string) => string
   /** Writes the profile NAME.json for an API key. */
-  withKey(name: string, key: string): void
+  readonly withKey: (name: string, key: string) => void
 }
 
 /** A catalogue of its own, with a profile for its operator. */
