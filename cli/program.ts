@@ -10,7 +10,9 @@ import { addContractCommands } from './commands/contract.ts'
 import { addEnrollCommand } from './commands/enroll.ts'
 import { addEvidenceCommands } from './commands/evidence.ts'
 import { addGatewayCommands } from './commands/gateway.ts'
+import { addIdentityProviderCommands } from './commands/identity-provider.ts'
 import { addLogCommands } from './commands/log.ts'
+import { addMoreCommands } from './commands/more-reading.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addStopCommands } from './commands/stop.ts'
 import { addTrustServiceCommands } from './commands/trust-services.ts'
@@ -39,6 +41,7 @@ export function createProgram(): Command {
   addCatalogueCommands(program)
   addCatalogueAccessCommands(program)
   addGatewayCommands(program)
+  addIdentityProviderCommands(program)
   addContractCommands(program)
   addStopCommands(program)
   addAdapterCommands(program)
@@ -46,5 +49,6 @@ export function createProgram(): Command {
   addWitnessCommands(program)
   addCertCommands(program)
   addCaCommands(program)
+  addMoreCommands(program)
   return program
 }
