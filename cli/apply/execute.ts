@@ -62,8 +62,10 @@ export async function carryOut(steps: readonly Step[], execution: Execution): Pr
       tell(`${i + 1}/${todo.length} ${wordsOf(step, outcome)}`)
     } catch (error) {
       if (error instanceof ApiError) {
-        const rest = todo.slice(i).map(nameOf)
-        throw new ApplyError(report(done, [`${name}: ${error.message}`], rest), { cause: error })
+        // It may have been done, and the answer lost: the next plan knows
+        failed.push(`${name}: ${error.message}`)
+        left.push(...todo.slice(i + 1).map(nameOf))
+        throw new ApplyError(report(done, failed, left), { cause: error })
       }
       if (!(error instanceof ExchangeError || error instanceof ApplyError)) throw error
       missing.push(step)

@@ -108,7 +108,7 @@ function compareSection(
     if (missing.length === 0) found.steps.push(step)
     else {
       const what = `${section.word} ${key} is new, and needs ${missing.join(', ')}`
-      problems.push(`${entry.place}: ${what}`)
+      problems.push(`${entry.place()}: ${what}`)
     }
   }
   for (const [key, before] of current) {

@@ -20,8 +20,8 @@ import type { Fields, FileHelp, Section } from './section.ts'
 
 export interface WantedEntry {
   readonly fields: Fields
-  /** `FILE:LINE:COLUMN` */
-  readonly place: string
+  /** `FILE:LINE:COLUMN`; looked for when it is asked for. */
+  readonly place: () => string
 }
 export interface WantedSection {
   readonly section: Section
@@ -127,10 +127,10 @@ function add(
   const { section, entries } = to
   const fields = section.fromFile(value, helpFor(reading), path)
   const key = to.key ?? section.keyOf?.(fields) ?? section.name
-  const place = source.place(path, 'key')
+  const place = (): string => source.place(path, 'key')
   const other = entries.get(key)
   if (other !== undefined) {
-    faults.push({ place, text: `${section.word} ${key} is at ${other.place} already` })
+    faults.push({ place: place(), text: `${section.word} ${key} is at ${other.place()} already` })
     return
   }
   entries.set(key, { fields, place })
