@@ -5,9 +5,9 @@ import { ApiError } from '../../runtime/api-client.ts'
 import { ApplyError } from './faults.ts'
 import { isAsked } from './permission.ts'
 import { readDocument } from './plan.ts'
-import { nameOf, show } from './print-plan.ts'
 import type { Act, Fields, Outcome, Section } from './section.ts'
 import type { Step, Target } from './step.ts'
+import { nameOf, show } from './words.ts'
 
 export interface Execution {
   readonly documents: ReadonlyMap<string, object>

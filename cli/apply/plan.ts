@@ -6,6 +6,7 @@ import { isAsked, isWithin, refusalOf } from './permission.ts'
 import { textOf, type Fields, type Section } from './section.ts'
 import { compareService, type Planned } from './services-section.ts'
 import type { Step, Target } from './step.ts'
+import { nameOf } from './words.ts'
 import type { WantedEntry, WantedSection } from './wanted.ts'
 
 export interface Plan {
@@ -39,9 +40,8 @@ export async function makePlan(targets: readonly Target[], options: PlanOptions)
   const steps: Step[] = []
   const waiting = await readWaiting(found.steps)
   for (const step of found.steps) {
-    const { section, key, target } = step
-    const why = refusalOf(step, target.caller)
-    if (why !== undefined) problems.push(`${section.word} ${key}: ${why}`)
+    const why = refusalOf(step, step.target.caller)
+    if (why !== undefined) problems.push(`${nameOf(step)}: ${why}`)
     else steps.push(await lookCloser(step, waiting, options, problems))
   }
   if (problems.length > 0) throw new ApplyError(`nothing was changed:\n${problems.join('\n')}`)
@@ -107,7 +107,7 @@ function compareSection(
     const missing = step.before ? [] : (section.needed ?? []).filter((f) => !(f in step.after))
     if (missing.length === 0) found.steps.push(step)
     else {
-      const what = `${section.word} ${key} is new, and needs ${missing.join(', ')}`
+      const what = `${nameOf(step)} is new, and needs ${missing.join(', ')}`
       problems.push(`${entry.place()}: ${what}`)
     }
   }
@@ -222,7 +222,7 @@ async function lookCloser(
     return { ...step, notes: await compareService({ api, key, after, wanted, document }) }
   } catch (error) {
     if (!(error instanceof ExchangeError)) throw error
-    problems.push(`${section.word} ${key}: ${error.code}: ${error.message}`)
+    problems.push(`${nameOf(step)}: ${error.code}: ${error.message}`)
     return step
   }
 }

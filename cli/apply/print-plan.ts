@@ -1,13 +1,11 @@
-import { CertificateError, parseCertificate } from '../../pki/certificate.ts'
 import { printLine } from '../output.ts'
 import { isAsked } from './permission.ts'
 import type { Plan } from './plan.ts'
-import { textOf } from './section.ts'
 import type { Step } from './step.ts'
+import { certificateName, masked, nameOf, show } from './words.ts'
 
 const SIGNS = { create: '+', change: '~', delete: '-' } as const
 const COLOURS = { create: 32, change: 33, delete: 31 } as const
-const LONG = 200
 
 /** How the plan is told to people; coloured when `colour` says so. */
 export function printPlan(plan: Plan, colour: boolean): void {
@@ -41,14 +39,12 @@ function printStep(step: Step, colour: boolean): void {
   for (const note of notes) print(`        ${note}`)
 }
 
-/** `member KH-DEV/GOV/MOI` */
-export const nameOf = ({ section, key }: Pick<Step, 'section' | 'key'>): string =>
-  section.form === 'single' ? section.word : `${section.word} ${masked(key)}`
-
 function printCertificates(before: unknown, after: unknown, print: (text: string) => void): void {
   const [old, now] = [before ?? [], after ?? []] as [string[], string[]]
-  for (const pem of now) if (!old.includes(pem)) print(`      certificates: + ${named(pem)}`)
-  for (const pem of old) if (!now.includes(pem)) print(`      certificates: - ${named(pem)}`)
+  for (const pem of now)
+    if (!old.includes(pem)) print(`      certificates: + ${certificateName(pem)}`)
+  for (const pem of old)
+    if (!now.includes(pem)) print(`      certificates: - ${certificateName(pem)}`)
 }
 
 function printColoured(text: string, code: number | undefined): void {
@@ -72,29 +68,6 @@ export function summaryOf({ steps, unlisted, planned }: Plan): string {
   return steps.length === 0
     ? ['nothing to change', ...parts.slice(1)].join('; ')
     : `plan: ${parts.join('; ')}`
-}
-
-/** One field for people, in one line; of what stands in a query of a URL, only that there is one. */
-export function show(field: string, value: unknown): string {
-  if (value === undefined) return 'none'
-  if (field === 'certificates') return (value as string[]).map(named).join(', ') || 'none'
-  if (field === 'caCertificates' || field === 'jwks') return 'given'
-  if (field === 'description') return `sha256 ${textOf(value)}`
-  const text = masked(JSON.stringify(value))
-  return text.length > LONG ? `${text.slice(0, LONG)}…` : text
-}
-
-/** Receivers of webhooks like to have their password there. */
-const masked = (text: string): string => text.replace(/(https?:\/\/[^\s"?]*)\?[^\s"]*/g, '$1?…')
-
-function named(pem: string): string {
-  try {
-    const { subject, thumbprint } = parseCertificate(pem)
-    return `${subject} (${thumbprint})`
-  } catch (error) {
-    if (!(error instanceof CertificateError)) throw error
-    return 'a certificate that cannot be read'
-  }
 }
 
 /** For programs. */

@@ -53,7 +53,7 @@ export const ENTRY_FIELDS = {
 
 const service = record({
   title: text(),
-  description: { type: ['string', 'object', 'null'] },
+  description: { type: ['string', 'object', 'null'], minLength: 1 },
   classification: oneOrNone('public', 'internal', 'personal', 'sensitive'),
   validation: oneOrNone('enforce', 'report', 'off'),
   version: text(40),

@@ -95,7 +95,11 @@ async function putService(act: Act): Promise<Outcome> {
     const body = {
       ...core,
       ...(typeof description === 'string' ? { description: await act.document(description) } : {}),
-      ...pick(wanted, ['version', ...HOW]),
+      ...pick(wanted, HOW),
+      // Else the version of what is planned would be given to what is in force
+      ...(before === undefined || touches(['title', 'description', 'version'])
+        ? pick(wanted, ['version'])
+        : {}),
       ...(before === undefined && after.state === 'draft' ? { state: 'draft' } : {}),
     }
     outcome = await act.put('service', path, body)

@@ -130,7 +130,7 @@ function add(
   const place = (): string => source.place(path, 'key')
   const other = entries.get(key)
   if (other !== undefined) {
-    faults.push({ place: place(), text: `${section.word} ${key} is at ${other.place()} already` })
+    faults.push({ place: place(), text: `${section.word} is at ${other.place()} already` })
     return
   }
   entries.set(key, { fields, place })

@@ -1,9 +1,12 @@
 /** Changes of others between a plan and its execution, against a catalogue of their own. */
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { carryOut } from '../../cli/apply/execute.ts'
 import { ApplyError } from '../../cli/apply/faults.ts'
 import { makePlan, type Plan } from '../../cli/apply/plan.ts'
 import type { Target } from '../../cli/apply/step.ts'
+import { services } from '../../cli/apply/services-section.ts'
 import { readWanted } from '../../cli/apply/wanted.ts'
 import { createApiClient, type ApiClient } from '../../runtime/api-client.ts'
 import { startApply, type ApplyRun } from './apply-support.ts'
@@ -76,6 +79,22 @@ it('notices what is gone, and what is as wanted already', async () => {
   expect(await execute(made, (line) => lines.push(line))).toContain('group a: somebody else')
   expect(lines.at(-1)).toBe('3/3 changed group c')
   expect(await titles()).toEqual(['B', 'C'])
+})
+
+it('reads thousands of services by pages', async () => {
+  const subsystem = 'KH-DEV/GOV/MOI/POP'
+  await api.call('PUT', '/admin/members/GOV/MOI', { name: 'Interior' })
+  await api.call('PUT', '/admin/subsystems/GOV/MOI/POP', { name: 'Population' })
+  using db = new DatabaseSync(join(run.running.config.stateDir, 'catalogue.db'))
+  const insert = db.prepare(
+    `INSERT INTO service (id, subsystem, code, title, type, endpoints) VALUES (?, ?, ?, 'T', 'REST', '[]')`,
+  )
+  db.exec('BEGIN')
+  for (let i = 0; i < 2000; i++) insert.run(`${subsystem}/s${i}`, subsystem, `s${i}`)
+  db.exec('COMMIT')
+  const found = await services.read(api)
+  expect([found.size, new Set(found.keys()).size]).toEqual([2000, 2000])
+  expect(found.get(`${subsystem}/s1999`)).toMatchObject({ title: 'T', state: 'published' })
 })
 
 it('ends when the catalogue cannot be reached any more, with what was done and what was not', async () => {

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { vi } from 'vitest'
+import { runCommand } from '../../cli/run-command.ts'
 import { startTestCatalogue, type Running } from '../service-catalogue/support.ts'
 
 const MAIN = join(import.meta.dirname, '../../cli/main.ts')
@@ -18,24 +20,54 @@ interface SpeanOptions {
   readonly killAfter?: (out: string) => boolean
 }
 
-/** The command as a process, in a folder. */
+/** The command in a folder: in this process, which is quicker; else, with what only a process has, as one. */
 export function speanIn(dir: string): Spean {
+  return async (args, options = {}) => {
+    const { profile = 'spean.json' } = options
+    const argv = ['--profile', join(dir, profile), ...args]
+    if ('input' in options || 'killAfter' in options) return await asProcess(dir, argv, options)
+    return await here(argv.map((word) => (existsSync(join(dir, word)) ? join(dir, word) : word)))
+  }
+}
+
+async function here(argv: readonly string[]): Promise<Ended> {
+  let [out, err] = ['', '']
+  const spies = [
+    vi.spyOn(console, 'log').mockImplementation((line: string) => void (out += `${line}\n`)),
+    vi.spyOn(console, 'error').mockImplementation((line: string) => void (err += `${line}\n`)),
+    vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      out += String(text)
+      return true
+    }),
+  ]
+  try {
+    await runCommand(argv)
+    return { code: Number(process.exitCode ?? 0), out, err }
+  } finally {
+    process.exitCode = undefined
+    for (const spy of spies) spy.mockRestore()
+  }
+}
+
+function asProcess(
+  cwd: string,
+  argv: readonly string[],
+  { input = '', killAfter }: SpeanOptions,
+): Promise<Ended> {
   const { SPEAN_PROFILE: _, ...env } = process.env
-  return (args, { profile = 'spean.json', input = '', killAfter } = {}) =>
-    new Promise((resolve) => {
-      const argv = [MAIN, '--profile', join(dir, profile), ...args]
-      const options = { cwd: dir, env, maxBuffer: 2 ** 28 }
-      const child = execFile(process.execPath, argv, options, (error, out, err) => {
-        resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err })
-      })
-      child.stdin?.on('error', () => {}) // it may have ended
-      child.stdin?.end(input)
-      let seen = ''
-      child.stdout?.on('data', (chunk: Buffer) => {
-        seen += chunk.toString()
-        if (killAfter?.(seen) === true) child.kill('SIGKILL')
-      })
+  return new Promise((resolve) => {
+    const options = { cwd, env, maxBuffer: 2 ** 28 }
+    const child = execFile(process.execPath, [MAIN, ...argv], options, (error, out, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err })
     })
+    child.stdin?.on('error', () => {}) // it may have ended
+    child.stdin?.end(input)
+    let seen = ''
+    child.stdout?.on('data', (chunk: Buffer) => {
+      seen += chunk.toString()
+      if (killAfter?.(seen) === true) child.kill('SIGKILL')
+    })
+  })
 }
 
 export interface ApplyRun extends AsyncDisposable {

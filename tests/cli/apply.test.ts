@@ -72,7 +72,7 @@ describe('apply', () => {
     expect(before.code).toBe(2)
     expect(before.out).toContain('+ service KH-DEV/GOV/MOI/POP/persons')
     expect(before.out).toContain('plan: 10 to create, 0 to change, 0 to delete')
-    const unasked = await run.spean(['apply', '-f', 'instance.yaml'])
+    const unasked = await run.spean(['apply', '-f', 'instance.yaml'], { input: '' })
     expect([unasked.code, unasked.err]).toEqual([2, expect.stringContaining('--yes')])
     expect((await run.running.call('GET', '/admin/members')).body.members).toEqual([])
 
@@ -156,7 +156,16 @@ describe('what the catalogue decides', () => {
       0,
       expect.stringContaining('nothing to change; 1 planned'),
     ])
-    await run.running.call('POST', '/admin/services/GOV/MOI/POP/persons/withdraw', { body: {} })
+    // What is decided at once is, without what is planned
+    const both = 'description: broken.json, version: 2.0.0, classification: personal'
+    const now = await apply(wanted(`services:\n  GOV/MOI/POP/persons: { ${both} }\n`))
+    expect([now.code, now.out]).toEqual([0, expect.stringContaining('1 to change')])
+    const path = '/admin/services/GOV/MOI/POP/persons'
+    expect((await run.running.call('GET', path)).body).toMatchObject({
+      ...{ version: '1.0.0', classification: 'personal' },
+      planned: { version: '2.0.0' },
+    })
+    await run.running.call('POST', `${path}/withdraw`, { body: {} })
   })
 
   it('refuses a description that is none before anything is changed', async () => {
