@@ -97,7 +97,7 @@ const wordsOf = (step: Step, outcome: Outcome): string => {
 
 const isBelow = (step: Step, parent: Step): boolean =>
   PARENTS.includes(parent.section.name) &&
-  parent.verb !== 'delete' &&
+  parent.verb === 'create' &&
   (step.key.startsWith(`${parent.key}/`) ||
     (step.key === parent.key && step.section !== parent.section))
 

@@ -64,6 +64,13 @@ describe('what files mean', () => {
     expect([...catalogue[0]!.entries.keys()]).toEqual(['KH-DEV/GOV/A', 'KH-DEV/GOV/B'])
   })
 
+  it('reads the example', async () => {
+    const example = join(import.meta.dirname, '../../examples/instance')
+    const { catalogue, gateways } = await readWanted([example], PROFILE)
+    expect(catalogue.map(({ section }) => section.name)).toContain('services')
+    expect([...gateways.keys()]).toEqual(['moi'])
+  })
+
   it('follows anchors and aliases', async () => {
     const wanted = await read(
       `${HEAD}services:\n  GOV/A/B/c: { title: C, titles: &t { en: One }, fees: *t }\n`,
