@@ -1,23 +1,4 @@
-/** The spean command. Exit codes: 0 done, 1 refused or failed, 2 used wrongly. */
-import { CommanderError } from 'commander'
-import { errorEntry, ExchangeError } from '../protocol/errors.ts'
-import { ApiError } from '../runtime/api-client.ts'
-import { ConfigError } from '../runtime/config.ts'
-import { createProgram } from './program.ts'
+/** The spean command. */
+import { runCommand } from './run-command.ts'
 
-try {
-  await createProgram().parseAsync()
-} catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? 0 : 2
-  } else if (error instanceof ExchangeError) {
-    console.error(`refused (${error.code}): ${error.message}\n${errorEntry(error.code).remedy}`)
-    process.exitCode = 1
-  } else if (error instanceof ConfigError || error instanceof ApiError) {
-    console.error(error.message)
-    process.exitCode = error instanceof ConfigError ? 2 : 1
-  } else {
-    console.error(error)
-    process.exitCode = 1
-  }
-}
+await runCommand(process.argv.slice(2))

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { addAdapterCommands } from './commands/adapter.ts'
+import { addApplyCommands } from './commands/apply.ts'
 import { addAuditorCommands } from './commands/auditor.ts'
 import { addCaCommands } from './commands/ca.ts'
 import { addCatalogueAccessCommands } from './commands/catalogue-access.ts'
@@ -9,7 +10,9 @@ import { addContractCommands } from './commands/contract.ts'
 import { addEnrollCommand } from './commands/enroll.ts'
 import { addEvidenceCommands } from './commands/evidence.ts'
 import { addGatewayCommands } from './commands/gateway.ts'
+import { addIdentityProviderCommands } from './commands/identity-provider.ts'
 import { addLogCommands } from './commands/log.ts'
+import { addMoreCommands } from './commands/more-reading.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addStopCommands } from './commands/stop.ts'
 import { addTrustServiceCommands } from './commands/trust-services.ts'
@@ -31,12 +34,14 @@ export function createProgram(): Command {
     .exitOverride()
   addStatusCommand(program)
   addEnrollCommand(program)
+  addApplyCommands(program)
   addLogCommands(program)
   addAuditorCommands(program)
   addEvidenceCommands(program)
   addCatalogueCommands(program)
   addCatalogueAccessCommands(program)
   addGatewayCommands(program)
+  addIdentityProviderCommands(program)
   addContractCommands(program)
   addStopCommands(program)
   addAdapterCommands(program)
@@ -44,5 +49,6 @@ export function createProgram(): Command {
   addWitnessCommands(program)
   addCertCommands(program)
   addCaCommands(program)
+  addMoreCommands(program)
   return program
 }

@@ -15,6 +15,7 @@ import { createRequestRoutes } from './request-routes.ts'
 import { createServiceContentRoutes } from './service-content-routes.ts'
 import { createServiceEventRoutes } from './service-events.ts'
 import { createServiceLifeRoutes } from './service-life-routes.ts'
+import { createServiceListRoutes } from './service-list-route.ts'
 import { createServiceRoutes } from './services.ts'
 import { createStopRoutes } from './stops.ts'
 import { createSubsystemRoutes } from './subsystems.ts'
@@ -35,6 +36,7 @@ export function createCatalogueRoutes(context: CatalogueContext): Route[] {
     ...createSubsystemRoutes(context),
     ...createGatewayRoutes(context),
     ...createServiceRoutes(context),
+    ...createServiceListRoutes(context),
     ...createServiceLifeRoutes(context),
     ...createServiceContentRoutes(context),
     ...createServiceEventRoutes(context),

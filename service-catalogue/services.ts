@@ -228,6 +228,19 @@ interface ServiceRow extends LifeColumns {
 const SELECT = `SELECT id, title, type, endpoints, descriptionDigest, classification, validation,
   version, state, deprecatedAt, sunset, successor FROM service`
 
+/** In the order of their identifiers, those after one. */
+export function listServices(
+  db: Database,
+  { after, limit }: { readonly after: string; readonly limit: number },
+): ServiceView[] {
+  return db
+    .all<ServiceRow>(`${SELECT} WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
+    .map((row) => {
+      const planned = plannedChange(db, row.id)
+      return { ...toView(row), ...(planned ? { planned } : {}) }
+    })
+}
+
 export function findService(db: Database, id: string): ServiceView | undefined {
   const row = db.get<ServiceRow>(`${SELECT} WHERE id = ?`, id)
   const planned = row && plannedChange(db, id)

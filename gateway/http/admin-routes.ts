@@ -283,8 +283,8 @@ function addSystem({ settings, clock, identityOf }: SettingsDeps, body: unknown)
 }
 
 function toView({ client, certificate }: InformationSystem): object {
-  const { thumbprint, subject, issuer, notBefore, notAfter } = certificate
-  return { client, thumbprint, subject, issuer, notBefore, notAfter }
+  const { thumbprint, subject, issuer, notBefore, notAfter, pem } = certificate
+  return { client, thumbprint, subject, issuer, notBefore, notAfter, pem }
 }
 
 function readCertificates(pem: string): ReturnType<typeof parseCertificates> {
