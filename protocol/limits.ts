@@ -18,6 +18,8 @@ export const LIMITS = {
   snapshotBytes: 67_108_864,
   /** A gateway's registration at the catalogue, a compact JWS. */
   registrationBytes: 65_536,
+  /** A question of §15, or its answer. */
+  explainBytes: 65_536,
   /** Entries of one message of certificate states. */
   certificateStates: 256,
   /** The body of such a message. */

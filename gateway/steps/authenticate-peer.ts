@@ -1,7 +1,7 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { Authenticated, Received } from '../exchange-state.ts'
 import type { ProviderGateway } from '../ports.ts'
-import { shownCertificate } from './shown-certificate.ts'
+import { shownCertificate } from '../checks/shown-certificate.ts'
 
 /**
  * Decides which gateway is calling: the one whose registered authentication certificate it shows

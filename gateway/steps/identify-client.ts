@@ -1,8 +1,9 @@
-import { ExchangeError } from '../../protocol/errors.ts'
 import { formatId } from '../../protocol/identifiers.ts'
+import { verifyAll } from '../checks/check.ts'
+import { CLIENT_CHECKS } from '../checks/client.ts'
+import { verifyInformationSystem } from '../checks/information-system.ts'
 import type { Identified, Read } from '../exchange-state.ts'
 import type { ClientGateway } from '../ports.ts'
-import { shownCertificate } from './shown-certificate.ts'
 
 /**
  * Decides that the information system is the client it names (protocol/README.md §6.1): registered,
@@ -11,30 +12,11 @@ import { shownCertificate } from './shown-certificate.ts'
  *
  * @throws ExchangeError `gateway.clock-off`, `client.*`, `certificate.*`, `catalogue.*`.
  */
-export async function identifyClient(
-  read: Read,
-  { id, clockCheck, catalogue, trust, informationSystems }: ClientGateway,
-): Promise<Identified> {
-  clockCheck.verify()
+export async function identifyClient(read: Read, gw: ClientGateway): Promise<Identified> {
+  gw.clockCheck.verify()
   const { client } = read.call
-  const name = formatId(client)
-  const view = await catalogue.atLeast(0, read.receivedAt)
-  if (!view.isRegistered(client)) {
-    throw new ExchangeError('client.unknown', `${name} is not registered in ${view.instance}`)
-  }
-  const gateway = formatId(id)
-  if (!view.gateway(gateway)?.clients.has(name)) {
-    throw new ExchangeError('client.not-served', `${name} is not a client of gateway ${gateway}`)
-  }
-  if (read.overTls) {
-    const certificate = shownCertificate(read, 'client.certificate-missing')
-    if (!informationSystems.isRegistered(name, certificate.thumbprint)) {
-      throw new ExchangeError(
-        'client.certificate-unregistered',
-        `the certificate ${certificate.subject} is not registered for ${name}`,
-      )
-    }
-    await trust.verify(certificate, 'information-system', read.receivedAt)
-  }
+  const view = await gw.catalogue.atLeast(0, read.receivedAt)
+  verifyAll(CLIENT_CHECKS, { client, catalogue: view, gateway: formatId(gw.id) })
+  if (read.overTls) await verifyInformationSystem(client, read, gw)
   return { ...read, client, catalogue: view }
 }
