@@ -1,3 +1,4 @@
+import type { Contract } from '../../protocol/contract.ts'
 import { ExchangeError, withBasis } from '../../protocol/errors.ts'
 import type { ContractCall, Contracts } from '../ports.ts'
 import {
@@ -14,6 +15,8 @@ import type { ContractStore, HeldContract } from './store.ts'
 export interface ContractClauses {
   /** Of the contract; only the first when it is not one for the call at all. */
   clauses(digest: string, call: ContractCall): Clause[]
+  /** A contract by its digest; undefined when none is held that both have signed. */
+  content(digest: string): Contract | undefined
   /** Of the class of the service, when no contract is named. */
   classClauses(call: ContractCall): Clause[]
 }
@@ -53,6 +56,10 @@ export function createContracts(
         if (error instanceof ExchangeError) return [known]
         throw error
       }
+    },
+    content: (digest) => {
+      const held = store.byDigest(digest)
+      return held?.isAgreed ? held.content : undefined
     },
     classClauses: (call) => classClausesOf(call, NO_CONTRACT),
   }

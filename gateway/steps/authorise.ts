@@ -6,7 +6,7 @@ import { verifyAll } from '../checks/check.ts'
 import { ANSWERING_CHECKS, grantFor, SERVICE_CHECKS } from '../checks/permission.ts'
 import type { Fresh, Permitted } from '../exchange-state.ts'
 import type { ProviderGateway } from '../ports.ts'
-import { providerCall } from './contract-call.ts'
+import { providerCall } from '../checks/contract-call.ts'
 
 /**
  * Decides whether the client may make this call: by default it may not (protocol/README.md §6.3).

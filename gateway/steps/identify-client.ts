@@ -1,7 +1,4 @@
-import { formatId } from '../../protocol/identifiers.ts'
-import { verifyAll } from '../checks/check.ts'
-import { CLIENT_CHECKS } from '../checks/client.ts'
-import { verifyInformationSystem } from '../checks/information-system.ts'
+import { verifyClient } from '../checks/information-system.ts'
 import type { Identified, Read } from '../exchange-state.ts'
 import type { ClientGateway } from '../ports.ts'
 
@@ -13,10 +10,6 @@ import type { ClientGateway } from '../ports.ts'
  * @throws ExchangeError `gateway.clock-off`, `client.*`, `certificate.*`, `catalogue.*`.
  */
 export async function identifyClient(read: Read, gw: ClientGateway): Promise<Identified> {
-  gw.clockCheck.verify()
   const { client } = read.call
-  const view = await gw.catalogue.atLeast(0, read.receivedAt)
-  verifyAll(CLIENT_CHECKS, { client, catalogue: view, gateway: formatId(gw.id) })
-  if (read.overTls) await verifyInformationSystem(client, read, gw)
-  return { ...read, client, catalogue: view }
+  return { ...read, client, catalogue: await verifyClient(client, read, gw) }
 }

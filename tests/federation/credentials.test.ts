@@ -8,6 +8,7 @@ import { createAuditorRoutes } from '../../gateway/http/auditor-routes.ts'
 import { createContractRoutes } from '../../gateway/http/contract-routes.ts'
 import { createErasureRoutes } from '../../gateway/http/erasure-routes.ts'
 import { createEvidenceRoutes } from '../../gateway/http/evidence-routes.ts'
+import { createExplainRoutes } from '../../gateway/http/explain-routes.ts'
 import { createMetricsRoutes } from '../../gateway/http/metrics-routes.ts'
 import { createLogKeyRoutes } from '../../gateway/http/log-key-routes.ts'
 import { createLogRoutes } from '../../gateway/http/log-routes.ts'
@@ -40,6 +41,7 @@ const tables = {
     ...createLogKeyRoutes({} as never),
     ...createEvidenceRoutes({} as never, {} as never),
     ...createMetricsRoutes({} as never),
+    ...createExplainRoutes({} as never),
     ...createIdentityProviderRoutes({} as never, {} as never),
     ...createAuditorRoutes({} as never, {} as never, {} as never),
     ...createAuditRoutes({} as never),
