@@ -66,7 +66,8 @@ interface Deps extends Omit<ClientSide, 'gw'> {
 export function createExplaining(deps: Deps): Explaining {
   const { gw, peers, tellsPeers, budget, logger } = deps
   return {
-    verifyClient: (client, shown) => verifyClient(client, shown, gw),
+    verifyClient: (client, shown) =>
+      inStep('identify-client', () => verifyClient(client, shown, gw)),
     explain: async (said, { isShown, withProvider }) => {
       const findings = createFindings('client')
       const reachable = await explainClientSide(said, isShown, deps, findings)
