@@ -72,16 +72,21 @@ const hasRefusal = ({ checks }: Explanation): boolean =>
 
 function printExplanation({ verdict, provider, checks }: Explanation): void {
   let heading = ''
+  const told = new Set<string>()
   for (const check of checks) {
     const { side, step } = check
     const whose = side === 'client' ? "client's gateway" : "provider's gateway"
     if (heading !== `${whose}: ${step}`) printLine((heading = `${whose}: ${step}`))
-    printCheck(check)
+    const reason = `${check.code}: ${check.detail}`
+    if (check.outcome === 'refuses' && told.has(reason)) {
+      printLine(`  ${MARKS.refuses} ${check.check}: ${check.code}, as above`)
+    } else printCheck(check)
+    if (check.outcome === 'refuses') told.add(reason)
   }
-  const refused = checks.filter(({ outcome }) => outcome === 'refuses')
+  const reasons = told.size === 1 ? 'for one reason' : `for ${told.size} reasons`
   const words = {
     may: 'The call may be made now.',
-    'may-not': `The call may not be made now: ${refused.length} ${refused.length === 1 ? 'check refuses' : 'checks refuse'}. The call itself would be told of the first.`,
+    'may-not': `The call may not be made now, ${reasons}; the call itself would be told of the first.`,
     unknown: 'Nothing refuses so far, but the gateway of the provider was not heard.',
   }
   printLine(`\n${words[verdict]}`)

@@ -81,8 +81,7 @@ export function createExplaining(deps: Deps): Explaining {
       const checks = [...findings.checks, ...(heard?.checks ?? [])]
       const isRefused = checks.some(({ outcome }) => outcome === 'refuses')
       const verdict = isRefused ? 'may-not' : heard === undefined ? 'unknown' : 'may'
-      const { client, target } = said
-      logger.info({ client, target, verdict }, 'call explained')
+      logger.info({ ...namesOf(said), verdict }, 'call explained')
       const { checks: _checks, ...provider } = heard ?? { checks }
       return {
         verdict,
@@ -99,11 +98,16 @@ export function createExplaining(deps: Deps): Explaining {
       if (!budget.spend(`${peer.id} ${said.client}`)) return { withheld: 'too-often' }
       const findings = createFindings('provider')
       await explainProviderSide(said, catalogue, deps, findings)
-      const { client, target } = said
-      logger.info({ peer: peer.id, client, target }, 'call explained to another gateway')
+      logger.info({ peer: peer.id, ...namesOf(said) }, 'call explained to another gateway')
       return { snapshot: catalogue.number, checks: findings.checks }
     },
   }
+}
+
+/** For the log: path and query may be about a person. */
+function namesOf({ client, target }: SupposedCall): object {
+  const service = target.split(/[/?]/, 7).slice(2).join('/')
+  return { client: client.slice(0, 600), service: service.slice(0, 700) }
 }
 
 async function inStep<T>(step: string, run: () => T | Promise<T>): Promise<T> {
