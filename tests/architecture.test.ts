@@ -63,12 +63,17 @@ it.each(files)('%s imports only what it may', (file) => {
 })
 
 it('has no import cycles, types included', () => {
+  // What leads to no cycle does so by whichever way one comes to it.
+  const without = new Set<string>()
   const visit = (file: string, trail: string[]): string[] => {
     if (trail.includes(file)) return [...trail.slice(trail.indexOf(file)), file]
-    return (imports.get(file) ?? []).reduce<string[]>(
-      (found, next) => (found.length > 0 ? found : visit(next, [...trail, file])),
+    if (without.has(file)) return []
+    const found = (imports.get(file) ?? []).reduce<string[]>(
+      (cycle, next) => (cycle.length > 0 ? cycle : visit(next, [...trail, file])),
       [],
     )
+    if (found.length === 0) without.add(file)
+    return found
   }
   expect(files.map((file) => visit(file, [])).find((cycle) => cycle.length > 0)).toBeUndefined()
 })

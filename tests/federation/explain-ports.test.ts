@@ -151,15 +151,15 @@ describe('another gateway', () => {
 
   it('that asks on and on is told to come back', async () => {
     const client = `${INSTANCE}/COM/BANK/NOGRANT`
-    const answers: Told[] = []
-    for (let n = 0; n < 125 && answers.at(-1)?.withheld === undefined; n += 1) {
-      answers.push(await explainedAt(client))
+    const withheld = new Set<unknown>()
+    // The budget fills again meanwhile, so that it takes as many as it takes.
+    for (let round = 0; round < 40 && !withheld.has('too-often'); round += 1) {
+      const asked = Array.from({ length: 25 }, () => askPeer(f.client.authentication, { client }))
+      for (const told of await Promise.all(asked)) withheld.add(told.withheld)
     }
-    expect(answers.at(-1)?.withheld).toBe('too-often')
+    expect(withheld).toEqual(new Set([undefined, 'too-often']))
     expect(await askPeer(f.client.authentication)).toMatchObject({ snapshot: expect.any(Number) })
   })
-  const explainedAt = (client: string): Promise<Told> =>
-    askPeer(f.client.authentication, { client })
 })
 
 describe('an administrator', () => {
