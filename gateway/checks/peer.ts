@@ -1,4 +1,4 @@
-import { ExchangeError } from '../../protocol/errors.ts'
+import { ExchangeError, withBasis } from '../../protocol/errors.ts'
 import type { Authenticated, Received } from '../exchange-state.ts'
 import type { GatewayEntry } from '../catalogue-view.ts'
 import type { ProviderGateway } from '../ports.ts'
@@ -26,10 +26,9 @@ export async function verifyPeer(
   const last = known ? view : await catalogue.atLeast(received.claimedSnapshot ?? 0, receivedAt)
   const peer = known ?? last.gatewayByCertificate(certificate.thumbprint)
   if (peer !== undefined) return { peer, catalogue: last }
-  throw new ExchangeError(
-    'peer.certificate-unregistered',
-    `snapshot ${last.number} has no gateway with the certificate ${certificate.subject}`,
-  )
+  const detail = `snapshot ${last.number} has no gateway with the certificate ${certificate.subject}`
+  const unregistered = new ExchangeError('peer.certificate-unregistered', detail)
+  throw withBasis(unregistered, { snapshot: last.number })
 }
 
 /**

@@ -71,14 +71,11 @@ function findFor(
   { service, clients }: ContractCall,
 ): HeldContract {
   const held = store.byDigest(digest)
-  const unknown = (detail: string): unknown =>
-    withBasis(new ExchangeError('contract.unknown', detail), { contract: digest })
-  if (!held?.isAgreed || held.content.service !== service) {
-    throw unknown(`there is no contract ${digest} for ${service}, signed by both`)
-  }
-  if (clients.includes(held.content.client)) return held
-  const { id, client } = held.content
-  throw unknown(`contract ${id} (${digest}): client is ${client}, not ${clients[0]}`)
+  const isOfService = held?.isAgreed && held.content.service === service
+  if (isOfService && clients.includes(held.content.client)) return held
+  // The same words for one of somebody else: who that is, is theirs to say.
+  const detail = `there is no contract ${digest} of ${clients[0]} for ${service}, signed by both`
+  throw withBasis(new ExchangeError('contract.unknown', detail), { contract: digest })
 }
 
 function refusalOf(contract: HeldContract, call: ContractCall): ExchangeError | undefined {

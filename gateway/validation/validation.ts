@@ -94,8 +94,10 @@ export async function ruleFor(
     return { service, enforce, description: await descriptions.get(descriptionDigest) }
   } catch (error) {
     // What is only reported stops no call; the log of the program says why nothing is.
-    if (!enforce && error instanceof ExchangeError) return undefined
-    throw error
+    if (!(error instanceof ExchangeError)) throw error
+    if (!enforce) return undefined
+    // The one that is kept with the description is not this exchange's own: a refusal has an id, a step, a basis.
+    throw new ExchangeError(error.code, error.message, { cause: error })
   }
 }
 
