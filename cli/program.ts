@@ -8,6 +8,7 @@ import { addCatalogueCommands } from './commands/catalogue.ts'
 import { addCertCommands } from './commands/cert.ts'
 import { addContractCommands } from './commands/contract.ts'
 import { addEnrollCommand } from './commands/enroll.ts'
+import { addExplainCommand } from './commands/explain.ts'
 import { addEvidenceCommands } from './commands/evidence.ts'
 import { addGatewayCommands } from './commands/gateway.ts'
 import { addIdentityProviderCommands } from './commands/identity-provider.ts'
@@ -33,6 +34,7 @@ export function createProgram(): Command {
     .showHelpAfterError('(add --help for usage)')
     .exitOverride()
   addStatusCommand(program)
+  addExplainCommand(program)
   addEnrollCommand(program)
   addApplyCommands(program)
   addLogCommands(program)

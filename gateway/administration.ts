@@ -12,8 +12,10 @@ import { namedIdentity } from './catalogue/named-identity.ts'
 import type { SnapshotClient } from './catalogue/snapshot-client.ts'
 import type { GatewayConfig } from './config.ts'
 import { openEvidence } from './evidence/open-evidence.ts'
+import type { Explaining } from './explain/explain.ts'
 import { createSettingsRoutes, type SettingsDeps } from './http/admin-routes.ts'
 import { createEvidenceRoutes } from './http/evidence-routes.ts'
+import { createExplainRoutes } from './http/explain-routes.ts'
 import { createMetricsRoutes } from './http/metrics-routes.ts'
 import { GATEWAY_API } from './http/openapi.ts'
 import type { Knowledge } from './knowledge.ts'
@@ -40,6 +42,7 @@ export async function openAdministration(
     readonly metrics: Metrics
     readonly contractRoutes: readonly Route[]
     readonly identityProviderRoutes: readonly Route[]
+    readonly explaining: Explaining
     readonly scope: AsyncDisposableStack
     readonly clock: Clock
     readonly logger: Logger
@@ -70,6 +73,7 @@ export async function openAdministration(
     ...createEvidenceRoutes(evidence, logger).map((route) => auditing.forAuditors(route)),
     ...createMetricsRoutes(metrics),
     ...deps.identityProviderRoutes,
+    ...createExplainRoutes(deps.explaining),
     ...auditing.routes,
   ]
   const routes = [...described, createDescriptionRoute(GATEWAY_API, described)]

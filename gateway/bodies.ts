@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import { ExchangeError, type ErrorCode, type Origin } from '../protocol/errors.ts'
 import {
   SpoolError,
+  verifyWithin,
   type Spool,
   type SpooledBody,
   type SpoolFailure,
@@ -32,6 +33,8 @@ const SERVICE: Codes = {
 
 /** Beside the bodies of exchanges, those of the services behind this gateway. */
 export interface AllBodies extends Bodies {
+  /** @throws ExchangeError `request.body-too-large` as for a request whose body has this size. */
+  verifySize(bytes: number): void
   ofService(stream: Readable, scope: AsyncDisposableStack): Promise<SpooledBody>
 }
 
@@ -55,6 +58,14 @@ export function createBodies(spool: Spool, limits: SpoolLimits): AllBodies {
       }
     }
   return {
+    verifySize: (bytes) => {
+      try {
+        verifyWithin(bytes, limits.maxBytes)
+      } catch (cause) {
+        if (!(cause instanceof SpoolError)) throw cause
+        throw new ExchangeError(REQUEST[cause.failure], cause.message, { cause })
+      }
+    },
     ofRequest: receiver(REQUEST),
     ofReply: receiver(REPLY),
     ofService: receiver(SERVICE, 'service'),

@@ -73,6 +73,8 @@ export interface GatewayConfig {
   connections: number
   /** Connections that each port takes at one time. */
   maxConnections: number
+  /** Whether gateways of clients are told which checks a call would pass here: `peers` when left out, or `off`. */
+  explain?: 'peers' | 'off'
   /** Shared count of quotas for replicas; left out, this gateway counts alone. */
   redis?: RedisConfig
   /** What is recorded of exchanges, where, and for how long. */
@@ -197,6 +199,7 @@ export const gatewayConfigSchema: JSONSchemaType<GatewayConfig> = {
     spoolMaxBytes: { type: 'integer', minimum: 0, default: 17_179_869_184 },
     connections: { type: 'integer', minimum: 1, maximum: 10_000, default: 128 },
     maxConnections: { type: 'integer', minimum: 1, maximum: 1_000_000, default: 5000 },
+    explain: { type: 'string', enum: ['peers', 'off'], nullable: true },
     redis: {
       type: 'object',
       nullable: true,

@@ -5,6 +5,7 @@ import { listen } from '../runtime/lifecycle.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { GatewayConfig } from './config.ts'
 import type { ServerTls } from './credentials/tls.ts'
+import type { Explaining } from './explain/explain.ts'
 import { createClientServer } from './http/client-server.ts'
 import { createPeerServer } from './http/peer-server.ts'
 import { createTransparencyServer, type PublicRoute } from './http/transparency-server.ts'
@@ -33,11 +34,18 @@ export async function openPorts(
   deps: Common & {
     readonly states: CertificateStates
     readonly ocsp: Pick<OcspCache, 'answer'>
+    readonly explaining: Explaining
   },
 ): Promise<OpenPorts> {
-  const { tls, states, ocsp, scope, logger } = deps
+  const { tls, states, ocsp, explaining, scope, logger } = deps
   const { host, httpPort, httpsPort } = config.informationSystems
-  const common = { gw, logger, maxConnections: config.maxConnections, ...config.timeouts }
+  const common = {
+    gw,
+    explaining,
+    logger,
+    maxConnections: config.maxConnections,
+    ...config.timeouts,
+  }
   const ports = { http: 0, https: 0 }
   if (httpPort !== 0) {
     logger.warn({ httpPort }, 'informationSystems.httpPort believes X-Road-Client; set it to 0')

@@ -6,13 +6,13 @@ import { toTls } from './credentials/tls.ts'
 import type { Knowledge } from './knowledge.ts'
 import type { OwnCredentials } from './own-credentials.ts'
 import { createHandover } from './peers/handover.ts'
-import { createPeers } from './peers/peers.ts'
+import { createPeers, type PeerQuestions } from './peers/peers.ts'
 import type { Peers } from './ports.ts'
 import { createHttpServices, type HttpServices } from './services/http-service.ts'
 
 /** Connections that a gateway opens: to other gateways, and to the services behind it. */
 export interface Outgoing {
-  readonly peers: Peers
+  readonly peers: Peers & PeerQuestions
   readonly http: HttpServices
 }
 

@@ -12,6 +12,7 @@ import { createBodies, type AllBodies } from './bodies.ts'
 import type { GatewayConfig } from './config.ts'
 import type { EndingContract } from './contracts/expiry.ts'
 import { openContracts } from './contracts/open-contracts.ts'
+import { openExplaining } from './explain/open-explaining.ts'
 import { openKnowledge } from './knowledge.ts'
 import { METRICS_PREFIX } from './metrics-table.ts'
 import { registerMetrics } from './metrics.ts'
@@ -83,7 +84,7 @@ export async function startGateway(
   const outgoing = openOutgoing(config, { ...context, own, knowledge, bodies })
 
   const recent = await records.servedSince(new Date(clock().getTime() - REPLAY_WINDOW_MS))
-  const gw: ClientGateway & ProviderGateway = {
+  const gw = {
     id: readGatewayId(gatewayId),
     clock,
     clockCheck,
@@ -93,7 +94,7 @@ export async function startGateway(
     signer: createSigner(own.credentials, (used) => trust.noteSigner(used)),
     authentication: own.credentials,
     log: refusingUnstamped(log, stamper),
-    begin: (incoming) => createStepRunner(incoming, logger),
+    begin: (incoming: { readonly exchangeId: string }) => createStepRunner(incoming, logger),
     informationSystems: settings,
     peers: outgoing.peers,
     replayGuard: createReplayGuard(recent, clock()),
@@ -107,9 +108,18 @@ export async function startGateway(
       http: outgoing.http,
       description: (digest) => catalogue.description(digest),
     }),
+  } satisfies ClientGateway & ProviderGateway
+  const explaining = openExplaining(config, {
+    ...{ gw, peers: outgoing.peers, logger },
+    verifyBodySize: (bytes) => bodies.verifySize(bytes),
+    verifyStamped: () => stamper.verifyStamped(),
+  })
+  const ports = await openPorts(config, gw, { ...context, ...own, ocsp, explaining })
+  const inner = {
+    contractRoutes,
+    identityProviderRoutes: tokens.identityProviderRoutes,
+    explaining,
   }
-  const ports = await openPorts(config, gw, { ...context, ...own, ocsp })
-  const inner = { contractRoutes, identityProviderRoutes: tokens.identityProviderRoutes }
   const inside = { ...context, knowledge, own, ownLog, settings, metrics, ...inner }
   const administration = await openAdministration(config, inside)
   const everybody = { ...context, ...own, routes: ownLog.publicRoutes }

@@ -11,7 +11,7 @@ import {
   parseMediaType,
   type MediaType,
 } from './media-type.ts'
-import type { Content, Operation } from './operations.ts'
+import type { Content, Described, Operation } from './operations.ts'
 import { checkHeaders, checkPath, checkQuery } from './request-parameters.ts'
 import { readJson } from './strict-json.ts'
 
@@ -50,6 +50,34 @@ export function findOperation(
   return found && operation && { path: servicePath, operation, parameters: found.parameters }
 }
 
+/** What path, query, size and media type of a request alone show, of which nothing else is known yet. */
+export function checkRequestLine(
+  { validators }: Description,
+  located: Located,
+  message: { readonly query: string; readonly headers: HeaderBlock },
+  bodySize: number | undefined,
+): Finding[] {
+  const { operation } = located
+  const findings = [
+    ...checkPath(operation.parameters, located, validators),
+    ...checkQuery(operation.parameters, message.query, validators),
+  ]
+  if (bodySize === undefined) return findings
+  const fault = bodyFault(operation, bodySize)
+  if (fault !== undefined) return [...findings, fault]
+  const isTyped = bodySize > 0 && valuesOf(message.headers, 'content-type').length > 0
+  const chosen =
+    isTyped && operation.body && describedMedia(operation.body.content, message.headers)
+  return chosen && 'keyword' in chosen ? [...findings, chosen] : findings
+}
+
+/** A body where none is described, or none where one has to be. */
+function bodyFault({ body }: Operation, size: number): Finding | undefined {
+  if (size > 0)
+    return body === undefined ? { in: 'body', place: '', keyword: 'unknown' } : undefined
+  return body?.required === true ? { in: 'body', place: '', keyword: 'required' } : undefined
+}
+
 /** Where a request is not what the description says. */
 export function checkRequest(
   { validators }: Description,
@@ -65,13 +93,9 @@ export function checkRequest(
     ...checkQuery(described, query, validators),
     ...checkHeaders(described, (name) => valuesOf(headers, name), validators),
   ]
-  if (body.size === 0) {
-    const isMissing = operation.body?.required === true
-    return isMissing ? [...findings, { in: 'body', place: '', keyword: 'required' }] : findings
-  }
-  if (operation.body === undefined) {
-    return [...findings, { in: 'body', place: '', keyword: 'unknown' }]
-  }
+  const fault = bodyFault(operation, body.size)
+  if (fault !== undefined) return [...findings, fault]
+  if (body.size === 0 || operation.body === undefined) return findings
   const { content } = operation.body
   return checkBody(content, headers, body, validators).then((more) => [...findings, ...more])
 }
@@ -105,19 +129,29 @@ export function mediaTypeOf(headers: HeaderBlock): MediaType | undefined {
   return values.length === 1 ? parseMediaType(values[0]!) : undefined
 }
 
+/** What the description has for the media type of a message, or why it has nothing. */
+function describedMedia(
+  content: Content,
+  headers: HeaderBlock,
+): Finding | { readonly media: MediaType; readonly described: Described } {
+  const media = mediaTypeOf(headers)
+  if (media === undefined) {
+    const count = valuesOf(headers, 'content-type').length
+    return contentTypeFinding(count > 1 ? 'duplicate' : 'content-type')
+  }
+  const described = chooseMedia(content, media.type)
+  return described === undefined ? contentTypeFinding('content-type') : { media, described }
+}
+
 async function checkBody(
   content: Content,
   headers: HeaderBlock,
   body: { read(): Promise<Readable> },
   validators: Description['validators'],
 ): Promise<Finding[]> {
-  const media = mediaTypeOf(headers)
-  if (media === undefined) {
-    const count = valuesOf(headers, 'content-type').length
-    return [contentTypeFinding(count > 1 ? 'duplicate' : 'content-type')]
-  }
-  const described = chooseMedia(content, media.type)
-  if (described === undefined) return [contentTypeFinding('content-type')]
+  const chosen = describedMedia(content, headers)
+  if ('keyword' in chosen) return [chosen]
+  const { media, described } = chosen
   if (!isJsonType(media.type)) return []
   if (media.charset !== undefined && media.charset !== 'utf-8') {
     return [contentTypeFinding('charset')]

@@ -1,6 +1,8 @@
 import { ACCESS_ERRORS } from './access-errors.ts'
 import { CALLER_ERRORS } from './caller-errors.ts'
 import { CATALOGUE_ERRORS } from './catalogue-errors.ts'
+import { PEER_ERRORS } from './peer-errors.ts'
+import type { MoveEntry } from './refusal.ts'
 import { TRUST_ERRORS } from './trust-errors.ts'
 
 /**
@@ -8,7 +10,8 @@ import { TRUST_ERRORS } from './trust-errors.ts'
  * one is a minor version, renaming one a major (protocol/README.md §8). docs/error-codes.md is made
  * from this table.
  *
- * In `fault`, `$` stands for `clientproxy` or `serverproxy`, the side that refused.
+ * In `fault`, `$` stands for `clientproxy` or `serverproxy`, the side that refused. In `move`, `here` is the operator
+ * of the gateway that refused, `there` of the other one.
  */
 export const ERRORS = {
   ...CALLER_ERRORS,
@@ -20,12 +23,14 @@ export const ERRORS = {
     fault: 'server.$.unknown_service',
     title: 'No such service in the catalogue',
     remedy: 'List what the provider offers: GET /r1/INSTANCE/CLASS/MEMBER/SUBSYSTEM/listMethods.',
+    move: 'client',
   },
   'provider.unknown': {
     status: 404,
     fault: 'server.$.unknown_member',
     title: 'No such provider in the catalogue',
     remedy: 'Check member and subsystem in the path against GET /listClients.',
+    move: 'client',
   },
   'provider.no-gateway': {
     status: 503,
@@ -33,6 +38,7 @@ export const ERRORS = {
     title: 'Provider has no gateway to call',
     remedy:
       'Ask the provider to register a gateway for the subsystem, or correct X-Road-Security-Server.',
+    move: 'provider',
   },
   'provider.unreachable': {
     status: 502,
@@ -40,6 +46,7 @@ export const ERRORS = {
     title: 'Provider gateway cannot be reached',
     remedy:
       'Try again later; if it lasts, ask the provider whether its gateway runs and port and firewall are open.',
+    move: 'there',
   },
   'provider.timeout': {
     status: 504,
@@ -47,12 +54,14 @@ export const ERRORS = {
     title: 'Provider gateway did not answer in time',
     remedy:
       'The call may have been carried out: look it up by its exchange id before repeating it.',
+    move: 'client',
   },
   'provider.answer-invalid': {
     status: 502,
     fault: 'server.$.invalid_response',
     title: 'Provider gateway gave no valid answer',
     remedy: "Give the exchange id to the operator of the provider's gateway.",
+    move: 'there',
   },
   'provider.answer-incomplete': {
     status: 502,
@@ -60,18 +69,21 @@ export const ERRORS = {
     title: 'Answer of the provider gateway broke off',
     remedy:
       'The call may have been carried out: look it up by its exchange id before repeating it.',
+    move: 'client',
   },
   'provider.certificate-unregistered': {
     status: 502,
     fault: 'server.$.ssl_authentication_failed',
     title: 'Provider gateway showed a certificate that is not registered for it',
     remedy: 'Ask the provider to register the certificate of its gateway in the catalogue.',
+    move: 'there',
   },
   'provider.overloaded': {
     status: 503,
     fault: 'server.$.overloaded',
     title: 'All connections to the provider gateway are in use',
     remedy: 'Nothing was sent; repeat the call in a moment.',
+    move: 'client',
   },
   'provider.signer-missing': {
     status: 503,
@@ -79,82 +91,16 @@ export const ERRORS = {
     title: 'Provider gateway cannot sign for the provider',
     remedy:
       'The provider registers its signing certificate in the catalogue and gives its gateway the key.',
+    move: 'provider',
   },
   'response.mismatch': {
     status: 502,
     fault: 'server.$.inconsistent_response',
     title: 'Answer does not belong to this request',
     remedy: "Give the exchange id to the operator of the provider's gateway.",
+    move: 'there',
   },
-  // Between gateways
-  'peer.certificate-missing': {
-    status: 403,
-    fault: 'server.$.ssl_authentication_failed',
-    title: 'Caller showed no gateway certificate',
-    remedy:
-      'This port is for gateways of the instance; information systems call their own gateway.',
-  },
-  'peer.certificate-unregistered': {
-    status: 403,
-    fault: 'server.$.ssl_authentication_failed',
-    title: 'Certificate of the calling gateway is not registered',
-    remedy: 'Register the authentication certificate of the gateway in the catalogue.',
-  },
-  'peer.client-mismatch': {
-    status: 403,
-    fault: 'server.$.ssl_authentication_failed.client_mismatch',
-    title: 'The calling gateway does not serve the client it speaks for',
-    remedy: "Have the subsystem added to the calling gateway's clients in the catalogue.",
-  },
-  'manifest.missing': {
-    status: 400,
-    fault: 'server.$.missing_signature',
-    title: 'Message carries no manifest',
-    remedy: 'Send the signed manifest in the header Spean-Manifest (protocol/README.md §5).',
-  },
-  'manifest.malformed': {
-    status: 400,
-    fault: 'server.$.malformed_signature',
-    title: 'Manifest does not follow the protocol',
-    remedy: 'Compare the manifest with protocol/README.md §5 and its vectors.',
-  },
-  'manifest.signature-invalid': {
-    status: 403,
-    fault: 'server.$.signature_verification.invalid_signature_value',
-    title: 'Signature does not verify',
-    remedy:
-      'The message was altered or signed with another key: compare the logs of both gateways.',
-  },
-  'manifest.signer-unknown': {
-    status: 403,
-    fault: 'server.$.signature_verification.invalid_certificate',
-    title: 'Signing certificate is not registered for the member',
-    remedy: "Register the member's signing certificate in the catalogue.",
-  },
-  'manifest.message-altered': {
-    status: 403,
-    fault: 'server.$.signature_verification.digest_mismatch',
-    title: 'Message is not the one that was signed',
-    remedy: 'Something between the gateways changed the message: look for an intercepting proxy.',
-  },
-  'manifest.body-altered': {
-    status: 403,
-    fault: 'server.$.signature_verification.body_digest_mismatch',
-    title: 'Body is not the one that was signed',
-    remedy: 'Something between the gateways changed the body: look for an intercepting proxy.',
-  },
-  'manifest.replayed': {
-    status: 409,
-    fault: 'server.$.replayed_request',
-    title: 'Exchange was already received',
-    remedy: 'Make a new call: each exchange has an id of its own.',
-  },
-  'manifest.time-invalid': {
-    status: 403,
-    fault: 'server.$.invalid_timestamp',
-    title: 'Message was signed too long ago, or in the future',
-    remedy: 'Set the clocks of both gateways (NTP).',
-  },
+  ...PEER_ERRORS,
   ...ACCESS_ERRORS,
   // The service
   'service.not-connected': {
@@ -162,42 +108,49 @@ export const ERRORS = {
     fault: 'server.$.service_missing_url',
     title: 'Service has no address at its gateway',
     remedy: 'The provider sets it: spean service connect.',
+    move: 'provider',
   },
   'service.unreachable': {
     status: 502,
     fault: 'server.$.service_failed.network_error',
     title: 'Service cannot be reached',
     remedy: 'Ask the provider whether the information system behind its gateway runs.',
+    move: 'provider',
   },
   'service.overloaded': {
     status: 503,
     fault: 'server.$.service_failed.overloaded',
     title: 'All connections to the service are in use',
     remedy: 'The service was not called; repeat the call in a moment.',
+    move: 'client',
   },
   'service.timeout': {
     status: 504,
     fault: 'server.$.service_failed.timeout',
     title: 'Service did not answer in time',
     remedy: 'The call may have been carried out; ask the provider before repeating it.',
+    move: 'provider',
   },
   'service.answer-invalid': {
     status: 502,
     fault: 'server.$.service_failed.http_error',
     title: 'Service answered something that is not HTTP',
     remedy: 'Give the exchange id to the provider.',
+    move: 'provider',
   },
   'service.answer-incomplete': {
     status: 502,
     fault: 'server.$.service_failed.io_error',
     title: 'Answer of the service broke off',
     remedy: 'The call may have been carried out; ask the provider before repeating it.',
+    move: 'provider',
   },
   'service.answer-too-large': {
     status: 502,
     fault: 'server.$.service_failed.answer_too_large',
     title: 'Answer of the service is larger than its gateway accepts',
     remedy: 'Ask for less in one call, or have the provider raise maxBodyBytes of its gateway.',
+    move: 'provider',
   },
   'service.certificate-unknown': {
     status: 502,
@@ -205,12 +158,14 @@ export const ERRORS = {
     title: 'HTTPS service shows a certificate that nobody vouches for at its gateway',
     remedy:
       'Give the provider gateway the certificate of the service or of its issuer: spean service connect --ca FILE.',
+    move: 'provider',
   },
   'service.description-missing': {
     status: 404,
     fault: 'server.$.invalid_request',
     title: 'Service has no description',
     remedy: 'listMethods shows which services are described (service_type OPENAPI).',
+    move: 'client',
   },
   // The gateway itself
   'catalogue.unavailable': {
@@ -218,12 +173,14 @@ export const ERRORS = {
     fault: 'server.$.global_conf_outdated',
     title: 'Gateway has no catalogue snapshot yet',
     remedy: 'Check that the gateway reaches the catalogue; spean status shows what it last heard.',
+    move: 'here',
   },
   'catalogue.expired': {
     status: 503,
     fault: 'server.$.global_conf_outdated',
     title: 'Catalogue snapshot has expired',
     remedy: 'Check that the gateway reaches the catalogue; spean status shows what it last heard.',
+    move: 'here',
   },
   'catalogue.outdated': {
     status: 503,
@@ -231,6 +188,7 @@ export const ERRORS = {
     title: 'Catalogue hands out an older snapshot than it did before',
     remedy:
       'The gateway works on by the one it has. Where the catalogue was restored from a backup: spean catalogue resume.',
+    move: 'instance',
   },
   'log.unavailable': {
     status: 503,
@@ -238,6 +196,7 @@ export const ERRORS = {
     title: 'Exchange could not be recorded, so nothing is handed on',
     remedy:
       'Nothing was lost: free the disk or repair the log store of the named side, then repeat the call.',
+    move: 'here',
   },
   'log.unavailable-after-call': {
     status: 503,
@@ -245,12 +204,14 @@ export const ERRORS = {
     title: 'Exchange could not be recorded to its end, so its answer is not handed on',
     remedy:
       'The call may have been carried out: look it up by its exchange id before repeating it.',
+    move: 'client',
   },
   'log.held': {
     status: 409,
     fault: 'server.$.log_held',
     title: 'A legal hold keeps what was to be erased',
     remedy: 'Ask who set the hold; erase when it was released: spean log hold list.',
+    move: 'client',
   },
   'log.erasure-unfinished': {
     status: 503,
@@ -258,6 +219,7 @@ export const ERRORS = {
     title: 'The erasure is recorded, but not finished',
     remedy:
       'Repeat the command once the log store can write and no backup reads it; the gateway tries again by itself, too.',
+    move: 'here',
   },
   'log.unstamped': {
     status: 503,
@@ -266,6 +228,7 @@ export const ERRORS = {
       'Exchanges are refused: the exchange log has had no time-stamp for longer than its operator allows',
     remedy:
       'Nothing was handed on: repeat the call later. The operator of the named side: spean status shows which time-stamping authority does not answer, and why; the next token ends it.',
+    move: 'here',
   },
   'log.behind-witnesses': {
     status: 503,
@@ -273,12 +236,14 @@ export const ERRORS = {
     title: 'Exchange log is an older copy of itself: witnesses have seen more of it',
     remedy:
       'The operator of the named side restores the newest copy of the log, or begins the next one: docs/witnesses.md.',
+    move: 'here',
   },
   'storage.unavailable': {
     status: 503,
     fault: 'server.$.io_error',
     title: 'Gateway has no room for the body',
     remedy: 'Free the disk that holds the spool folder of the named side, then repeat the call.',
+    move: 'here',
   },
   'evidence.incomplete': {
     status: 503,
@@ -286,6 +251,7 @@ export const ERRORS = {
     title: 'Evidence lacks what proves it',
     remedy:
       'Ask again when what is named is there; or take what there is: incomplete=allow, spean evidence get --allow-incomplete.',
+    move: 'client',
   },
   'evidence.altered': {
     status: 409,
@@ -293,12 +259,14 @@ export const ERRORS = {
     title: 'Record of the exchange was altered after it was recorded',
     remedy:
       'Have the log of the named gateway checked, spean log verify, and restore it from a backup.',
+    move: 'here',
   },
   'gateway.stopping': {
     status: 503,
     fault: 'server.$.shutting_down',
     title: 'Gateway is stopping',
     remedy: 'Repeat the call in a moment.',
+    move: 'client',
   },
   'gateway.certificate-inactive': {
     status: 503,
@@ -306,6 +274,7 @@ export const ERRORS = {
     title: 'Certificate is at the gateway but not registered in the catalogue',
     remedy:
       'Register the named certificate: spean member certificate, or spean gateway certificate.',
+    move: 'here',
   },
   'gateway.certificate-unsuitable': {
     status: 503,
@@ -313,6 +282,7 @@ export const ERRORS = {
     title: 'Gateway has no certificate that it may use',
     remedy:
       'Replace the named certificates: spean enroll with a new one-time code; spean cert explain says what each lacks.',
+    move: 'here',
   },
   'gateway.clock-off': {
     status: 503,
@@ -320,14 +290,16 @@ export const ERRORS = {
     title: 'Clock of the gateway is wrong',
     remedy:
       'Set the clock of the named gateway by NTP: chronyc tracking, or timedatectl, shows it.',
+    move: 'here',
   },
   internal: {
     status: 500,
     fault: 'server.$.internal_error',
     title: 'Internal error',
     remedy: 'Give the exchange id to the operator of the named side; its log has the cause.',
+    move: 'here',
   },
 } as const satisfies Record<
   string,
-  { status: number; fault: string; title: string; remedy: string }
+  { status: number; fault: string; title: string; remedy: string; move: MoveEntry }
 >

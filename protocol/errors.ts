@@ -1,4 +1,5 @@
 import { ERRORS } from './error-table.ts'
+import type { Basis, MoveEntry } from './refusal.ts'
 
 export type ErrorCode = keyof typeof ERRORS
 
@@ -13,6 +14,8 @@ export interface ErrorEntry {
   readonly title: string
   /** What the reader can do about it, one sentence. */
   readonly remedy: string
+  /** Who can. */
+  readonly move: MoveEntry
 }
 
 /** The only error a step throws on purpose. Anything else is a bug and leaves as `internal`. */
@@ -22,8 +25,10 @@ export class ExchangeError extends Error {
   readonly status: number
   /** Set when another party refused and we pass it on; otherwise the refusal is our own. */
   readonly origin: Origin | undefined
-  /** The step that refused, for the log. */
+  /** The step that refused; of a refusal that is passed on, the other side's. */
   step?: string
+  /** What it was decided by, as far as that is known. */
+  basis?: Basis
   /** After how many seconds the same may be tried again; the header `Retry-After` (RFC 9110 §10.2.3). */
   retryAfterSeconds?: number
   /** The id under which the refusal is recorded, when it is not the one of the request that came. */
@@ -50,6 +55,22 @@ export function refusedAs<T>(code: ErrorCode, origin: Origin | undefined, read: 
     const whose = origin === undefined ? {} : { origin }
     throw new ExchangeError(code, cause.message, { cause, ...whose })
   }
+}
+
+/** Runs `judge`, and says of what it refuses what it was decided by; what the refusal says itself stays. */
+export function basedOn<T>(basis: Basis, judge: () => T): T {
+  try {
+    return judge()
+  } catch (error) {
+    throw withBasis(error, basis)
+  }
+}
+
+/** @returns the error itself. A refusal by another party has a basis of its own. */
+export function withBasis(error: unknown, basis: Basis): unknown {
+  const isOwn = error instanceof ExchangeError && error.origin === undefined
+  if (isOwn) error.basis = { ...basis, ...error.basis }
+  return error
 }
 
 export function errorEntry(code: ErrorCode): ErrorEntry {

@@ -20,6 +20,8 @@ export const LIMITS = {
   registrationBytes: 65_536,
   /** An anchor statement, JWS in general JSON serialisation. */
   anchorBytes: 262_144,
+  /** A question of §15, or its answer. */
+  explainBytes: 65_536,
   /** Entries of one message of certificate states. */
   certificateStates: 256,
   /** The body of such a message. */

@@ -34,12 +34,16 @@ export const PROBLEM = named('Problem', {
         type: 'string',
         enum: ['client-gateway', 'provider-gateway', 'service', 'catalogue', 'authority'],
       },
+      move: {
+        type: 'string',
+        enum: ['client', 'provider', 'instance', 'client-gateway', 'provider-gateway'],
+        description: 'Who can act on the remedy.',
+      },
       remedy: text,
       exchangeId: text,
     },
-    { detail: text },
+    { detail: text, step: text, basis: { type: 'object' } },
   ),
-  // Which rule decided, whose move it is: a refusal may say more than the least.
   additionalProperties: true,
   description: 'RFC 9457; docs/error-codes.md has the codes.',
 })

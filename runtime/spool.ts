@@ -56,6 +56,13 @@ export const EMPTY_BODY: SpooledBody = {
   [Symbol.asyncDispose]: async () => {},
 }
 
+/** @throws SpoolError `too-large`. */
+export function verifyWithin(bytes: number, maxBytes: number): void {
+  if (bytes > maxBytes) {
+    throw new SpoolError('too-large', `the body is larger than ${maxBytes} bytes`)
+  }
+}
+
 /**
  * @param memoryBytes bodies up to this size stay in memory.
  * @param maxStoredBytes what all bodies on disk may take at one time.
@@ -80,9 +87,7 @@ export function createSpool(options: {
           (chunk = await nextChunk(stream, Math.min(idleMs, until - performance.now()))) !==
           undefined;
         ) {
-          if (intake.size + chunk.length > maxBytes) {
-            throw new SpoolError('too-large', `the body is larger than ${maxBytes} bytes`)
-          }
+          verifyWithin(intake.size + chunk.length, maxBytes)
           await intake.take(chunk)
         }
         return intake.finish()

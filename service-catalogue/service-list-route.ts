@@ -1,10 +1,15 @@
 import type { Route } from '../runtime/admin-api.ts'
+import { json, listOf, object, text } from '../runtime/route-description.ts'
 import type { CatalogueContext } from './context.ts'
 import { invalid } from './input.ts'
-import { readEntry } from './service-entry.ts'
+import { parseEntry, readEntry } from './service-entry.ts'
+import { SERVICE } from './service-schemas.ts'
 import { listServices } from './services.ts'
 
 const IN_ANSWER = 1000
+const CONTENTS = {
+  allOf: [SERVICE, { type: 'object', properties: { entry: parseEntry.schema } }],
+}
 
 /**
  * Every service with what is planned for it and what is written of it, so that nobody asks for each: by pages,
@@ -16,6 +21,11 @@ export function createServiceListRoutes({ db }: CatalogueContext): Route[] {
       method: 'GET',
       path: '/admin/service-contents',
       access: 'reader',
+      about: {
+        summary: 'All services, with what is planned and what is written of them',
+        query: { after: { schema: text, description: 'The next of the answer before.' } },
+        answers: { 200: json(object({ services: listOf(CONTENTS) }, { next: text })) },
+      },
       handle: ({ query }) => {
         const after = query.get('after') ?? ''
         if (after.length > 700) throw invalid('after', 'send the next of the answer before')

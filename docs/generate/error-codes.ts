@@ -40,6 +40,9 @@ it does not change its meaning.
   the column OUTCOME of \`spean log list\`, in \`code\` of the gateway's log line.
 - **Fault** is the X-Road fault code: \`type\` of an X-Road answer and the header \`X-Road-Error\`. Where it has \`$\`, stands the
   side that refused: \`clientproxy\` or \`serverproxy\` (\`catalogue\` and \`authority\` in their own answers).
+- **To act**, in the answer as \`move\`: who can. \`client\` who calls, \`provider\` the owner of the service, \`instance\` the operator of the
+  instance, \`here\` the operator of the gateway that refused, \`there\` the operator of the other one (\`client-gateway\` or
+  \`provider-gateway\` in the answer). What decided stands in \`step\` and \`basis\`: [explain.md](explain.md).
 - The \`detail\` of an X-Road answer is the exchange id: both gateways have the refusal under it.
 `
 
@@ -49,14 +52,15 @@ export function errorCodesPage(): string {
   const sections = Object.entries(HEADINGS).map(([group, heading]) => {
     const rows = entries
       .filter(([code]) => code.split('.', 1)[0] === group)
-      .map(([code, { status, fault, title, remedy }]) => [
+      .map(([code, { status, fault, title, remedy, move }]) => [
         `\`${code}\``,
         status,
         `\`${fault}\``,
         title,
         remedy,
+        move,
       ])
-    return `## ${heading}\n\n${table(['Code', 'Status', 'Fault', 'Meaning', 'What to do'], rows)}`
+    return `## ${heading}\n\n${table(['Code', 'Status', 'Fault', 'Meaning', 'What to do', 'To act'], rows)}`
   })
   return [INTRODUCTION, ...sections].join('\n')
 }

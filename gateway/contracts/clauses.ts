@@ -1,50 +1,87 @@
 import { covers, coversAnyPath } from '../../protocol/endpoint.ts'
-import { ExchangeError } from '../../protocol/errors.ts'
+import { basedOn, ExchangeError, withBasis } from '../../protocol/errors.ts'
 import type { ContractCall } from '../ports.ts'
 import type { HeldContract } from './store.ts'
 
+/** One condition of a contract, or of the class of a service. */
+export interface Clause {
+  /** In words. */
+  readonly name: string
+  /** Whether it is about the size of the body. */
+  readonly needsBody?: true
+  /** @throws ExchangeError naming contract and clause. */
+  readonly verify: () => void
+}
+
 /**
- * Checks a call against an agreed contract, clause by clause in the order of protocol/README.md §13.5, up to what
- * needs more than the call and the time: a token's signature, and the quota.
- *
- * @throws ExchangeError naming the contract and the clause: `contract.revoked`, `contract.not-yet-valid`,
- *   `contract.expired`, `access.*`, `request.body-too-large`.
+ * What an agreed contract asks of a call, in the order of protocol/README.md §13.5, up to what needs more than the call
+ * and the time: a token's signature, and the quota. They refuse with `contract.revoked`, `contract.not-yet-valid`,
+ * `contract.expired`, `access.*`, `request.body-too-large`.
  */
-export function verifyClauses(held: HeldContract, call: ContractCall): void {
-  const { content, statement } = held
+export function clausesOf(held: HeldContract, call: ContractCall): Clause[] {
+  const { content, statement, digest } = held
+  const { validFrom, validUntil, purposes, maxBodyBytes } = content
   const refuse = (code: ExchangeError['code'], clause: string): never => {
     throw new ExchangeError(code, `${nameOf(held)}: ${clause}`)
   }
-  if (statement?.kind === 'revocation') {
-    const { by, at, reason } = statement
-    refuse('contract.revoked', `revoked by ${by} at ${at.toISOString()}: ${reason}`)
-  }
-  const { validFrom, validUntil, purposes } = content
-  if (call.at < new Date(validFrom)) refuse('contract.not-yet-valid', `validFrom is ${validFrom}`)
-  if (call.at >= new Date(validUntil)) refuse('contract.expired', `validUntil is ${validUntil}`)
+  const clause = (name: string, member: string, verify: () => void, needsBody?: true): Clause => ({
+    name,
+    ...(needsBody ? { needsBody } : {}),
+    verify: () => basedOn({ contract: digest, contractId: content.id, clause: member }, verify),
+  })
+  return [
+    clause('contract is not revoked', 'revocation', () => {
+      if (statement?.kind !== 'revocation') return
+      const { by, at, reason } = statement
+      refuse('contract.revoked', `revoked by ${by} at ${at.toISOString()}: ${reason}`)
+    }),
+    clause('contract has begun', 'validFrom', () => {
+      const isEarly = call.at < new Date(validFrom)
+      if (isEarly) refuse('contract.not-yet-valid', `validFrom is ${validFrom}`)
+    }),
+    clause('contract has not ended', 'validUntil', () => {
+      const isLate = call.at >= new Date(validUntil)
+      if (isLate) refuse('contract.expired', `validUntil is ${validUntil}`)
+    }),
+    clause('endpoint is in the contract', 'endpoints', () => verifyEndpoint(held, call)),
+    clause('purpose is in the contract', 'purposes', () => {
+      if (purposes.length === 0 || purposes.includes(call.purpose ?? '')) return
+      const allowed = `purposes are ${purposes.join(', ')}`
+      if (call.purpose === undefined)
+        refuse('access.purpose-missing', `${allowed}; the call has none`)
+      else refuse('access.purpose-denied', `${allowed}, not ${call.purpose}`)
+    }),
+    ...classClausesOf(call, nameOf(held)).map(({ name, verify }) =>
+      clause(name, 'classification', verify),
+    ),
+    clause('user is named as the contract asks', 'user', () => {
+      if (content.user === undefined || call.userId !== undefined) return
+      refuse('access.user-missing', `user is ${content.user}; the call has none`)
+    }),
+    clause('case is named as the contract asks', 'case', () => {
+      if (content.case !== true || call.issue !== undefined) return
+      refuse('access.case-missing', 'case is true; the call has none')
+    }),
+    clause(
+      'body is no longer than the contract allows',
+      'maxBodyBytes',
+      () => {
+        if (maxBodyBytes === undefined || call.bodySize <= maxBodyBytes) return
+        const words = `maxBodyBytes is ${maxBodyBytes}, the body has ${call.bodySize} bytes`
+        refuse('request.body-too-large', words)
+      },
+      true,
+    ),
+    clause('token of the user is there as the contract asks', 'user', () => {
+      if (content.user !== 'token' || call.hasToken) return
+      refuse('access.token-missing', 'user is token; the call has none')
+    }),
+  ]
+}
 
-  verifyEndpoint(held, call)
-  if (purposes.length > 0 && !purposes.includes(call.purpose ?? '')) {
-    const allowed = `purposes are ${purposes.join(', ')}`
-    if (call.purpose === undefined)
-      refuse('access.purpose-missing', `${allowed}; the call has none`)
-    else refuse('access.purpose-denied', `${allowed}, not ${call.purpose}`)
-  }
-  verifyClass(call, nameOf(held))
-  if (content.user !== undefined && call.userId === undefined) {
-    refuse('access.user-missing', `user is ${content.user}; the call has none`)
-  }
-  if (content.case === true && call.issue === undefined) {
-    refuse('access.case-missing', 'case is true; the call has none')
-  }
-  const { maxBodyBytes } = content
-  if (maxBodyBytes !== undefined && call.bodySize > maxBodyBytes) {
-    const clause = `maxBodyBytes is ${maxBodyBytes}, the body has ${call.bodySize} bytes`
-    refuse('request.body-too-large', clause)
-  }
-  if (content.user === 'token' && !call.hasToken) {
-    refuse('access.token-missing', 'user is token; the call has none')
-  }
+/** @throws ExchangeError of the first of {@link clausesOf} that refuses. */
+export function verifyClauses(held: HeldContract, call: ContractCall): void {
+  for (const { verify } of clausesOf(held, call)) verify()
 }
 
 /** Whether it can still allow a call at some time. */
@@ -78,16 +115,28 @@ function readable<T>(held: HeldContract, read: () => T): T {
 }
 
 /** What the class of a service asks of each call, under a contract or a grant. */
-export function verifyClass(
+export function classClausesOf(
   { classification, purpose, userId, issue }: ContractCall,
   whose: string,
-): void {
-  if (classification !== 'personal' && classification !== 'sensitive') return
-  const refuse = (code: ExchangeError['code'], what: string): never => {
-    const detail = `${whose}: the service is classified ${classification}, and the call says no ${what}`
-    throw new ExchangeError(code, detail)
-  }
-  if (purpose === undefined) refuse('access.purpose-missing', 'purpose')
-  if (userId === undefined) refuse('access.user-missing', 'user')
-  if (classification === 'sensitive' && issue === undefined) refuse('access.case-missing', 'case')
+): Clause[] {
+  if (classification !== 'personal' && classification !== 'sensitive') return []
+  const clause = (what: 'purpose' | 'user' | 'case', value: string | undefined): Clause => ({
+    name: `${what} is named as the class ${classification} asks`,
+    verify: () => {
+      if (value !== undefined) return
+      const detail = `${whose}: the service is classified ${classification}, and the call says no ${what}`
+      const refusal = new ExchangeError(`access.${what}-missing`, detail)
+      throw withBasis(refusal, { clause: 'classification' })
+    },
+  })
+  return [
+    clause('purpose', purpose),
+    clause('user', userId),
+    ...(classification === 'sensitive' ? [clause('case', issue)] : []),
+  ]
+}
+
+/** @throws ExchangeError of the first of {@link classClausesOf} that refuses. */
+export function verifyClass(call: ContractCall, whose: string): void {
+  for (const { verify } of classClausesOf(call, whose)) verify()
 }

@@ -9,7 +9,7 @@ import type { Knowledge } from '../knowledge.ts'
 import type { OwnCredentials } from '../own-credentials.ts'
 import type { Contracts } from '../ports.ts'
 import { createAgreements } from './agreements.ts'
-import { createContracts } from './contracts.ts'
+import { createContracts, type ContractClauses } from './contracts.ts'
 import { endingContracts, startExpiryWatch, type EndingContract } from './expiry.ts'
 import { startContractFeed, type ContractFeed } from './feed.ts'
 import { createContractIntake } from './intake.ts'
@@ -18,7 +18,7 @@ import { createContractSigning } from './signing.ts'
 import { openContractStore } from './store.ts'
 
 export interface OwnContracts {
-  readonly contracts: Contracts
+  readonly contracts: Contracts & ContractClauses
   readonly routes: readonly Route[]
   ending(): EndingContract[]
 }

@@ -12,14 +12,17 @@ import { newExchangeId } from '../../runtime/exchange-id.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { refuseUnread, requestExchange } from '../exchange.ts'
 import type { ServerTls } from '../credentials/tls.ts'
+import type { Explaining } from '../explain/explain.ts'
 import type { ClientGateway } from '../ports.ts'
 import { clientList } from '../services/metadata.ts'
+import { answerClientQuestion } from './explain-routes.ts'
 import { serveExchanges, serverLimits } from './exchange-server.ts'
 import { faultBody, sendRefusal, type Refusal } from './reply.ts'
 
 interface Options {
   readonly gw: ClientGateway
   readonly logger: Logger
+  readonly explaining: Explaining
   /** For the mTLS port; without it the port is plain HTTP. */
   readonly tls?: ServerTls
   /** Longest time in which a whole request must arrive. */
@@ -42,7 +45,9 @@ export function createClientServer(options: Options): Server {
     logger,
     idleMs,
     maxConnections,
-    answerLocally: (request, response) => listClients(request, response, gw),
+    answerLocally: (request, response) =>
+      listClients(request, response, gw) ||
+      answerClientQuestion(request, response, { ...options, clock: gw.clock, refusal }),
     run: (incoming, request) =>
       requestExchange({ ...incoming, overTls: request.socket instanceof TLSSocket }, gw),
     refusal,

@@ -9,8 +9,10 @@ import type { Problem } from '../../protocol/problem.ts'
 import { refuseUnread, serveExchange } from '../exchange.ts'
 import type { Received } from '../exchange-state.ts'
 import type { ServerTls } from '../credentials/tls.ts'
+import type { Explaining } from '../explain/explain.ts'
 import type { ProviderGateway } from '../ports.ts'
 import type { CertificateStates } from '../trust/certificate-states.ts'
+import { answerPeerQuestion } from './explain-routes.ts'
 import { serveExchanges, serverLimits } from './exchange-server.ts'
 import type { Refusal } from './reply.ts'
 import { answerCertificateStates } from './states-route.ts'
@@ -21,6 +23,7 @@ interface Options {
   readonly logger: Logger
   readonly tls: ServerTls
   readonly states: CertificateStates
+  readonly explaining: Explaining
   /** The newest OCSP answer about a certificate of ours, to be stapled (RFC 6066 §8); undefined when none holds. */
   readonly staple: (certificateDer: Buffer) => Buffer | undefined
   /** Longest time in which a whole request must arrive. */
@@ -55,7 +58,8 @@ export function createPeerServer(options: Options): Server {
     idleMs,
     maxConnections,
     answerLocally: (request, response) =>
-      answerCertificateStates(request, response, { gw, states, refusal, logger }),
+      answerCertificateStates(request, response, { gw, states, refusal, logger }) ||
+      answerPeerQuestion(request, response, { ...options, clock: gw.clock, refusal }),
     run: async (incoming, request) => {
       const received = { ...incoming, ...claims(request) }
       const { answer, responseJws } = await serveExchange(received, gw)

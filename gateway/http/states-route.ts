@@ -5,7 +5,7 @@ import {
   formatCertificateStates,
   parseCertificateStates,
 } from '../../protocol/certificate-states.ts'
-import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
+import { ExchangeError } from '../../protocol/errors.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { toProblem, type Problem } from '../../protocol/problem.ts'
 import { newExchangeId } from '../../runtime/exchange-id.ts'
@@ -15,6 +15,7 @@ import type { ProviderGateway } from '../ports.ts'
 import type { CertificateStates } from '../trust/certificate-states.ts'
 import { shownCertificate } from './exchange-server.ts'
 import { sendRefusal, type Refusal } from './reply.ts'
+import { receiveSmall } from './small-body.ts'
 
 interface Options {
   readonly gw: Pick<ProviderGateway, 'clock' | 'clockCheck' | 'catalogue' | 'trust'>
@@ -22,9 +23,6 @@ interface Options {
   readonly refusal: (problem: Problem) => Refusal
   readonly logger: Logger
 }
-
-/** For a whole message to arrive: it is one packet or a few. */
-const BODY_MS = 10_000
 
 /**
  * `POST /spean/v1/certificate-states` (protocol/README.md §6.5): takes what another gateway knows of its own
@@ -72,7 +70,7 @@ async function exchangeStates(request: IncomingMessage, { gw, states }: Options)
   const catalogue = await gw.catalogue.atLeast(0, at)
   const certificate = certificateOf(request)
   const peer = await listedGateway(certificate, catalogue, at, gw)
-  const body = await receive(request)
+  const body = await receiveSmall(request, LIMITS.certificateStatesBytes, 'certificate states')
   await states.take(parseCertificateStates(body), peer, catalogue)
   // By what was just handed over: nobody asks the responder about the one who hands it over.
   await gw.trust.verify(certificate, 'authentication', at)
@@ -103,28 +101,4 @@ async function listedGateway(
     'peer.certificate-unregistered',
     `snapshot ${catalogue.number} has no gateway with the certificate ${certificate.subject}`,
   )
-}
-
-/** Unlike an iterator, it leaves the connection open when it gives up: the refusal goes out over it. */
-function receive(request: IncomingMessage): Promise<Buffer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-  const chunks: Buffer[] = []
-  let size = 0
-  const fail = (code: ErrorCode, detail: string): void => reject(new ExchangeError(code, detail))
-  const timer = setTimeout(
-    () => fail('request.timeout', 'the states did not arrive in time'),
-    BODY_MS,
-  )
-  request.on('data', (chunk: Buffer) => {
-    size += chunk.length
-    if (size <= LIMITS.certificateStatesBytes) chunks.push(chunk)
-    else {
-      const most = LIMITS.certificateStatesBytes
-      fail('request.body-too-large', `certificate states take ${most} bytes at most`)
-    }
-  })
-  request.once('end', () => resolve(Buffer.concat(chunks)))
-  request.once('close', () => fail('request.body-incomplete', 'the states broke off'))
-  request.once('error', () => fail('request.body-incomplete', 'the states broke off'))
-  return promise.finally(() => clearTimeout(timer))
 }

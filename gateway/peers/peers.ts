@@ -2,7 +2,8 @@ import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
 import { MANIFEST_HEADER, USER_TOKEN_HEADER } from '../../protocol/headers.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { fromProblem } from '../../protocol/problem.ts'
-import { readAtMost } from '../../runtime/http-body.ts'
+import { BodyTooLongError, readAtMost } from '../../runtime/http-body.ts'
+import { EMPTY_BODY } from '../../runtime/spool.ts'
 import type { Reply } from '../exchange-state.ts'
 import type { GatewayEntry } from '../catalogue-view.ts'
 import type { OwnTls } from '../credentials/tls.ts'
@@ -24,12 +25,30 @@ interface Options extends PoolOptions {
   readonly handover?: Handover
 }
 
+/** What is asked of other gateways and is no exchange. */
+export interface PeerQuestions {
+  /**
+   * Sends JSON by `POST`, and resolves with the body of an answer of 200.
+   *
+   * @throws ExchangeError as {@link Peers.send}.
+   */
+  ask(gateway: GatewayEntry, question: PeerQuestion): Promise<Buffer>
+}
+export interface PeerQuestion {
+  readonly path: string
+  readonly json: string
+  readonly maxAnswerBytes: number
+}
+
+/** Longest wait for the answer to a question. */
+const QUESTION_MS = 5000
+
 /** A pool that nobody used for so long belongs to an address or certificates that are gone. */
 const UNUSED_MS = 120_000
 const TICK_MS = 1000
 
 /** Connections to other gateways: mTLS 1.3, kept open, pinned to the snapshot's certificates. */
-export function createPeers(options: Options): Peers & AsyncDisposable {
+export function createPeers(options: Options): Peers & PeerQuestions & AsyncDisposable {
   const { handover } = options
   const pools = new Map<string, PeerPool>()
   /** With exchanges under way. */
@@ -74,13 +93,23 @@ export function createPeers(options: Options): Peers & AsyncDisposable {
     return next
   }
 
+  const readyPool = async (
+    gateway: GatewayEntry,
+    scope: AsyncDisposableStack,
+  ): Promise<PeerPool> => {
+    const peer = await goodPool(gateway, scope)
+    await handover?.before(peer).catch((error: unknown) => {
+      throw translate(error, gateway)
+    })
+    return peer
+  }
+
   return {
-    send: async (gateway, message) => {
-      const peer = await goodPool(gateway, message.scope)
-      await handover?.before(peer).catch((error: unknown) => {
-        throw translate(error, gateway)
-      })
-      return dispatch(peer, gateway, message)
+    send: async (gateway, message) =>
+      dispatch(await readyPool(gateway, message.scope), gateway, message),
+    ask: async (gateway, question) => {
+      await using scope = new AsyncDisposableStack()
+      return await askOver(await readyPool(gateway, scope), gateway, question, scope)
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(sweep)
@@ -110,6 +139,30 @@ async function dispatch(
   )
   if (isSigned) return reply
   throw await readRefusal(reply, gateway)
+}
+
+async function askOver(
+  pool: SlottedPool,
+  gateway: GatewayEntry,
+  { path, json, maxAnswerBytes }: PeerQuestion,
+  scope: AsyncDisposableStack,
+): Promise<Buffer> {
+  const bytes = Buffer.from(json)
+  try {
+    const reply = await sendOver(pool, {
+      ...{ method: 'POST', path, scope, answerMs: QUESTION_MS },
+      headers: [['content-type', 'application/json']],
+      body: { ...EMPTY_BODY, size: bytes.length, bytes },
+    })
+    const cut = setTimeout(() => reply.stream.destroy(), QUESTION_MS)
+    scope.defer(() => clearTimeout(cut))
+    if (reply.status !== 200) throw await readRefusal(reply, gateway)
+    return await readAtMost(reply.stream, maxAnswerBytes)
+  } catch (error) {
+    if (!(error instanceof BodyTooLongError)) throw translate(error, gateway)
+    const detail = `gateway ${gateway.id} gave an answer that is too long`
+    throw new ExchangeError('provider.answer-invalid', detail, { cause: error })
+  }
 }
 
 /** What is not a signed answer is a refusal, in a problem document. */

@@ -1,5 +1,6 @@
 import type { Contract } from '../../protocol/contract.ts'
-import { ExchangeError } from '../../protocol/errors.ts'
+import { ExchangeError, withBasis } from '../../protocol/errors.ts'
+import type { Quotas } from '../ports.ts'
 
 export type Quota = NonNullable<Contract['quota']>
 
@@ -9,6 +10,16 @@ export interface Exhausted {
   /** At least 1. */
   readonly retryAfterSeconds: number
 }
+
+/** What of a quota is not used up yet; `perSecond` at this moment. */
+export type QuotaLeft = Quota
+
+/** Looks at a quota without counting. */
+export interface QuotaPeek {
+  /** @throws ExchangeError `access.quota-exceeded` as for a call now. @returns undefined without a quota. */
+  peek(contract: CountedContract, at: Date): Promise<QuotaLeft | undefined>
+}
+export type CountedContract = Parameters<Quotas['take']>[0]
 
 export const DAY_MS = 86_400_000
 
@@ -36,5 +47,7 @@ export function refusal(
     `contract ${id === undefined ? digest : `${id} (${digest})`} allows ${quota[clause]} calls in a ${unit}${note}, and they are used up: repeat after ${retryAfterSeconds} s`,
   )
   error.retryAfterSeconds = retryAfterSeconds
+  const contractId = id === undefined ? {} : { contractId: id }
+  withBasis(error, { contract: digest, ...contractId, clause: 'quota' })
   return error
 }

@@ -4,11 +4,12 @@ import type { Logger } from '../../runtime/logger.ts'
 import { readPrivateFile } from '../../runtime/private-file.ts'
 import { readPem, type RedisConfig } from '../config.ts'
 import type { Quotas } from '../ports.ts'
+import type { QuotaPeek } from './exhausted.ts'
 import { openLocalQuotas } from './local-quotas.ts'
 import { openSharedQuotas } from './quotas-redis.ts'
 
 export interface OpenQuotas {
-  readonly quotas: Quotas
+  readonly quotas: Quotas & QuotaPeek
   /** Whether the shared count is out of reach; undefined when nothing is shared. */
   readonly isAway: () => boolean | undefined
 }

@@ -3,11 +3,20 @@ import { Redis, type RedisOptions } from 'ioredis'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Quotas } from '../ports.ts'
-import { dayExhausted, dayOf, refusal, type Exhausted, type Quota } from './exhausted.ts'
+import {
+  dayExhausted,
+  dayOf,
+  refusal,
+  type CountedContract,
+  type Exhausted,
+  type Quota,
+  type QuotaLeft,
+  type QuotaPeek,
+} from './exhausted.ts'
 import { TAKE, TAKE_SHA } from './take-script.ts'
-import { createTokenBuckets } from './token-buckets.ts'
+import { bucketExhausted, createTokenBuckets } from './token-buckets.ts'
 
-export interface SharedQuotas extends Quotas, AsyncDisposable {
+export interface SharedQuotas extends Quotas, QuotaPeek, AsyncDisposable {
   /** Since when Redis is away; undefined while it answers. */
   readonly awaySince: Date | undefined
 }
@@ -68,14 +77,17 @@ export async function openSharedQuotas(options: Options): Promise<SharedQuotas> 
   }, SWEEP_MS)
   timer.unref()
 
+  const argumentsOf = (of: Known | undefined, quota: Quota, untold: number): string[] => {
+    const limits = [quota.perSecond ?? 0, quota.perDay ?? 0]
+    return [...limits, of?.day ?? -1, of?.count ?? 0, untold].map(String)
+  }
   const ask = async (digest: string, quota: Quota): Promise<Exhausted | undefined> => {
     const of = known.get(digest)
     const untold = of?.untold ?? 0
     // Taken here, so that of two calls at one time only one tells.
     if (of) of.untold = 0
     try {
-      const limits = [quota.perSecond ?? 0, quota.perDay ?? 0]
-      const args = [...limits, of?.day ?? -1, of?.count ?? 0, untold].map(String)
+      const args = argumentsOf(of, quota, untold)
       const [clause, seconds, day, count] = readReply(await evaluate(redis, digest, args))
       if (quota.perDay !== undefined) note(known, digest, day, count)
       return clause === '' ? undefined : { clause, retryAfterSeconds: seconds }
@@ -84,22 +96,50 @@ export async function openSharedQuotas(options: Options): Promise<SharedQuotas> 
       throw error
     }
   }
-  const takeShare = (digest: string, quota: Quota, at: Date): Exhausted | undefined => {
+  const look = async (digest: string, quota: Quota): Promise<Exhausted | QuotaLeft> => {
+    const of = known.get(digest)
+    const args = [...argumentsOf(of, quota, of?.untold ?? 0), '1']
+    const [clause, seconds, , count, there] = readReply(await evaluate(redis, digest, args))
+    if (clause !== '') return { clause, retryAfterSeconds: seconds }
+    return leftOf(quota, there, count)
+  }
+  /** Of this replica alone. */
+  const judgeShare = (digest: string, quota: Quota, at: Date) => {
     const day = dayOf(at)
     const of = known.get(digest)
     const today = of?.day === day ? of : { day, count: 0, untold: 0 }
-    if (quota.perDay !== undefined) {
-      const share = Math.floor(Math.max(0, quota.perDay - today.count) / replicas)
-      if (today.untold >= share) return dayExhausted(at)
-    }
-    if (quota.perSecond !== undefined) {
-      const share = Math.max(1, Math.floor(quota.perSecond / replicas))
-      const exhausted = buckets.take(digest, share, at)
-      if (exhausted) return exhausted
-    }
+    const { perDay, perSecond } = quota
+    const ofDay = perDay && Math.floor(Math.max(0, perDay - today.count) / replicas)
+    const ofSecond = perSecond && Math.max(1, Math.floor(perSecond / replicas))
+    const isDayOver = ofDay !== undefined && today.untold >= ofDay
+    return { today, ofDay, ofSecond, exhausted: isDayOver ? dayExhausted(at) : undefined }
+  }
+  const takeShare = (digest: string, quota: Quota, at: Date): Exhausted | undefined => {
+    const { today, ofSecond, exhausted: isDayOver } = judgeShare(digest, quota, at)
+    const exhausted = isDayOver ?? (ofSecond && buckets.take(digest, ofSecond, at))
+    if (exhausted) return exhausted
     today.untold += 1
     if (quota.perDay !== undefined) known.set(digest, today)
     return undefined
+  }
+  const lookAtShare = (digest: string, quota: Quota, at: Date): Exhausted | QuotaLeft => {
+    const { today, ofDay, ofSecond = 0, exhausted } = judgeShare(digest, quota, at)
+    const tokens = ofSecond && buckets.peek(digest, ofSecond, at)
+    const isSecondOver = ofSecond ? bucketExhausted(tokens, ofSecond) : undefined
+    const share = { ...quota, ...(ofDay === undefined ? {} : { perDay: ofDay }) }
+    return exhausted ?? isSecondOver ?? leftOf(share, tokens, today.untold)
+  }
+  const shareNote = `, of which this replica has a part of ${replicas} while their count is out of reach`
+  const peek = async (
+    { digest, id, quota }: CountedContract,
+    at: Date,
+  ): Promise<QuotaLeft | undefined> => {
+    if (quota === undefined) return undefined
+    const isAway = awaySince !== undefined || performance.now() < pausedUntil
+    const shared = isAway ? undefined : await look(digest, quota).catch(noteFailure)
+    const seen = shared ?? lookAtShare(digest, quota, at)
+    if (!('clause' in seen)) return seen
+    throw refusal({ digest, id }, quota, seen, shared === undefined ? shareNote : '')
   }
 
   if (redis.status !== 'ready') {
@@ -107,6 +147,7 @@ export async function openSharedQuotas(options: Options): Promise<SharedQuotas> 
     await once(redis, 'ready', { signal }).catch(noteFailure)
   }
   return {
+    peek,
     take: async ({ digest, id, quota }, at) => {
       if (quota === undefined) return
       if (performance.now() >= pausedUntil) {
@@ -126,8 +167,7 @@ export async function openSharedQuotas(options: Options): Promise<SharedQuotas> 
       }
       const exhausted = takeShare(digest, quota, at)
       if (exhausted === undefined) return
-      const note = `, of which this replica has a part of ${replicas} while their count is out of reach`
-      throw refusal({ digest, id }, quota, exhausted, note)
+      throw refusal({ digest, id }, quota, exhausted, shareNote)
     },
     get awaySince() {
       return awaySince
@@ -151,17 +191,22 @@ async function evaluate(redis: Redis, digest: string, args: readonly string[]): 
   }
 }
 
-type Reply = [clause: keyof Quota | '', seconds: number, day: number, count: number]
+type Reply = [clause: keyof Quota | '', seconds: number, day: number, count: number, tokens: number]
 
 /** @throws TypeError for what our script does not say: whatever answers there is not ours. */
 function readReply(reply: unknown): Reply {
   const [clause, ...numbers] = Array.isArray(reply) ? (reply as unknown[]) : []
   const isClause = clause === '' || clause === 'perSecond' || clause === 'perDay'
-  if (!isClause || numbers.length !== 3 || !numbers.every(Number.isSafeInteger)) {
+  if (!isClause || numbers.length !== 4 || !numbers.every(Number.isSafeInteger)) {
     throw new TypeError('Redis gave no answer of the script')
   }
-  return [clause, ...(numbers as [number, number, number])]
+  return [clause, ...(numbers as [number, number, number, number])]
 }
+
+const leftOf = ({ perSecond, perDay }: Quota, tokens: number, count: number): QuotaLeft => ({
+  ...(perSecond === undefined ? {} : { perSecond: Math.floor(tokens) }),
+  ...(perDay === undefined ? {} : { perDay: Math.max(0, perDay - count) }),
+})
 
 function note(known: Map<string, Known>, digest: string, day: number, count: number): void {
   const of = known.get(digest)

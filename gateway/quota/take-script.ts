@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto'
  * tokens, when they were counted, and a field for each day.
  *
  * ARGV: calls in a second and in a day (0: any number); then what the replica knows of a day: which, how many calls Redis
- * had of it (it may have lost them), and how many passed while Redis was away.
- * Gives the clause that is used up or '', seconds to wait, the day, its calls.
+ * had of it (it may have lost them), and how many passed while Redis was away; then 1 to look only, and leave all as it is.
+ * Gives the clause that is used up or '', seconds to wait, the day, its calls, and the tokens that are there.
  */
 export const TAKE = `
 local now = redis.call('TIME')
@@ -28,11 +28,14 @@ if perSecond > 0 then
   end
 end
 local clause, wait = '', 0
+local there = math.floor(tokens)
 if perDay > 0 and count >= perDay then
   clause, wait = 'perDay', 86400 - seconds % 86400
 elseif perSecond > 0 and tokens < 1 then
   clause, wait = 'perSecond', math.max(1, math.ceil((1 - tokens) / perSecond))
-else
+end
+if ARGV[6] == '1' then return {clause, wait, day, count, there} end
+if clause == '' then
   tokens = tokens - 1
   count = count + 1
 end
@@ -44,7 +47,7 @@ if perDay > 0 then
 else
   redis.call('EXPIRE', KEYS[1], 10)
 end
-return {clause, wait, day, count}
+return {clause, wait, day, count, there}
 `
 
 /** As EVALSHA names it. */

@@ -3,6 +3,8 @@ import type { Exhausted } from './exhausted.ts'
 export interface TokenBuckets {
   /** @returns how it was used up; undefined when a token was taken. */
   take(digest: string, perSecond: number, at: Date): Exhausted | undefined
+  /** Tokens that are there, without taking one; at least 1 lets a call pass. */
+  peek(digest: string, perSecond: number, at: Date): number
   /** Forgets what is full again. */
   sweep(): void
   readonly size: number
@@ -24,21 +26,20 @@ const IDLE_MS = 1000
  */
 export function createTokenBuckets(): TokenBuckets {
   const buckets = new Map<string, Bucket>()
+  const peek = (digest: string, perSecond: number, at: Date): number => {
+    const bucket = buckets.get(digest)
+    if (bucket === undefined) return perSecond
+    const filled = (Math.max(0, at.getTime() - bucket.at) * perSecond) / 1000
+    return Math.min(perSecond, bucket.tokens + filled)
+  }
   return {
+    peek,
     take: (digest, perSecond, at) => {
-      const now = at.getTime()
-      const bucket = buckets.get(digest) ?? { tokens: perSecond, at: now, touchedAt: 0 }
-      const filled = (Math.max(0, now - bucket.at) * perSecond) / 1000
-      bucket.tokens = Math.min(perSecond, bucket.tokens + filled)
-      bucket.at = now
-      bucket.touchedAt = performance.now()
-      buckets.set(digest, bucket)
-      if (bucket.tokens < 1) {
-        const retryAfterSeconds = Math.max(1, Math.ceil((1 - bucket.tokens) / perSecond))
-        return { clause: 'perSecond', retryAfterSeconds }
-      }
-      bucket.tokens -= 1
-      return undefined
+      const tokens = peek(digest, perSecond, at)
+      const exhausted = bucketExhausted(tokens, perSecond)
+      const left = exhausted ? tokens : tokens - 1
+      buckets.set(digest, { tokens: left, at: at.getTime(), touchedAt: performance.now() })
+      return exhausted
     },
     sweep: () => {
       const before = performance.now() - IDLE_MS
@@ -50,4 +51,11 @@ export function createTokenBuckets(): TokenBuckets {
       return buckets.size
     },
   }
+}
+
+/** @returns how long until there is a token; undefined when there is one. */
+export function bucketExhausted(tokens: number, perSecond: number): Exhausted | undefined {
+  if (tokens >= 1) return undefined
+  const retryAfterSeconds = Math.max(1, Math.ceil((1 - tokens) / perSecond))
+  return { clause: 'perSecond', retryAfterSeconds }
 }

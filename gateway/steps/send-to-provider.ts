@@ -1,8 +1,6 @@
-import { ExchangeError, type ErrorCode } from '../../protocol/errors.ts'
+import { firstTaker } from '../checks/first-taker.ts'
 import type { Replied, RequestRecorded } from '../exchange-state.ts'
 import type { Peers } from '../ports.ts'
-
-const UNSENT = new Set<ErrorCode>(['provider.unreachable', 'provider.overloaded'])
 
 /**
  * Sends the signed request to the provider's gateways in turn, until one takes it
@@ -16,15 +14,6 @@ export async function sendToProvider(recorded: RequestRecorded, peers: Peers): P
   const token = userToken === undefined ? {} : { userToken }
   const parts = { method, target: target.raw, headers, manifest: requestJws, body, scope }
   const message = { ...parts, ...token }
-  let last: unknown
-  for (const peer of recorded.gateways) {
-    try {
-      return { ...recorded, peer, reply: await peers.send(peer, message) }
-    } catch (error) {
-      const unsent = error instanceof ExchangeError && UNSENT.has(error.code)
-      if (!unsent || error.origin !== undefined) throw error
-      last = error
-    }
-  }
-  throw last
+  const taken = await firstTaker(recorded.gateways, (peer) => peers.send(peer, message))
+  return { ...recorded, ...taken }
 }

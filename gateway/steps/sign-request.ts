@@ -4,7 +4,7 @@ import { formatId, memberOf } from '../../protocol/identifiers.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { RequestManifest } from '../../protocol/manifest.ts'
 import { isMetadataService } from '../../protocol/methods.ts'
-import { clientCall } from './contract-call.ts'
+import { clientCall } from '../checks/contract-call.ts'
 import type { Complete, RequestSigned } from '../exchange-state.ts'
 import type { ClientGateway } from '../ports.ts'
 

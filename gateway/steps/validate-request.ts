@@ -1,4 +1,4 @@
-import { ExchangeError } from '../../protocol/errors.ts'
+import { ExchangeError, withBasis } from '../../protocol/errors.ts'
 import type { Served, Validated } from '../exchange-state.ts'
 import type { Validation } from '../ports.ts'
 
@@ -10,10 +10,13 @@ import type { Validation } from '../ports.ts'
  *   `validation.request-invalid`, `access.path-ambiguous`, `service.description-missing`, `catalogue.unavailable`.
  */
 export async function validateRequest(served: Served, validation: Validation): Promise<Validated> {
-  const maxBytes = served.contract?.maxBodyBytes
+  const { contract, request } = served
+  const maxBytes = contract?.maxBodyBytes
   if (maxBytes !== undefined && served.body.size > maxBytes) {
     const detail = `the contract allows bodies of ${maxBytes} bytes, this one has ${served.body.size}`
-    throw new ExchangeError('request.body-too-large', detail)
+    const clause = { contractId: contract?.id ?? '', clause: 'maxBodyBytes' }
+    const basis = { contract: request.contract ?? '', ...clause }
+    throw withBasis(new ExchangeError('request.body-too-large', detail), basis)
   }
   return { ...served, findings: await validation.request(served) }
 }

@@ -1,4 +1,4 @@
-import { ExchangeError } from '../../protocol/errors.ts'
+import { ExchangeError, withBasis } from '../../protocol/errors.ts'
 import { MANIFEST_HEADER } from '../../protocol/headers.ts'
 import { parseJws, verifyJws } from '../../protocol/jws.ts'
 import { LIMITS } from '../../protocol/limits.ts'
@@ -44,10 +44,9 @@ export async function verifyManifest(
   const last = known ? view : await newer()
   const certificate = known ?? last.signingCertificate(signer, thumbprint)
   if (certificate === undefined) {
-    throw new ExchangeError(
-      'manifest.signer-unknown',
-      `snapshot ${last.number} has no signing certificate ${thumbprint} of ${signer}`,
-    )
+    const detail = `snapshot ${last.number} has no signing certificate ${thumbprint} of ${signer}`
+    const unknown = new ExchangeError('manifest.signer-unknown', detail)
+    throw withBasis(unknown, { snapshot: last.number })
   }
   verifyJws(parsed, certificate.publicKey)
   await trust.verify(certificate, 'signing', at)

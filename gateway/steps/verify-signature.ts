@@ -9,6 +9,7 @@ import { readCallHeaders } from '../../protocol/headers.ts'
 import { formatId, memberOf, readClientId } from '../../protocol/identifiers.ts'
 import { parseRequestManifest, type RequestManifest } from '../../protocol/manifest.ts'
 import { parseTarget } from '../../protocol/target.ts'
+import { verifySpokenFor } from '../checks/peer.ts'
 import type { Authenticated, Verified } from '../exchange-state.ts'
 import type { ProviderGateway } from '../ports.ts'
 import { verifyManifest } from './verify-manifest.ts'
@@ -38,12 +39,7 @@ export async function verifySignature(
   if (memberOf(client) !== signer) {
     throw new ExchangeError('manifest.signer-unknown', `${signer} signed for ${request.client}`)
   }
-  if (request.gateway !== peer.id || !peer.clients.has(request.client)) {
-    throw new ExchangeError(
-      'peer.client-mismatch',
-      `gateway ${peer.id} sent a message of ${request.client} made at ${request.gateway}`,
-    )
-  }
+  verifySpokenFor(peer, request.client, request.gateway)
   const headers = headerBlock(rawHeaders)
   compare(request, state, headerBlockDigest(headers))
   const target = parseTarget(request.target)

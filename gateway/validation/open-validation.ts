@@ -5,6 +5,7 @@ import type { SnapshotClient } from '../catalogue/snapshot-client.ts'
 import type { IndexedSnapshot } from '../catalogue/view.ts'
 import { registerFindings } from '../metrics.ts'
 import type { Validation } from '../ports.ts'
+import { createCallValidation, type CallValidation } from './call-validation.ts'
 import { createDescriptions } from './descriptions.ts'
 import { createValidation } from './validation.ts'
 
@@ -14,12 +15,13 @@ export function openValidation(deps: {
   readonly catalogue: Pick<SnapshotClient, 'description' | 'subscribe'>
   readonly metrics: Metrics
   readonly logger: Logger
-}): Validation {
+}): Validation & CallValidation {
   const { id, catalogue, metrics, logger } = deps
   const fetch = (digest: string): Promise<Buffer> => catalogue.description(digest)
   const descriptions = createDescriptions({ fetch, logger })
   catalogue.subscribe((snapshot) => void descriptions.prepare(digestsFor(snapshot, id)))
-  return createValidation({ descriptions, count: registerFindings(metrics) })
+  const validation = createValidation({ descriptions, count: registerFindings(metrics) })
+  return { ...validation, ...createCallValidation(descriptions) }
 }
 
 function digestsFor(snapshot: IndexedSnapshot, id: GatewayId): string[] {

@@ -27,7 +27,7 @@ interface Deps {
   readonly count: CountFindings
 }
 /** What a message is compared with; undefined: nothing. */
-interface Rule {
+export interface Rule {
   readonly service: string
   readonly enforce: boolean
   readonly description: Description
@@ -76,8 +76,9 @@ export function createValidation({ descriptions, count }: Deps): Validation {
 const told = (verdict: Verdict): string | undefined =>
   verdict.total === 0 ? undefined : describeVerdict(verdict)
 
-async function ruleFor(
-  { catalogue, target }: Served,
+/** What the snapshot says a message of a service is compared with. */
+export async function ruleFor(
+  { catalogue, target }: Pick<Served, 'catalogue' | 'target'>,
   descriptions: Descriptions,
 ): Promise<Rule | undefined> {
   const { validation = 'off', descriptionDigest } = catalogue.service(target.service) ?? {}
@@ -93,8 +94,10 @@ async function ruleFor(
     return { service, enforce, description: await descriptions.get(descriptionDigest) }
   } catch (error) {
     // What is only reported stops no call; the log of the program says why nothing is.
-    if (!enforce && error instanceof ExchangeError) return undefined
-    throw error
+    if (!(error instanceof ExchangeError)) throw error
+    if (!enforce) return undefined
+    // The one that is kept with the description is not this exchange's own: a refusal has an id, a step, a basis.
+    throw new ExchangeError(error.code, error.message, { cause: error })
   }
 }
 
@@ -122,7 +125,7 @@ async function judgeAnswer(
   return checkAnswer(description, found.operation, message, read)
 }
 
-function locate(
+export function locate(
   description: Description,
   method: string,
   path: string,
@@ -137,7 +140,7 @@ function locate(
   }
 }
 
-function refusal(verdict: Verdict, located: Located | undefined): ExchangeError {
+export function refusal(verdict: Verdict, located: Located | undefined): ExchangeError {
   const words = describeVerdict(verdict)
   if (located === undefined) return new ExchangeError('validation.operation-unknown', words)
   const [media] = verdict.findings.filter(({ place }) => place === 'content-type')

@@ -141,3 +141,21 @@ it('the refusal names contract and clause', async () => {
   expect(String(await refused({ perSecond: 1 }))).toContain('allows 1 calls in a second')
   expect(String(await refused({ perDay: 1 }))).toContain('allows 1 calls in a day of UTC')
 })
+
+it('can be looked at without counting, and then says what a call would be told', async () => {
+  const quotas = opened()
+  const look = (quota?: { perSecond?: number; perDay?: number }, when = NOON) =>
+    quotas.peek({ digest: 'd', ...(quota ? { quota } : {}) }, when)
+  expect(await look()).toBeUndefined()
+  const quota = { perSecond: 2, perDay: 3 }
+  for (let times = 0; times < 5; times += 1) {
+    expect(await look(quota)).toEqual({ perSecond: 2, perDay: 3 })
+  }
+  expect(quotas.size).toBe(0)
+  expect(await passing(quotas, quota, 2)).toEqual([2, undefined])
+  const refused = { code: 'access.quota-exceeded', basis: { contract: 'd', clause: 'quota' } }
+  await expect(look(quota)).rejects.toMatchObject({ ...refused, retryAfterSeconds: 1 })
+  expect(await look(quota, at('12:00:00.500'))).toEqual({ perSecond: 1, perDay: 1 })
+  expect(await passing(quotas, quota, 2, at('12:00:01'))).toEqual([1, 43_199])
+  await expect(look(quota, at('12:00:10'))).rejects.toMatchObject({ retryAfterSeconds: 43_190 })
+})

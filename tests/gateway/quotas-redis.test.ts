@@ -199,3 +199,30 @@ it('the settings of a connection are read from URL and files', () => {
     tls: { ca: 'PEM', minVersion: 'TLSv1.2' },
   })
 })
+
+it('can be looked at without counting, also while Redis is away', async () => {
+  const both = [await replica(), await replica()]
+  const [one, other] = both as [SharedQuotas, SharedQuotas]
+  const quota = { perSecond: 50, perDay: 4 }
+  const digest = newDigest()
+  const look = (quotas: SharedQuotas) => quotas.peek({ digest, quota }, new Date())
+  for (const quotas of [one, other, one]) {
+    expect(await look(quotas)).toEqual({ perSecond: 50, perDay: 4 })
+  }
+  expect(await direct.exists(`spean:quota:{${digest}}`)).toBe(0)
+  expect(await passing([one], digest, quota, 3)).toBe(3)
+  expect(await look(other)).toMatchObject({ perDay: 1 })
+  expect(await passing([other], digest, quota, 1)).toBe(1)
+  await expect(look(one)).rejects.toMatchObject({ code: 'access.quota-exceeded' })
+  expect(await one.peek({ digest }, new Date())).toBeUndefined()
+
+  const alone = newDigest()
+  const lookAlone = () => one.peek({ digest: alone, quota }, new Date())
+  await server.stop()
+  onTestFinished(() => server.start())
+  expect(await isPassing(one, alone, quota)).toBe(true)
+  expect(await lookAlone()).toMatchObject({ perDay: 1 })
+  expect(await lookAlone()).toMatchObject({ perDay: 1 })
+  expect(await isPassing(one, alone, quota)).toBe(true)
+  await expect(lookAlone()).rejects.toMatchObject({ code: 'access.quota-exceeded' })
+})

@@ -22,7 +22,10 @@ it.each([
       },
     }
     const limits = { requestMs: 5000, idleMs: 5000, maxConnections: 10 }
-    const server = createClientServer({ gw: { ...gw, peers }, logger: silent, ...limits })
+    const server = createClientServer({
+      ...{ gw: { ...gw, peers }, explaining: {} as never, logger: silent },
+      ...limits,
+    })
     onTestFinished(() => void server.close())
     await once(server.listen(0, '127.0.0.1'), 'listening')
     const { port } = server.address() as AddressInfo

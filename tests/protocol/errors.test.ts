@@ -38,6 +38,20 @@ describe('the table of errors', () => {
     )
   })
 
+  it('says whose move it is as the text of the protocol does', () => {
+    const rows = [
+      ...section(8).matchAll(/^\| [`*](client|provider|instance|here|there)[`*] \| (`.*) \|$/gm),
+    ]
+    const named = new Map(
+      rows.flatMap(([, move, codes = '']) =>
+        [...codes.matchAll(/`([^`]+)`/g)].map(([, name]) => [name, move]),
+      ),
+    )
+    expect(
+      entries.map(([code]) => [code, named.get(code) ?? named.get(code.replace(/\..*/, '.*'))]),
+    ).toEqual(entries.map(([code, { move }]) => [code, move]))
+  })
+
   it('has every code that the text of the protocol names', () => {
     const groups = new Set(Object.keys(ERRORS).map((code) => code.split('.')[0]!))
     const faults = /^(\| `[\w.-]+` \| \d+ \|) .*$/gm // a column of X-Road's codes, not ours

@@ -10,6 +10,7 @@ import {
   type Problem,
   type XRoadFault,
 } from '../../protocol/problem.ts'
+import type { Basis } from '../../protocol/refusal.ts'
 import { readVectors } from './support.ts'
 
 interface Vector {
@@ -18,6 +19,8 @@ interface Vector {
   readonly origin: Origin
   readonly detail: string
   readonly exchangeId: string
+  readonly step?: string
+  readonly basis?: Basis
   readonly problem: Problem
   readonly fault: XRoadFault
 }
@@ -27,18 +30,21 @@ interface ReceivedVector {
   readonly code: string
   readonly detail?: string
   readonly origin?: string
+  readonly step?: string
+  readonly basis?: Basis
 }
 const codes = Object.keys(ERRORS) as ErrorCode[]
 
 describe('toProblem and toXRoadFault', () => {
   it.each(readVectors<Vector[]>('problem'))('$comment', (vector) => {
-    const { code, detail, origin, exchangeId } = vector
-    const problem = toProblem(new ExchangeError(code, detail), origin, exchangeId)
+    const { code, detail, origin, exchangeId, step, basis } = vector
+    const decided = { ...(step ? { step } : {}), ...(basis ? { basis } : {}) }
+    const refusal = Object.assign(new ExchangeError(code, detail), decided)
+    const problem = toProblem(refusal, origin, exchangeId)
     expect(problem).toEqual(vector.problem)
     expect(toXRoadFault(problem)).toEqual(vector.fault)
-    expect(
-      toProblem(new ExchangeError(code, detail, { origin }), 'client-gateway', exchangeId),
-    ).toEqual(vector.problem)
+    const passedOn = Object.assign(new ExchangeError(code, detail, { origin }), decided)
+    expect(toProblem(passedOn, 'client-gateway', exchangeId)).toEqual(vector.problem)
   })
 
   it('say nothing of what an unexpected error said', () => {
@@ -63,12 +69,14 @@ describe('toProblem and toXRoadFault', () => {
 
 describe('fromProblem', () => {
   it.each(readVectors<ReceivedVector[]>('received-problem'))('$comment', (vector) => {
-    const { code, detail, origin } = vector
+    const { code, detail, origin, step, basis } = vector
     const error = fromProblem(vector.body)
     expect(error).toBeInstanceOf(ExchangeError)
     expect(error.code).toBe(code)
     if (detail !== undefined) expect(error.message).toBe(detail)
     expect(error.origin).toBe(origin)
+    expect(error.step).toBe(step)
+    expect(error.basis).toEqual(basis)
   })
 
   it('keeps code, detail and origin of a refusal through the client gateway', () => {

@@ -7,7 +7,10 @@ import type { Incoming } from '../exchange-state.ts'
  *
  * @throws ExchangeError `missing` without one; `certificate.untrusted` when it cannot be read.
  */
-export function shownCertificate({ certificate }: Incoming, missing: ErrorCode): Certificate {
+export function shownCertificate(
+  { certificate }: Pick<Incoming, 'certificate'>,
+  missing: ErrorCode,
+): Certificate {
   if (certificate === undefined) throw new ExchangeError(missing, 'no certificate was shown')
   try {
     return parseCertificate(certificate)
