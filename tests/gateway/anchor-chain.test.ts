@@ -60,7 +60,7 @@ async function steal({ config }: Running): Promise<RingKey> {
   cpSync(join(config.stateDir, 'snapshot.key'), join(folder, 'snapshot.key'))
   return (await openKeyRing(folder)).first!
 }
-const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 8000 })
+const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 15_000 })
 
 describe('a rotation', () => {
   it('is followed while it goes on: no moment without a snapshot', async () => {
@@ -132,7 +132,7 @@ describe('a rotation', () => {
     await catalogueAt(port, { ...running, config: { ...moved, port } })
     await until(() => expect(client.anchorState.catalogueUrl).toBe(moved.publicUrl))
     await until(() => expect(client.anchorState.fault).toBeUndefined())
-  }, 20_000)
+  }, 60_000)
 })
 
 describe('a key that was stolen', () => {
@@ -244,7 +244,7 @@ describe('a statement', () => {
     expect(client.health.refused).toBe('anchor.not-next')
     posing.answers.set('/anchors/3', await announce(anchor, { ...fork, keys: [other] }))
     await until(() => expect(client.newest?.number).toBe(7))
-  }, 30_000)
+  }, 60_000)
 })
 
 describe('the anchor file of the person', () => {

@@ -31,7 +31,8 @@ const KNOWN = {
   },
   catalogue: {
     newest: { number: 7, issuedAt: before(60), expiresAt: before(-3600) },
-    health: { heardAt: before(5), fault: undefined },
+    health: { heardAt: before(5), fault: undefined, refused: 'catalogue.outdated' },
+    anchorState: { number: 3, fault: 'anchor 4 is not signed' },
   },
   clockCheck: { state: { offsetMs: -1500, against: 'the catalogue', measuredAt: NOW } },
   stamper: {
@@ -115,6 +116,9 @@ describe('the metrics of a gateway', () => {
         'snapshot_age_seconds 60',
         `snapshot_expires_seconds ${unix(NOW) + 3600}`,
         'catalogue_heard_age_seconds 5',
+        'snapshot_refused{code="catalogue.outdated"} 1',
+        'anchor_number 3',
+        'anchor_failing 1',
         'clock_offset_seconds -1.5',
         'log_tree_size 12',
         'log_tree_checkpoint_age_seconds 300',
@@ -152,7 +156,11 @@ describe('the metrics of a gateway', () => {
       renewal: () => [],
       endingContracts: () => [],
       ocsp: { health: () => [] },
-      catalogue: { newest: undefined, health: { heardAt: undefined, fault: 'no answer' } },
+      catalogue: {
+        newest: undefined,
+        health: { heardAt: undefined, fault: 'no answer' },
+        anchorState: { number: 1 },
+      },
       clockCheck: { state: undefined },
       stamper: { health: () => ({ authorities: [] }) },
       keeper: { health: () => ({ waiting: 0 }) },
@@ -169,6 +177,8 @@ describe('the metrics of a gateway', () => {
       clock: () => NOW,
     } as unknown as Deps)
     expect(lines.filter((line) => !line.startsWith('#'))).toEqual([
+      'spean_gateway_anchor_number 1',
+      'spean_gateway_anchor_failing 0',
       'spean_gateway_log_tree_failing 1',
       'spean_gateway_time_stamp_oldest_unstamped_seconds 0',
       'spean_gateway_validation_waiting 0',
