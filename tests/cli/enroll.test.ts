@@ -16,6 +16,7 @@ import { readGatewayConfig } from '../../gateway/config.ts'
 import { startGateway } from '../../gateway/server.ts'
 import { createApiClient, type ApiClient } from '../../runtime/api-client.ts'
 import { createLogger } from '../../runtime/logger.ts'
+import { committedDescription, describedClient } from '../support/described-api.ts'
 import { INSTANCE, startFederation, type Federation } from '../support/federation.ts'
 import { freePort } from '../support/http.ts'
 
@@ -27,7 +28,10 @@ let port: number
 beforeAll(async () => {
   f = await startFederation()
   const { adminUrl, adminToken } = f.authority
-  authority = createApiClient({ url: adminUrl, token: adminToken, ca: f.ca })
+  authority = describedClient(
+    createApiClient({ url: adminUrl, token: adminToken, ca: f.ca }),
+    committedDescription('authority'),
+  )
   await f.catalogueAdmin.call('PUT', '/admin/members/GOV/MOT', { name: 'Tourism' })
   await f.catalogueAdmin.call('PUT', '/admin/subsystems/GOV/MOT/LICENCES', { name: 'Licences' })
 }, 60_000)

@@ -244,19 +244,3 @@ describe('an auditor limited to one member', () => {
     expect((await administrator('auditor', 'list')).out).toMatch(/^Sok Dara +revoked/m)
   })
 })
-
-it('the description has every route for auditors of a running gateway', async () => {
-  const { routes } = f.provider.running
-  const served = routes.filter(
-    ({ access, path }) => access === 'auditor' || /^\/(audit|evidence)\//.test(path),
-  )
-  await using open = createApiClient({
-    url: `https://127.0.0.1:${f.provider.running.ports.admin}`,
-    ca: f.ca,
-  })
-  const { paths } = await open.call<{ paths: object }>('GET', '/openapi.json')
-  expect(Object.keys(paths).map((path) => path.replace(/\{(\w+)\}/g, ':$1'))).toEqual(
-    served.map(({ path }) => path),
-  )
-  expect(served.map(({ path }) => path)).toContain('/evidence/:exchangeId')
-})

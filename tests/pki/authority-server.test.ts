@@ -17,6 +17,7 @@ import { createOcspRequest } from '../../pki/ocsp-request.ts'
 import { createOcspError } from '../../pki/ocsp-response.ts'
 import { verifyOcspResponse } from '../../pki/ocsp-verify.ts'
 import { authorityConfig } from '../support/authority.ts'
+import { committedDescription, createAnswerCheck } from '../support/described-api.ts'
 import { GATEWAY, openssl, temporaryFolder, writeFiles } from './support.ts'
 
 const DAY_MS = 24 * 60 * 60_000
@@ -32,6 +33,8 @@ async function start(folder = temporaryFolder(), deps: Deps = {}): Promise<Runni
   onTestFinished(() => running[Symbol.asyncDispose]())
   return running
 }
+
+const faultOf = createAnswerCheck(committedDescription('authority'))
 
 interface Answer {
   readonly status: number
@@ -58,7 +61,10 @@ async function admin(
   const [response] = (await once(call, 'response')) as [import('node:http').IncomingMessage]
   const chunks = (await response.toArray()) as Buffer[]
   const body = JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>
-  return { status: response.statusCode!, body }
+  const status = response.statusCode!
+  const [mediaType = ''] = (response.headers['content-type'] ?? '').split(';')
+  expect(faultOf(method, path, { status, mediaType, body })).toBe(undefined)
+  return { status, body }
 }
 
 async function issueOver(running: RunningAuthority, kind = 'authentication') {
