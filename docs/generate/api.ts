@@ -6,6 +6,7 @@ import { createAuditorRoutes } from '../../gateway/http/auditor-routes.ts'
 import { createContractRoutes } from '../../gateway/http/contract-routes.ts'
 import { createErasureRoutes } from '../../gateway/http/erasure-routes.ts'
 import { createEvidenceRoutes } from '../../gateway/http/evidence-routes.ts'
+import { createExplainRoutes } from '../../gateway/http/explain-routes.ts'
 import { createLogKeyRoutes } from '../../gateway/http/log-key-routes.ts'
 import { createLogRoutes } from '../../gateway/http/log-routes.ts'
 import { createMetricsRoutes } from '../../gateway/http/metrics-routes.ts'
@@ -39,6 +40,7 @@ const catalogue = [...createCatalogueRoutes(NOTHING), ...witness, ...witnessAdmi
 const gateway = [
   ...createSettingsRoutes(NOTHING),
   ...createContractRoutes(NOTHING),
+  ...createExplainRoutes(NOTHING),
   ...createLogRoutes(NOTHING),
   ...createErasureRoutes(NOTHING),
   ...createArchiveRoutes(NOTHING, NOTHING),

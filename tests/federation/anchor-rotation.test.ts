@@ -9,12 +9,13 @@ import type { AnchorState } from '../../gateway/catalogue/anchor-chain.ts'
 import type { CatalogueHealth } from '../../gateway/catalogue/snapshot-client.ts'
 import type { Catalogue } from '../../service-catalogue/server.ts'
 import {
+  INSTANCE,
   REGISTRY,
-  startCatalogueIn,
   startFederation,
   type Federation,
   type TestGateway,
 } from '../support/federation.ts'
+import { startCatalogueIn } from '../support/federation-catalogue.ts'
 import { send } from '../support/http.ts'
 
 let f: Federation
@@ -108,7 +109,7 @@ it('a catalogue that was restored from a backup is refused, everybody says why, 
     await catalogue[Symbol.asyncDispose]()
     change()
     expect(await call()).toBe(200) // nobody is there
-    catalogue = await startCatalogueIn(f.dir, {
+    catalogue = await startCatalogueIn(INSTANCE, f.dir, {
       port: f.catalogue.port,
       clock: f.clocks.catalogue,
     })

@@ -7,6 +7,7 @@ export const PUBLIC = new Set([
   'catalogue GET /openapi.json',
   'catalogue GET /status',
   'catalogue GET /snapshot',
+  'catalogue GET /anchors/{number}', // signed by the anchor before
   'catalogue GET /descriptions/{digest}',
   'catalogue POST /contracts', // by a gateway’s certificate, and signed by members
   'catalogue GET /contracts',
@@ -28,6 +29,7 @@ export const OTHERS: Readonly<Record<string, readonly string[]>> = {
   auditor: [
     'catalogue GET /admin/events',
     'catalogue GET /admin/audit',
+    'catalogue GET /admin/anchor',
     'gateway GET /evidence/{exchangeId}',
     'gateway GET /audit/exchanges',
     'gateway GET /audit/exchanges/{exchangeId}',
@@ -55,5 +57,8 @@ export const OTHERS: Readonly<Record<string, readonly string[]>> = {
     `catalogue PUT ${SERVICE}/entry`,
     'catalogue POST /admin/requests',
     'catalogue POST /admin/requests/{id}/withdraw',
+    'catalogue POST /admin/webhooks',
+    'catalogue POST /admin/webhooks/{id}/resume',
+    'catalogue DELETE /admin/webhooks/{id}',
   ],
 }

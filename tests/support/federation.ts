@@ -15,10 +15,11 @@ import { apiPath, createApiClient, type ApiClient } from '../../runtime/api-clie
 import { createLogger } from '../../runtime/logger.ts'
 import { writePrivateFile } from '../../runtime/private-file.ts'
 import type { CatalogueConfig } from '../../service-catalogue/config.ts'
-import { startCatalogue, type Catalogue } from '../../service-catalogue/server.ts'
+import type { Catalogue } from '../../service-catalogue/server.ts'
 import { authorityConfig } from './authority.ts'
 import { obtain, type Credentials } from './certificates.ts'
 import { shiftedClock, type ShiftedClock } from './clock.ts'
+import { openCatalogue } from './federation-catalogue.ts'
 import { committedDescription, describedClient } from './described-api.ts'
 import { freePort, send, type Answer, type Outgoing } from './http.ts'
 import { startRegister, type Register } from './register.ts'
@@ -94,7 +95,7 @@ export async function startFederation(options: Options = {}): Promise<Federation
   )
   const ca = authority.authority.root.pem
   const catalogue = resources.use(
-    await openCatalogue(dir, authority, clocks.catalogue, options.catalogue),
+    await openCatalogue(INSTANCE, dir, authority, clocks.catalogue, options.catalogue),
   )
   const catalogueAdmin = resources.use(
     describedClient(
@@ -184,55 +185,6 @@ interface Context {
   readonly authority: RunningAuthority
   readonly catalogue: Catalogue
   readonly catalogueAdmin: ApiClient
-}
-
-async function openCatalogue(
-  dir: string,
-  { authority }: RunningAuthority,
-  clock: ShiftedClock,
-  overrides: Partial<CatalogueConfig> = {},
-): Promise<Catalogue> {
-  const tls = await obtain(authority, {
-    kind: 'server',
-    identity: { instance: INSTANCE, memberClass: 'GOV', member: 'OPERATOR' },
-  })
-  const at = (name: string): string => join(dir, name)
-  writeFileSync(at('catalogue.pem'), tls.cert)
-  writePrivateFile(at('catalogue.key'), tls.key)
-  writeFileSync(at('root.pem'), authority.root.pem)
-  return startCatalogueIn(dir, { port: 0, clock, overrides })
-}
-
-/** Starts the catalogue on what is in the folder: once more after it was stopped, at the same port. */
-export function startCatalogueIn(
-  dir: string,
-  {
-    port,
-    clock,
-    overrides = {},
-  }: {
-    readonly port: number
-    readonly clock: ShiftedClock
-    readonly overrides?: Partial<CatalogueConfig>
-  },
-): Promise<Catalogue> {
-  const at = (name: string): string => join(dir, name)
-  return startCatalogue(
-    {
-      instance: INSTANCE,
-      stateDir: at('catalogue'),
-      host: '127.0.0.1',
-      port,
-      tlsCertificateFile: at('catalogue.pem'),
-      tlsKeyFile: at('catalogue.key'),
-      rootCertificateFile: at('root.pem'),
-      snapshotLifetimeHours: 24,
-      memberClasses: ['GOV', 'COM'],
-      registration: 'open',
-      ...overrides,
-    },
-    { logger: createLogger('test'), clock: clock.now, checkIntervalMs: 50 },
-  )
 }
 
 interface GatewayOptions {
