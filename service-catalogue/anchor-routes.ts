@@ -3,7 +3,7 @@ import { bodyParser, type ApiReply, type ApiRequest, type Route } from '../runti
 import {
   json,
   listOf,
-  media,
+  anyObject,
   named,
   object,
   oneOf,
@@ -86,7 +86,11 @@ export function createAnchorRoutes(context: CatalogueContext): Route[] {
       access: 'public',
       about: {
         summary: 'A statement that announces an anchor',
-        answers: { 200: media(ANCHOR_MEDIA_TYPE) },
+        answers: {
+          200: {
+            content: { [ANCHOR_MEDIA_TYPE]: anyObject('JWS in general JSON serialisation.') },
+          },
+        },
         refusals: ['admin.not-found'],
       },
       handle: ({ params: { number = '' } }) => {

@@ -2,14 +2,11 @@ import type { Route } from '../runtime/admin-api.ts'
 import { json, listOf, object, text } from '../runtime/route-description.ts'
 import type { CatalogueContext } from './context.ts'
 import { invalid } from './input.ts'
-import { parseEntry, readEntry } from './service-entry.ts'
-import { SERVICE } from './service-schemas.ts'
+import { readEntry } from './service-entry.ts'
+import { SERVICE_CONTENTS } from './service-schemas.ts'
 import { listServices } from './services.ts'
 
 const IN_ANSWER = 1000
-const CONTENTS = {
-  allOf: [SERVICE, { type: 'object', properties: { entry: parseEntry.schema } }],
-}
 
 /**
  * Every service with what is planned for it and what is written of it, so that nobody asks for each: by pages,
@@ -24,7 +21,7 @@ export function createServiceListRoutes({ db }: CatalogueContext): Route[] {
       about: {
         summary: 'All services, with what is planned and what is written of them',
         query: { after: { schema: text, description: 'The next of the answer before.' } },
-        answers: { 200: json(object({ services: listOf(CONTENTS) }, { next: text })) },
+        answers: { 200: json(object({ services: listOf(SERVICE_CONTENTS) }, { next: text })) },
       },
       handle: ({ query }) => {
         const after = query.get('after') ?? ''

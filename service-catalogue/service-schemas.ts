@@ -1,6 +1,7 @@
 /** What services look like in answers. */
 import type { ErrorCode } from '../protocol/errors.ts'
 import { listOf, named, object, oneOf, text, time, whole } from '../runtime/route-description.ts'
+import { parseEntry } from './service-entry.ts'
 
 /** Of everything that changes what is in force of a service. */
 export const CHANGE_REFUSALS = [
@@ -27,27 +28,28 @@ const PLANNED = named(
 )
 
 export const ENDPOINT = named('Endpoint', object({ method: text, path: text }))
-export const SERVICE = named(
-  'Service',
-  object(
-    {
-      id: text,
-      title: text,
-      type: oneOf('REST', 'OPENAPI'),
-      endpoints: listOf(ENDPOINT),
-      version: text,
-      state: oneOf('draft', 'published', 'deprecated', 'retired'),
-    },
-    {
-      descriptionDigest: text,
-      classification: oneOf('public', 'internal', 'personal', 'sensitive'),
-      validation: oneOf('enforce', 'report', 'off'),
-      deprecatedAt: time,
-      sunset: time,
-      successor: text,
-      planned: PLANNED,
-    },
-  ),
+const ALWAYS = {
+  id: text,
+  title: text,
+  type: oneOf('REST', 'OPENAPI'),
+  endpoints: listOf(ENDPOINT),
+  version: text,
+  state: oneOf('draft', 'published', 'deprecated', 'retired'),
+}
+const SOMETIMES = {
+  descriptionDigest: text,
+  classification: oneOf('public', 'internal', 'personal', 'sensitive'),
+  validation: oneOf('enforce', 'report', 'off'),
+  deprecatedAt: time,
+  sunset: time,
+  successor: text,
+  planned: PLANNED,
+}
+export const SERVICE = named('Service', object(ALWAYS, SOMETIMES))
+/** With what is written of it for people. */
+export const SERVICE_CONTENTS = named(
+  'ServiceContents',
+  object({ ...ALWAYS, entry: parseEntry.schema }, SOMETIMES),
 )
 
 export const SERVICE_EVENT = named(

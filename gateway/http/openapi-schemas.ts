@@ -180,6 +180,7 @@ export const GATEWAY_STATUS = named(
       instance: text,
       time,
       catalogue: health,
+      anchor: health,
       certificates: listOf(health),
       notices: listOf({}),
       ocsp: health,
