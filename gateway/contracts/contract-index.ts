@@ -37,8 +37,6 @@ export interface ContractIndex {
   learn(contract: Contract): void
   /** Clients, of those given, that have an agreed contract for a service. */
   clientsOf(service: string, clients: readonly string[]): string[]
-  /** The newest signed first. */
-  agreed(service: string, client: string): string[]
   named(id: string): string[]
   /** What a provider signed last in answer to a request or contract. */
   answerTo(digest: string): string | undefined
@@ -62,13 +60,6 @@ export function openContractIndex(db: Database): ContractIndex {
       db.run('UPDATE contract SET isRevoked = 1 WHERE digest = ?', digest)
     },
     clientsOf: (service, clients) => known.of(service, clients),
-    agreed: (service, client) =>
-      digests(
-        `SELECT digest FROM contract WHERE isAgreed = 1 AND service = ? AND client = ?
-         ORDER BY signedAt DESC`,
-        service,
-        client,
-      ),
     named: (id) => digests('SELECT digest FROM contract WHERE id = ?', id),
     answerTo: (digest) =>
       digests(

@@ -92,12 +92,17 @@ const MAX_ENDING = 1000
 const MAX_REMEMBERED = 4000
 const PAGE = 500
 
+/** Which contracts a client has at a service: digests only. */
+const MAX_REMEMBERED_PAIRS = 20_000
+
 interface Row {
   readonly place: number
   readonly digest: string
   readonly jws: string
   readonly isSent: number
   readonly fault: string | null
+  /** Of what was said of it. */
+  readonly statements: number
 }
 
 /** @throws ConfigError when the file cannot be used. */
@@ -113,15 +118,32 @@ export function openContractStore(file: string): ContractStore {
   const index = openContractIndex(db)
   index.load()
   const remembered = new Map<string, HeldContract>()
+  const rememberedPairs = new Map<string, readonly string[]>()
+  const remember = (row: Row): HeldContract | undefined => {
+    const held = readHeld(db, row)
+    if (held === undefined) return undefined
+    if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value!)
+    remembered.set(row.digest, held)
+    return held
+  }
   const byDigest = (digest: string): HeldContract | undefined => {
     const known = remembered.get(digest)
     if (known !== undefined) return known
     const row = rowOf(digest)
-    const held = row && readHeld(db, row)
-    if (held === undefined) return undefined
-    if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value!)
-    remembered.set(digest, held)
-    return held
+    return row && remember(row)
+  }
+  /** The newest signed first. */
+  const agreed = (service: string, client: string): HeldContract[] => {
+    const pair = `${service} ${client}`
+    const known = rememberedPairs.get(pair)
+    if (known !== undefined) return listed(known)
+    const rows = agreedRows(db, service, client)
+    if (rememberedPairs.size >= MAX_REMEMBERED_PAIRS) {
+      rememberedPairs.delete(rememberedPairs.keys().next().value!)
+    }
+    const digests = rows.map(({ digest }) => digest)
+    rememberedPairs.set(pair, digests)
+    return rows.map((row) => remembered.get(row.digest) ?? remember(row)!)
   }
   const listed = (digests: readonly string[]): HeldContract[] =>
     digests.map((digest) => byDigest(digest)!)
@@ -152,6 +174,7 @@ export function openContractStore(file: string): ContractStore {
       else if (content.kind === 'revocation') index.revoke(about)
     })
     remembered.delete(about)
+    rememberedPairs.clear()
     if (isContract(whole!) && isSignedByAll(whole)) index.learn(whole.content)
     return true
   }
@@ -167,8 +190,8 @@ export function openContractStore(file: string): ContractStore {
       return digests.length === 0 ? [byDigest(name) ?? []].flat() : listed(digests)
     },
     agreedFor: (service, clients) => {
-      const found = index.clientsOf(service, clients).map((client) => index.agreed(service, client))
-      const held = listed(found.flat())
+      const found = index.clientsOf(service, clients).map((client) => agreed(service, client))
+      const held = found.flat()
       return found.length < 2 ? held : held.toSorted((a, b) => signedAt(b) - signedAt(a))
     },
     answerTo: (digest) => {
@@ -213,8 +236,24 @@ export function openContractStore(file: string): ContractStore {
   }
 }
 
+const STATEMENTS = `(SELECT count(*) FROM document AS said
+  WHERE said.contract = document.digest AND said.digest <> said.contract) AS statements`
+
 function rowsOf(db: Database, where: string, ...values: (string | number)[]): Row[] {
-  return db.all<Row>(`SELECT place, digest, jws, isSent, fault FROM document ${where}`, ...values)
+  return db.all<Row>(
+    `SELECT place, digest, jws, isSent, fault, ${STATEMENTS} FROM document ${where}`,
+    ...values,
+  )
+}
+
+function agreedRows(db: Database, service: string, client: string): Row[] {
+  return db.all<Row>(
+    `SELECT place, document.digest, jws, isSent, fault, ${STATEMENTS}
+     FROM contract JOIN document USING (digest)
+     WHERE isAgreed = 1 AND service = ? AND client = ? ORDER BY signedAt DESC`,
+    service,
+    client,
+  )
 }
 
 function* pages(db: Database, where: string): Generator<Row> {
@@ -277,7 +316,7 @@ function readKept({ jws, digest }: Pick<Row, 'jws' | 'digest'>): SignedDocument 
 function readHeld(db: Database, row: Row): HeldContract | undefined {
   const document = readKept(row)
   if (!isContract(document)) return undefined
-  const statement = statementOn(db, row.digest)
+  const statement = row.statements === 0 ? undefined : statementOn(db, row.digest)
   const { isSent, fault } = row
   return {
     digest: row.digest,
