@@ -35,7 +35,7 @@ export function createLogRoutes(store: ExchangeLogStore): Route[] {
       about: {
         summary: 'All records of an exchange',
         answers: { 200: json(object({ entries: listOf(RECORD) })) },
-        refusals: ['admin.not-found'],
+        refusals: ['admin.not-found', 'evidence.altered', 'log.unavailable'],
       },
       handle: async ({ params }) => {
         const entries = await store.entries(params.exchangeId ?? '')

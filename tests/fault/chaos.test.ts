@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { runChaos, VICTIMS } from '../../bench/chaos/run.ts'
 import { openStore, STORES } from '../../bench/chaos/store.ts'
 
-const KILLS = 20
+const KILLS = 10
 
 // The same, longer: npm run chaos -- --kills 1000
 it.each(STORES)(

@@ -29,7 +29,7 @@ it.each(SIDES)('no exchange waits for the tree of the %s gateway', async (side) 
   const sizeOf = (db: DatabaseSync): number =>
     Number(db.prepare('SELECT max(size) AS size FROM checkpoint').get()?.size)
   expect((await f.call(PATH)).status).toBe(200)
-  using tree = new DatabaseSync(file)
+  using tree = new DatabaseSync(file, { timeout: 10_000 })
   await vi.waitFor(() => expect(sizeOf(tree)).toBeGreaterThan(0), { timeout: 10_000 })
   tree.exec('BEGIN IMMEDIATE')
   const before = sizeOf(tree)
