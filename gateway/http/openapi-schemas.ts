@@ -167,6 +167,7 @@ export const SYSTEM = named(
     issuer: text,
     notBefore: time,
     notAfter: time,
+    pem: text,
   }),
 )
 
