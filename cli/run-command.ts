@@ -1,5 +1,7 @@
 import { CommanderError } from 'commander'
 import { errorEntry, ExchangeError } from '../protocol/errors.ts'
+import { moveOf } from '../protocol/problem.ts'
+import { MOVE_WORDS } from '../protocol/refusal.ts'
 import { ApiError } from '../runtime/api-client.ts'
 import { ConfigError } from '../runtime/config.ts'
 import { ApplyError, DocumentError } from './apply/faults.ts'
@@ -18,7 +20,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : 2
     } else if (error instanceof ExchangeError) {
-      console.error(`refused (${error.code}): ${error.message}\n${errorEntry(error.code).remedy}`)
+      console.error(refusalText(error))
       process.exitCode = 1
     } else if (error instanceof DocumentError || error instanceof ApplyError) {
       console.error(error.message)
@@ -31,4 +33,11 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
       process.exitCode = 1
     }
   }
+}
+
+/** Who can act is told unless it is whoever gave the command. */
+function refusalText({ code, message, origin, step }: ExchangeError): string {
+  const move = origin === undefined ? 'client' : moveOf(code, origin, step)
+  const act = move === 'client' ? '' : ` To act: ${MOVE_WORDS[move]}.`
+  return `refused (${code}): ${message}\n${errorEntry(code).remedy}${act}`
 }

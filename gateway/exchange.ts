@@ -82,13 +82,16 @@ async function refuse(
   } catch (cause) {
     // What is not recorded to its end says so; and, once a request is recorded, that it may have left.
     const isBegun = 'position' in step.known
-    if (!isBegun && isBehindWitnesses(cause)) return cause
     const code = isBegun ? 'log.unavailable-after-call' : 'log.unavailable'
-    return new ExchangeError(code, 'the exchange log takes no entries', { cause })
+    const told =
+      !isBegun && isBehindWitnesses(cause)
+        ? cause
+        : new ExchangeError(code, 'the exchange log takes no entries', { cause })
+    return Object.assign(told, { step: 'record-refusal', exchangeId })
   }
 }
 
-const isBehindWitnesses = (error: unknown): boolean =>
+const isBehindWitnesses = (error: unknown): error is ExchangeError =>
   error instanceof ExchangeError && error.code === 'log.behind-witnesses'
 
 /** Records the refusal of what was no HTTP request, so that no step could read it. */

@@ -4,7 +4,8 @@ export const ACCESS_ERRORS = {
     status: 403,
     fault: 'server.$.access_denied',
     title: 'Client may not call this service',
-    remedy: 'Ask the owner of the service for a grant for this client, method and path.',
+    remedy:
+      'Ask the owner of the service for a grant or a contract that covers client, method and path.',
     move: 'provider',
   },
   'access.path-ambiguous': {
@@ -55,7 +56,7 @@ export const ACCESS_ERRORS = {
     fault: 'server.$.access_denied.token_invalid',
     title: 'Signed token of the user is not accepted',
     remedy:
-      'Get a new token from the identity provider that the contract names; the detail says what is wrong with this one.',
+      'Get a new token from an identity provider that the gateway of the provider knows; the detail says what is wrong with this one.',
     move: 'client',
   },
   'access.quota-exceeded': {

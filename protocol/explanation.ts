@@ -136,6 +136,9 @@ export function parseProviderAnswer(body: Uint8Array): ProviderAnswer {
 }
 
 const MOST_CHECKS = 64
+/** As of a refusal's `Retry-After` (protocol/README.md §8.1). */
+const isSeconds = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 999_999
 
 function readCheck(value: unknown): ExplainedCheck {
   const given = value as Readonly<Record<string, unknown>>
@@ -149,7 +152,7 @@ function readCheck(value: unknown): ExplainedCheck {
     if (!isErrorCode(code)) throw malformed('a code that is unknown')
     const refusal = new ExchangeError(code, text ?? errorEntry(code).title)
     if (basis) refusal.basis = basis
-    if (Number.isSafeInteger(retryAfter)) refusal.retryAfterSeconds = retryAfter as number
+    if (isSeconds(retryAfter)) refusal.retryAfterSeconds = retryAfter
     return refusedCheck(where, refusal)
   }
   if (outcome !== 'passes' && outcome !== 'not-judged') throw malformed('an outcome that is none')

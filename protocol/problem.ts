@@ -39,6 +39,9 @@ export function faultCode(code: ErrorCode, origin: Origin): string {
   return errorEntry(code).fault.replace('$', SIDES[origin].fault)
 }
 
+export const isOrigin = (value: unknown): value is Origin =>
+  typeof value === 'string' && Object.hasOwn(SIDES, value)
+
 const OTHER_SIDE: Record<Origin, Move> = {
   'client-gateway': 'provider-gateway',
   'provider-gateway': 'client-gateway',
@@ -57,12 +60,13 @@ const THIS_SIDE: Record<Origin, Move> = {
 /**
  * Whose move it is after a refusal (protocol/README.md §8.4).
  *
- * @param step in `identify-client` the other side is the information system.
+ * @param step in `identify-client` the other side is the information system, in `call-service` the service.
  */
 export function moveOf(code: ErrorCode, origin: Origin, step?: string): Move {
   const { move } = errorEntry(code)
   if (move === 'here') return THIS_SIDE[origin]
   if (move !== 'there') return move
+  if (step === 'call-service') return 'provider'
   return step === 'identify-client' ? 'client' : OTHER_SIDE[origin]
 }
 

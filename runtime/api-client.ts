@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream'
 import { Agent, request, type Dispatcher } from 'undici'
 import { ExchangeError, isErrorCode } from '../protocol/errors.ts'
+import { isOrigin } from '../protocol/problem.ts'
+import { readStep } from '../protocol/refusal.ts'
 import { readAtMost } from './http-body.ts'
 
 /** Reaches the admin API of one of our programs. */
@@ -8,7 +10,7 @@ export interface ApiClient extends AsyncDisposable {
   /**
    * @returns the parsed JSON answer, undefined when there is none.
    * @throws ApiError when the program cannot be reached or does not answer by its API; ExchangeError
-   *   with the program's own code when it refuses.
+   *   with the program's own code when it refuses, and who it is.
    */
   call<T>(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T>
   /** Gets what is no JSON. The stream fails when it breaks off. @throws as {@link call} does. */
@@ -86,8 +88,14 @@ function parse(text: string): unknown {
 }
 
 function refusal(value: unknown): ExchangeError | undefined {
-  const { code, detail, title } = (value ?? {}) as Record<string, unknown>
-  return isErrorCode(code) ? new ExchangeError(code, String(detail ?? title)) : undefined
+  const { code, detail, title, origin, step } = (value ?? {}) as Record<string, unknown>
+  if (!isErrorCode(code)) return undefined
+  const who = isOrigin(origin) ? { origin } : {}
+  const where = readStep(step)
+  return Object.assign(
+    new ExchangeError(code, String(detail ?? title), who),
+    where === undefined ? {} : { step: where },
+  )
 }
 
 /** A path of encoded segments: `path('/admin/members', 'GOV', 'MOI')`. */

@@ -17,6 +17,7 @@ interface Options {
   readonly user?: string
   readonly case?: string
   readonly contract?: string
+  readonly securityServer?: string
   readonly size?: number
   readonly type?: string
   readonly token?: boolean
@@ -33,10 +34,16 @@ export function addExplainCommand(program: Command): void {
     .option('--purpose <text>', 'as in Spean-Purpose')
     .option('--user <id>', 'as in X-Road-UserId')
     .option('--case <number>', 'as in X-Road-Issue')
-    .option('--contract <digest>', 'the contract to go by; the one that the gateway would choose')
-    .addOption(
-      new Option('--size <bytes>', 'of the body; its checks are left out').argParser(readSize),
+    .option(
+      '--contract <digest>',
+      'the contract to go by; else the one that the gateway would choose',
     )
+    .addOption(
+      new Option('--size <bytes>', 'of the body; else nothing about it is judged').argParser(
+        readSize,
+      ),
+    )
+    .option('--security-server <id>', 'the gateway of the provider, as in X-Road-Security-Server')
     .option('--type <media type>', 'of the body')
     .option('--token', 'a signed token of the user would be there')
     .option('--no-provider', "ask the client's gateway alone")
@@ -53,6 +60,8 @@ export function addExplainCommand(program: Command): void {
           userId: options.user,
           issue: options.case,
           contract: options.contract,
+          securityServer:
+            options.securityServer && fullId(options.securityServer, profile.instance),
           bodySize: options.size,
           contentType: options.type,
           hasToken: options.token === true,

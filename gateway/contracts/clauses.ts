@@ -1,5 +1,5 @@
 import { covers, coversAnyPath } from '../../protocol/endpoint.ts'
-import { basedOn, ExchangeError, withBasis } from '../../protocol/errors.ts'
+import { ExchangeError, withBasis, type ErrorCode } from '../../protocol/errors.ts'
 import type { ContractCall } from '../ports.ts'
 import type { HeldContract } from './store.ts'
 
@@ -13,75 +13,129 @@ export interface Clause {
   readonly verify: () => void
 }
 
+/** The same for any contract and call: calls go through a table, and make nothing anew. */
+interface Rule {
+  readonly name: string
+  /** Of the contract, or what else stands in a basis (protocol/README.md §8.1). */
+  readonly clause: string
+  readonly needsBody?: true
+  readonly verify: (held: HeldContract, call: ContractCall) => void
+}
+
+const BEFORE_CLASS: readonly Rule[] = [
+  {
+    name: 'contract is not revoked',
+    clause: 'revocation',
+    verify: (held) => {
+      const { statement } = held
+      if (statement?.kind !== 'revocation') return
+      const { by, at, reason } = statement
+      refuse(held, 'contract.revoked', `revoked by ${by} at ${at.toISOString()}: ${reason}`)
+    },
+  },
+  {
+    name: 'contract has begun',
+    clause: 'validFrom',
+    verify: (held, { at }) => {
+      const { validFrom } = held.content
+      if (at < new Date(validFrom))
+        refuse(held, 'contract.not-yet-valid', `validFrom is ${validFrom}`)
+    },
+  },
+  {
+    name: 'contract has not ended',
+    clause: 'validUntil',
+    verify: (held, { at }) => {
+      const { validUntil } = held.content
+      if (at >= new Date(validUntil))
+        refuse(held, 'contract.expired', `validUntil is ${validUntil}`)
+    },
+  },
+  { name: 'endpoint is in the contract', clause: 'endpoints', verify: verifyEndpoint },
+  {
+    name: 'purpose is in the contract',
+    clause: 'purposes',
+    verify: (held, { purpose }) => {
+      const { purposes } = held.content
+      if (purposes.length === 0 || purposes.includes(purpose ?? '')) return
+      const allowed = `purposes are ${purposes.join(', ')}`
+      if (purpose === undefined)
+        refuse(held, 'access.purpose-missing', `${allowed}; the call has none`)
+      refuse(held, 'access.purpose-denied', `${allowed}, not ${purpose}`)
+    },
+  },
+]
+const AFTER_CLASS: readonly Rule[] = [
+  {
+    name: 'user is named as the contract asks',
+    clause: 'user',
+    verify: (held, { userId }) => {
+      const { user } = held.content
+      if (user === undefined || userId !== undefined) return
+      refuse(held, 'access.user-missing', `user is ${user}; the call has none`)
+    },
+  },
+  {
+    name: 'case is named as the contract asks',
+    clause: 'case',
+    verify: (held, { issue }) => {
+      if (held.content.case !== true || issue !== undefined) return
+      refuse(held, 'access.case-missing', 'case is true; the call has none')
+    },
+  },
+  {
+    name: 'body is no longer than the contract allows',
+    clause: 'maxBodyBytes',
+    needsBody: true,
+    verify: (held, { bodySize }) => {
+      const { maxBodyBytes } = held.content
+      if (maxBodyBytes === undefined || bodySize <= maxBodyBytes) return
+      const words = `maxBodyBytes is ${maxBodyBytes}, the body has ${bodySize} bytes`
+      refuse(held, 'request.body-too-large', words)
+    },
+  },
+  {
+    name: 'token of the user is there as the contract asks',
+    clause: 'user',
+    verify: (held, { hasToken }) => {
+      if (held.content.user !== 'token' || hasToken) return
+      refuse(held, 'access.token-missing', 'user is token; the call has none')
+    },
+  },
+]
+
+/** What the class of a service asks of each call, under a contract or a grant. */
+interface ClassRule {
+  readonly name: string
+  readonly verify: (call: ContractCall, whose: () => string) => void
+}
+const SAID = { purpose: 'purpose', user: 'userId', case: 'issue' } as const
+const CLASS_RULES = {
+  personal: classRules('personal', ['purpose', 'user']),
+  sensitive: classRules('sensitive', ['purpose', 'user', 'case']),
+}
+const RULES = {
+  other: [...BEFORE_CLASS, ...AFTER_CLASS],
+  personal: [...BEFORE_CLASS, ...CLASS_RULES.personal.map(ofContract), ...AFTER_CLASS],
+  sensitive: [...BEFORE_CLASS, ...CLASS_RULES.sensitive.map(ofContract), ...AFTER_CLASS],
+}
+
 /**
  * What an agreed contract asks of a call, in the order of protocol/README.md §13.5, up to what needs more than the call
  * and the time: a token's signature, and the quota. They refuse with `contract.revoked`, `contract.not-yet-valid`,
  * `contract.expired`, `access.*`, `request.body-too-large`.
  */
 export function clausesOf(held: HeldContract, call: ContractCall): Clause[] {
-  const { content, statement, digest } = held
-  const { validFrom, validUntil, purposes, maxBodyBytes } = content
-  const refuse = (code: ExchangeError['code'], clause: string): never => {
-    throw new ExchangeError(code, `${nameOf(held)}: ${clause}`)
-  }
-  const clause = (name: string, member: string, verify: () => void, needsBody?: true): Clause => ({
-    name,
-    ...(needsBody ? { needsBody } : {}),
-    verify: () => basedOn({ contract: digest, contractId: content.id, clause: member }, verify),
-  })
-  return [
-    clause('contract is not revoked', 'revocation', () => {
-      if (statement?.kind !== 'revocation') return
-      const { by, at, reason } = statement
-      refuse('contract.revoked', `revoked by ${by} at ${at.toISOString()}: ${reason}`)
-    }),
-    clause('contract has begun', 'validFrom', () => {
-      const isEarly = call.at < new Date(validFrom)
-      if (isEarly) refuse('contract.not-yet-valid', `validFrom is ${validFrom}`)
-    }),
-    clause('contract has not ended', 'validUntil', () => {
-      const isLate = call.at >= new Date(validUntil)
-      if (isLate) refuse('contract.expired', `validUntil is ${validUntil}`)
-    }),
-    clause('endpoint is in the contract', 'endpoints', () => verifyEndpoint(held, call)),
-    clause('purpose is in the contract', 'purposes', () => {
-      if (purposes.length === 0 || purposes.includes(call.purpose ?? '')) return
-      const allowed = `purposes are ${purposes.join(', ')}`
-      if (call.purpose === undefined)
-        refuse('access.purpose-missing', `${allowed}; the call has none`)
-      else refuse('access.purpose-denied', `${allowed}, not ${call.purpose}`)
-    }),
-    ...classClausesOf(call, nameOf(held)).map(({ name, verify }) =>
-      clause(name, 'classification', verify),
-    ),
-    clause('user is named as the contract asks', 'user', () => {
-      if (content.user === undefined || call.userId !== undefined) return
-      refuse('access.user-missing', `user is ${content.user}; the call has none`)
-    }),
-    clause('case is named as the contract asks', 'case', () => {
-      if (content.case !== true || call.issue !== undefined) return
-      refuse('access.case-missing', 'case is true; the call has none')
-    }),
-    clause(
-      'body is no longer than the contract allows',
-      'maxBodyBytes',
-      () => {
-        if (maxBodyBytes === undefined || call.bodySize <= maxBodyBytes) return
-        const words = `maxBodyBytes is ${maxBodyBytes}, the body has ${call.bodySize} bytes`
-        refuse('request.body-too-large', words)
-      },
-      true,
-    ),
-    clause('token of the user is there as the contract asks', 'user', () => {
-      if (content.user !== 'token' || call.hasToken) return
-      refuse('access.token-missing', 'user is token; the call has none')
-    }),
-  ]
+  return rulesFor(call).map((rule) => ({
+    name: rule.name,
+    ...(rule.needsBody ? { needsBody: true } : {}),
+    verify: () => judge(rule, held, call),
+  }))
 }
 
 /** @throws ExchangeError of the first of {@link clausesOf} that refuses. */
 export function verifyClauses(held: HeldContract, call: ContractCall): void {
-  for (const { verify } of clausesOf(held, call)) verify()
+  for (const rule of rulesFor(call)) judge(rule, held, call)
 }
 
 /** Whether it can still allow a call at some time. */
@@ -114,29 +168,56 @@ function readable<T>(held: HeldContract, read: () => T): T {
   }
 }
 
-/** What the class of a service asks of each call, under a contract or a grant. */
-export function classClausesOf(
-  { classification, purpose, userId, issue }: ContractCall,
-  whose: string,
-): Clause[] {
-  if (classification !== 'personal' && classification !== 'sensitive') return []
-  const clause = (what: 'purpose' | 'user' | 'case', value: string | undefined): Clause => ({
-    name: `${what} is named as the class ${classification} asks`,
-    verify: () => {
-      if (value !== undefined) return
-      const detail = `${whose}: the service is classified ${classification}, and the call says no ${what}`
-      const refusal = new ExchangeError(`access.${what}-missing`, detail)
-      throw withBasis(refusal, { clause: 'classification' })
-    },
-  })
-  return [
-    clause('purpose', purpose),
-    clause('user', userId),
-    ...(classification === 'sensitive' ? [clause('case', issue)] : []),
-  ]
+/** What the class of a service asks of a call under no contract. @param whose begins the sentence of a refusal. */
+export function classClausesOf(call: ContractCall, whose: string): Clause[] {
+  const rules = isStrict(call.classification) ? CLASS_RULES[call.classification] : []
+  return rules.map(({ name, verify }) => ({ name, verify: () => verify(call, () => whose) }))
 }
 
 /** @throws ExchangeError of the first of {@link classClausesOf} that refuses. */
 export function verifyClass(call: ContractCall, whose: string): void {
   for (const { verify } of classClausesOf(call, whose)) verify()
+}
+
+const isStrict = (
+  classification: ContractCall['classification'],
+): classification is keyof typeof CLASS_RULES =>
+  classification === 'personal' || classification === 'sensitive'
+
+const rulesFor = ({ classification }: ContractCall): readonly Rule[] =>
+  RULES[isStrict(classification) ? classification : 'other']
+
+function judge({ clause, verify }: Rule, held: HeldContract, call: ContractCall): void {
+  try {
+    verify(held, call)
+  } catch (error) {
+    throw withBasis(error, { contract: held.digest, contractId: held.content.id, clause })
+  }
+}
+
+function refuse(held: HeldContract, code: ErrorCode, words: string): never {
+  throw new ExchangeError(code, `${nameOf(held)}: ${words}`)
+}
+
+function classRules(
+  classification: string,
+  asked: readonly (keyof typeof SAID)[],
+): readonly ClassRule[] {
+  return asked.map((what) => ({
+    name: `${what} is named as the class ${classification} asks`,
+    verify: (call, whose) => {
+      if (call[SAID[what]] !== undefined) return
+      const detail = `${whose()}: the service is classified ${classification}, and the call says no ${what}`
+      const refusal = new ExchangeError(`access.${what}-missing`, detail)
+      throw withBasis(refusal, { clause: 'classification' })
+    },
+  }))
+}
+
+function ofContract({ name, verify }: ClassRule): Rule {
+  return {
+    name,
+    clause: 'classification',
+    verify: (held, call) => verify(call, () => nameOf(held)),
+  }
 }

@@ -1,6 +1,6 @@
 import { ExchangeError } from '../../protocol/errors.ts'
 import type { SupposedCall } from '../../protocol/explanation.ts'
-import { formatId, memberOf } from '../../protocol/identifiers.ts'
+import { formatId, memberOf, readGatewayId, type GatewayId } from '../../protocol/identifiers.ts'
 import { isMetadataService } from '../../protocol/methods.ts'
 import type { GatewayEntry, CatalogueView } from '../catalogue-view.ts'
 import { CLIENT_CHECKS } from '../checks/client.ts'
@@ -8,17 +8,21 @@ import { gatewaysFor, PROVIDER_CHECKS } from '../checks/provider.ts'
 import type { ContractClauses } from '../contracts/contracts.ts'
 import type { ClientGateway } from '../ports.ts'
 import type { Findings } from './findings.ts'
-import { supposedCall, judgeClauses, NO_BODY, readCall, type ReadCall } from './supposed.ts'
+import {
+  supposedCall,
+  judgeBodySize,
+  judgeClauses,
+  judgeRecording,
+  readCall,
+  type OwnLimits,
+  type ReadCall,
+} from './supposed.ts'
 
-export interface ClientSide {
+export interface ClientSide extends OwnLimits {
   readonly gw: Pick<
     ClientGateway,
     'id' | 'clock' | 'clockCheck' | 'catalogue' | 'signer' | 'authentication'
   > & { readonly contracts: ClientGateway['contracts'] & ContractClauses }
-  /** @throws ExchangeError `request.body-too-large` as for a body that comes. */
-  readonly verifyBodySize: (bytes: number) => void
-  /** @throws ExchangeError `log.unstamped`. */
-  readonly verifyStamped: () => void
 }
 /** What is there to ask the provider's gateway. */
 export interface Reachable {
@@ -31,17 +35,21 @@ export interface Reachable {
  * Judges a call as this gateway would before it sends it: every check that can be judged by itself, by the functions
  * that its steps run (protocol/README.md §15).
  *
- * @param isShown whether the information system that asks has shown that it is the client.
+ * @param asked.isShown whether the information system that asks has shown that it is the client.
+ * @param asked.securityServer the gateway of the provider that the call would ask for, decoded form.
  * @returns undefined when nobody could be asked.
  */
 export async function explainClientSide(
   said: SupposedCall,
-  isShown: boolean,
-  { gw, verifyBodySize, verifyStamped }: ClientSide,
+  asked: { readonly isShown: boolean; readonly securityServer?: string },
+  side: ClientSide,
   findings: Findings,
 ): Promise<Reachable | undefined> {
+  const { gw } = side
   const at = gw.clock()
-  const call = await readCall(said, 'read-request', findings)
+  const read = await readCall(said, 'read-request', findings)
+  const { isReadable, securityServer } = await readWanted(asked.securityServer, findings)
+  const call = isReadable ? read : undefined
   const clock = 'clock of the gateway is right'
   await findings.judge('identify-client', clock, () => gw.clockCheck.verify())
   const catalogue = await findings.judge(
@@ -62,15 +70,12 @@ export async function explainClientSide(
     gateway: formatId(gw.id),
   })
   const certificate = 'certificate of the information system'
-  if (isShown) await findings.judge('identify-client', certificate, () => undefined)
+  if (asked.isShown) await findings.judge('identify-client', certificate, () => undefined)
   else findings.skip('identify-client', certificate, 'it shows itself when the system calls')
-  const sought = { client, catalogue, target, receivedAt: at, call: { securityServer: undefined } }
+  const sought = { client, catalogue, target, receivedAt: at, call: { securityServer } }
   await findings.judgeAll('resolve-service', PROVIDER_CHECKS, sought)
 
-  const size = 'body is no longer than the gateway takes'
-  const { bodySize } = said
-  if (bodySize === undefined) findings.skip('receive-body', size, NO_BODY)
-  else await findings.judge('receive-body', size, () => verifyBodySize(bodySize))
+  await judgeBodySize('receive-body', said, side, findings)
   const contract = await judgeContracts(call, catalogue, at, gw, findings)
   await findings.judge('sign-request', 'certificate of the gateway is good', () =>
     gw.authentication.verifyActive(catalogue, at),
@@ -78,9 +83,19 @@ export async function explainClientSide(
   await findings.judge('sign-request', 'signing certificate of the client is good', () =>
     gw.signer.verifyCanSign(memberOf(client), catalogue, at),
   )
-  await findings.judge('record-request', 'log is not waiting for a time-stamp', verifyStamped)
-  findings.skip('record-request', 'record is written', 'nothing is recorded of a question')
+  await judgeRecording(side, findings)
   return { gateways: gatewaysFor(sought), contract }
+}
+
+/** The gateway that a call asks for; a call that names none readable is none. */
+async function readWanted(
+  text: string | undefined,
+  findings: Findings,
+): Promise<{ readonly isReadable: boolean; readonly securityServer: GatewayId | undefined }> {
+  if (text === undefined) return { isReadable: true, securityServer: undefined }
+  const name = 'gateway of the provider can be read'
+  const securityServer = await findings.judge('read-request', name, () => readGatewayId(text))
+  return { isReadable: securityServer !== undefined, securityServer }
 }
 
 /** Of the contract that is named or that the call would go by; when none allows it, of the one that is told. */

@@ -6,7 +6,8 @@ import {
   type ProviderAnswer,
   type SupposedCall,
 } from '../../protocol/explanation.ts'
-import type { ClientId } from '../../protocol/identifiers.ts'
+import { formatId, type ClientId } from '../../protocol/identifiers.ts'
+import { parseTarget } from '../../protocol/target.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { verifyClient } from '../checks/information-system.ts'
 import { verifyPeer, verifySpokenFor } from '../checks/peer.ts'
@@ -29,10 +30,15 @@ export interface Explanation {
 }
 
 export interface Explaining {
-  /** @param isShown whether {@link verifyClient} has let the client pass. */
   explain(
     said: SupposedCall,
-    options: { readonly isShown: boolean; readonly withProvider: boolean },
+    options: {
+      /** Whether {@link verifyClient} has let the client pass. */
+      readonly isShown: boolean
+      readonly withProvider: boolean
+      /** The gateway of the provider that the call would ask for, decoded form. */
+      readonly securityServer?: string
+    },
   ): Promise<Explanation>
   /** Who may ask for a client: its own information systems. @throws ExchangeError as `identify-client`. */
   verifyClient(
@@ -68,9 +74,9 @@ export function createExplaining(deps: Deps): Explaining {
   return {
     verifyClient: (client, shown) =>
       inStep('identify-client', () => verifyClient(client, shown, gw)),
-    explain: async (said, { isShown, withProvider }) => {
+    explain: async (said, { withProvider, ...asked }) => {
       const findings = createFindings('client')
-      const reachable = await explainClientSide(said, isShown, deps, findings)
+      const reachable = await explainClientSide(said, asked, deps, findings)
       const isServed = findings.passed('gateway serves the client')
       const { gateways = [], contract } = reachable ?? {}
       const isAsked = withProvider && isServed && reachable !== undefined
@@ -104,10 +110,18 @@ export function createExplaining(deps: Deps): Explaining {
   }
 }
 
-/** For the log: path and query may be about a person. */
+/** For the log: path and query may be about a person, and what cannot be read may be all that. */
 function namesOf({ client, target }: SupposedCall): object {
-  const service = target.split(/[/?]/, 7).slice(2).join('/')
-  return { client: client.slice(0, 600), service: service.slice(0, 700) }
+  return { client: client.slice(0, 600), service: serviceOf(target) }
+}
+
+function serviceOf(target: string): string | undefined {
+  try {
+    return formatId(parseTarget(target).service)
+  } catch (error) {
+    if (error instanceof ExchangeError) return undefined
+    throw error
+  }
 }
 
 async function inStep<T>(step: string, run: () => T | Promise<T>): Promise<T> {

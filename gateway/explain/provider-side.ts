@@ -4,16 +4,24 @@ import { isMetadataService } from '../../protocol/methods.ts'
 import type { CatalogueView } from '../catalogue-view.ts'
 import { ANSWERING_CHECKS, grantFor, SERVICE_CHECKS } from '../checks/permission.ts'
 import type { ContractClauses } from '../contracts/contracts.ts'
-import type { ProviderGateway } from '../ports.ts'
+import type { Contracts, ProviderGateway } from '../ports.ts'
 import type { QuotaLeft, QuotaPeek } from '../quota/exhausted.ts'
 import type { Connected } from '../services/services.ts'
 import type { CallValidation } from '../validation/call-validation.ts'
 import type { Findings } from './findings.ts'
-import { judgeClauses, readCall, supposedCall, type ReadCall } from './supposed.ts'
+import {
+  judgeBodySize,
+  judgeClauses,
+  judgeRecording,
+  readCall,
+  supposedCall,
+  type OwnLimits,
+  type ReadCall,
+} from './supposed.ts'
 
-export interface ProviderSide {
+export interface ProviderSide extends OwnLimits {
   readonly gw: Pick<ProviderGateway, 'id' | 'clock' | 'signer' | 'accessRules'> & {
-    readonly contracts: ContractClauses
+    readonly contracts: ContractClauses & Pick<Contracts, 'lookFor'>
     readonly quotas: QuotaPeek
     readonly services: Connected
     readonly validation: CallValidation
@@ -27,9 +35,10 @@ export interface ProviderSide {
 export async function explainProviderSide(
   said: SupposedCall,
   catalogue: CatalogueView,
-  { gw }: ProviderSide,
+  side: ProviderSide,
   findings: Findings,
 ): Promise<void> {
+  const { gw } = side
   findings.decideBy({ snapshot: catalogue.number })
   const call = await readCall(said, 'verify-signature', findings)
   findings.skip('verify-signature', 'signature', 'nothing is signed')
@@ -43,6 +52,7 @@ export async function explainProviderSide(
     if (said.contract === undefined) await judgeGrant(call, catalogue, receivedAt, gw, findings)
     else await judgeContract(call, said.contract, catalogue, receivedAt, gw, findings)
   }
+  await judgeBodySize('verify-body', said, side, findings)
   const { bodySize, contentType } = said
   await findings.judge(
     'validate-request',
@@ -53,6 +63,7 @@ export async function explainProviderSide(
     }),
   )
   findings.skip('validate-request', 'headers and body', 'they come with a call alone')
+  await judgeRecording(side, findings)
   await findings.judge('call-service', 'service has an address at the gateway', () =>
     gw.services.verifyConnected(target.service),
   )
@@ -91,6 +102,7 @@ async function judgeContract(
   findings: Findings,
 ): Promise<void> {
   const asked = supposedCall(call, catalogue, at)
+  await contracts.lookFor(digest)
   await judgeClauses('authorise', contracts.clauses(digest, asked), call.said, findings)
   const content = findings.passed('contract is known') ? contracts.content(digest) : undefined
   if (content === undefined) return

@@ -41,6 +41,34 @@ export function supposedCall(
   return contractCall({ ...call, catalogue, receivedAt }, told)
 }
 
+/** What a gateway asks of a call by its own means, whichever side it is on. */
+export interface OwnLimits {
+  /** @throws ExchangeError `request.body-too-large` as for a body that comes. */
+  readonly verifyBodySize: (bytes: number) => void
+  /** @throws ExchangeError `log.unstamped`. */
+  readonly verifyStamped: () => void
+}
+
+/** @param step in which the body is taken in. */
+export async function judgeBodySize(
+  step: string,
+  { bodySize }: SupposedCall,
+  { verifyBodySize }: OwnLimits,
+  findings: Findings,
+): Promise<void> {
+  const name = 'body is no longer than the gateway takes'
+  if (bodySize === undefined) findings.skip(step, name, NO_BODY)
+  else await findings.judge(step, name, () => verifyBodySize(bodySize))
+}
+
+export async function judgeRecording(
+  { verifyStamped }: OwnLimits,
+  findings: Findings,
+): Promise<void> {
+  await findings.judge('record-request', 'log is not waiting for a time-stamp', verifyStamped)
+  findings.skip('record-request', 'record is written', 'nothing is recorded of a question')
+}
+
 /** Judges the clauses of a contract, or of a class; those about the body only when that is known. */
 export async function judgeClauses(
   step: string,
@@ -54,4 +82,4 @@ export async function judgeClauses(
   }
 }
 
-export const NO_BODY = 'the size of the body was not said'
+const NO_BODY = 'the size of the body was not said'

@@ -34,8 +34,14 @@ interface Options {
   readonly refusal: (problem: Problem, accept: string | undefined) => Refusal
 }
 
+/** What the client's gateway is asked beside the call, and the provider's is not. */
+interface Beside {
+  readonly withProvider?: boolean
+  readonly securityServer?: string
+}
+
 /** What the description tells; the reader of supposed calls looks closer. */
-const parseQuestion = bodyParser<SupposedCall & { withProvider?: boolean }>({
+const parseQuestion = bodyParser<SupposedCall & Beside>({
   type: 'object',
   additionalProperties: false,
   required: ['client', 'method', 'target'],
@@ -51,8 +57,9 @@ const parseQuestion = bodyParser<SupposedCall & { withProvider?: boolean }>({
     contentType: { type: 'string', nullable: true },
     hasToken: { type: 'boolean', nullable: true },
     withProvider: { type: 'boolean', nullable: true },
+    securityServer: { type: 'string', nullable: true },
   },
-} as unknown as JSONSchemaType<SupposedCall & { withProvider?: boolean }>)
+} as unknown as JSONSchemaType<SupposedCall & Beside>)
 const EXPLANATION = named(
   'Explanation',
   object(
@@ -102,8 +109,8 @@ export function answerClientQuestion(
     if ('client' in given) {
       throw new ExchangeError('request.malformed', '/client: X-Road-Client says it here')
     }
-    const { said, withProvider } = readQuestion({ ...given, client: formatId(client) })
-    return explaining.explain(said, { isShown: overTls, withProvider })
+    const { said, ...beside } = readQuestion({ ...given, client: formatId(client) })
+    return explaining.explain(said, { isShown: overTls, ...beside })
   }
   reply(answer, request, response, 'client-gateway', options)
   return true
@@ -139,8 +146,8 @@ export function createExplainRoutes(explaining: Explaining): Route[] {
       handle: async ({ body }) => {
         parseQuestion(body)
         const question = refusedAs('admin.invalid', undefined, () => readQuestion(body))
-        const { said, withProvider } = question
-        return { body: await explaining.explain(said, { isShown: false, withProvider }) }
+        const { said, ...beside } = question
+        return { body: await explaining.explain(said, { isShown: false, ...beside }) }
       },
     },
   ]
@@ -190,15 +197,20 @@ function parseObject(body: Buffer): object {
 }
 
 /** @throws ExchangeError `request.malformed`. */
-function readQuestion(body: unknown): {
-  said: ReturnType<typeof readSupposedCall>
-  withProvider: boolean
+function readQuestion(body: unknown): Beside & {
+  readonly said: SupposedCall
+  readonly withProvider: boolean
 } {
   if (typeof body !== 'object' || body === null)
     return { said: readSupposedCall(body), withProvider: true }
-  const { withProvider = true, ...said } = body as { withProvider?: unknown }
+  const given = body as Readonly<Record<string, unknown>>
+  const { withProvider = true, securityServer, ...said } = given
   if (typeof withProvider !== 'boolean') {
     throw new ExchangeError('request.malformed', '/withProvider is neither true nor false')
   }
-  return { said: readSupposedCall(said), withProvider }
+  if (securityServer === undefined) return { said: readSupposedCall(said), withProvider }
+  if (typeof securityServer !== 'string') {
+    throw new ExchangeError('request.malformed', '/securityServer is not a text')
+  }
+  return { said: readSupposedCall(said), withProvider, securityServer }
 }

@@ -63,11 +63,15 @@ it('asks by an API key, approves as the operator, and verifies the trail of both
   expect((await spean('moi.json', 'catalogue', 'whoami')).out).toContain('member-admin')
   expect((await spean('both.json', 'catalogue', 'whoami')).code).not.toBe(0)
 
+  const alone = await spean('moi.json', 'subsystem', 'add', 'GOV/MOI/POP', 'Population')
+  expect([alone.code, alone.err]).toEqual([1, expect.stringContaining('(admin.approval-needed)')])
+  expect(alone.err).toContain('To act: the operator of the instance.')
   const what = ['subsystem', 'GOV/MOI/POP', 'Population', '--reason', 'law 12', '--json']
   const asked = await spean('moi.json', 'catalogue', 'request', ...what)
   const { id } = JSON.parse(asked.out) as { id: string }
   const own = await spean('moi.json', 'catalogue', 'approve', id, '--reason', 'mine')
   expect([own.code, own.err.includes('admin.not-permitted')]).toEqual([1, true])
+  expect(own.err).not.toContain('To act')
   expect((await spean('operator.json', 'catalogue', 'requests')).out).toContain('law 12')
   const approved = await spean('operator.json', 'catalogue', 'approve', id, '--reason', 'good')
   expect(approved.code).toBe(0)

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey } from 'jose'
+import { pino } from 'pino'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { apiPath } from '../../runtime/api-client.ts'
 import { startIdentityProvider } from '../service-catalogue/identity-provider-support.ts'
@@ -13,6 +14,7 @@ import {
   startFederation,
   type Federation,
 } from '../support/federation.ts'
+import { sendToPeer } from '../support/peer.ts'
 import { addContractSteps, type ContractSteps } from '../support/contracts.ts'
 
 const HEADERS = [
@@ -25,10 +27,13 @@ const filesBelow = (dir: string): Buffer[] =>
     .filter((entry) => entry.isFile())
     .map((entry) => readFileSync(join(entry.parentPath, entry.name)))
 
+/** Every line of the programs' logs, without any redaction. */
+const logged: string[] = []
 let f: Federation
 let steps: ContractSteps
 beforeAll(async () => {
-  f = await startFederation()
+  const write = (line: string): void => void logged.push(line)
+  f = await startFederation({ logger: pino({ level: 'trace' }, { write }) })
   await f.addService('people', { grant: null })
   await f.addService('other', { grant: null })
   await f.settled()
@@ -146,8 +151,22 @@ it('a contract for a group, signed by the provider alone, holds for whoever is i
   const manifest = String(sent?.manifest).split('.')[1]!
   const { digest } = await steps.arrived(f.client, id, 'in-force')
   expect(Buffer.from(manifest, 'base64url').toString('utf8')).toContain(`"contract":"${digest}"`)
+  // A gateway that names it, whether or not its client is in the group.
+  const target = `/r1/${REGISTRY}/rates/one`
+  const claim = { ...{ service: `${REGISTRY}/rates`, target, method: 'GET' }, contract: digest }
+  expect((await sendToPeer(f, { manifest: claim })).status).toBe(200)
   await listed(`${BANK.slice(0, BANK.lastIndexOf('/'))}/NOGRANT`)
+  const named = (await sendToPeer(f, { manifest: claim })).body.toString('utf8')
+  expect(JSON.parse(named)).toMatchObject({ code: 'contract.unknown', step: 'authorise' })
+  expect(named).not.toContain('banks')
   expect(await steps.refusal({ service: 'rates' })).toMatchObject({ code: 'access.denied' })
+  const question = { client: BANK, method: 'GET', target }
+  const path = '/admin/explain'
+  const explained = await f.client.admin.call<{
+    readonly checks: readonly { readonly side: string; readonly code?: string }[]
+  }>('POST', path, { ...question, contract: digest })
+  const refusals = explained.checks.flatMap(({ side, code }) => (code ? [[side, code]] : []))
+  expect(refusals).toEqual(['client', 'provider'].map((side) => [side, 'contract.unknown']))
   await listed(BANK)
   expect((await steps.call({ service: 'rates' })).status).toBe(200)
 })
@@ -206,7 +225,9 @@ it('a contract that asks for the token of a user takes those of a real identity 
   const entries = await f.provider.entries(String(answer.headers['x-road-request-id']))
   expect(entries.length).toBeGreaterThan(0)
 
-  const kept = filesBelow(f.dir)
+  const lines = Buffer.from(logged.join(''))
+  expect(lines.includes('access.token-invalid')).toBe(true)
+  const kept = [...filesBelow(f.dir), lines]
   const isKept = (text: string): boolean => kept.some((bytes) => bytes.includes(text))
   expect(isKept(id)).toBe(true)
   const records = kept.filter((bytes) => bytes.includes('X-Road-UserId'))

@@ -122,6 +122,11 @@ describe('an information system', () => {
       'request.malformed',
     ],
     [
+      'with a gateway that is a number',
+      { body: `{"securityServer":1,${GOOD.slice(1)}` },
+      'request.malformed',
+    ],
+    [
       'with a flag that is none',
       { body: `{"withProvider":1,${GOOD.slice(1)}` },
       'request.malformed',
@@ -184,6 +189,8 @@ describe('an administrator', () => {
     expect(not.out).toContain('to act: the client')
     const json = await spean('GET', TARGET, '--json', '--no-provider')
     expect(json.code).toBe(0)
+    const elsewhere = await spean('GET', TARGET, '--security-server', 'COM/BANK/BANK-1')
+    expect(elsewhere.out).toContain('✗ provider has a gateway: provider.no-gateway')
     expect(JSON.parse(json.out)).toMatchObject({ verdict: 'unknown' })
     expect((await spean('GET', TARGET, '--size', 'x')).code).toBe(2)
   })

@@ -1,4 +1,5 @@
 /** What is explained of a call is what the call is told, in the same federation at the same moment. */
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ExplainedCheck } from '../../protocol/explanation.ts'
 import { apiPath } from '../../runtime/api-client.ts'
@@ -20,6 +21,7 @@ interface Call {
   readonly issue?: string
   readonly bodySize?: number
   readonly contentType?: string
+  readonly securityServer?: string
 }
 
 const DESCRIPTION = {
@@ -39,10 +41,13 @@ const DESCRIPTION = {
   },
 }
 
+/** What the programs say in their logs. */
+const logged: string[] = []
 let f: Federation
 let steps: ContractSteps
 beforeAll(async () => {
-  f = await startFederation()
+  const write = (line: string): void => void logged.push(line)
+  f = await startFederation({ logger: pino({}, { write }) })
   steps = addContractSteps(f)
   await f.addService('people', { grant: null })
   await f.addService('none', { grant: null })
@@ -77,6 +82,7 @@ async function tried(call: Call): Promise<Record<string, unknown>> {
     'X-Road-UserId': userId,
     'X-Road-Issue': issue,
     'Content-Type': call.contentType,
+    'X-Road-Security-Server': call.securityServer,
   }
   const rawHeaders = Object.entries(said).flatMap(([name, value]) => (value ? [name, value] : []))
   const body = bodySize > 0 ? { body: Buffer.alloc(bodySize, 'a') } : {}
@@ -102,7 +108,8 @@ const at = (code: string, path = '/one'): string => `/r1/${REGISTRY}/${code}${pa
 
 describe('a call without a contract', () => {
   it('that may be made passes on both sides, and is then made', async () => {
-    const call = { target: at('narrow'), bodySize: 0 }
+    const securityServer = 'KH-TEST/GOV/REG/REG-1'
+    const call = { target: at('narrow'), bodySize: 0, securityServer }
     const explained = await explain(call)
     expect(refusals(explained)).toEqual([])
     expect(explained).toMatchObject({
@@ -124,6 +131,16 @@ describe('a call without a contract', () => {
     ['of another gateway', { client: REGISTRY, target: '' }, 'client.not-served'],
     ['to nobody', { target: '/r1/KH-TEST/GOV/NOBODY/X/y' }, 'provider.unknown'],
     ['of an unknown service', { target: '/r1/KH-TEST/GOV/REG/POP/nothing' }, 'service.unknown'],
+    [
+      'to a gateway that is not the provider’s',
+      { target: '', securityServer: 'KH-TEST/COM/BANK/BANK-1' },
+      'provider.no-gateway',
+    ],
+    [
+      'to a gateway of no readable name',
+      { target: '', securityServer: 'REG-1' },
+      'request.identifier-invalid',
+    ],
     ['without a grant', { target: '/r1/KH-TEST/GOV/REG/POP/none' }, 'access.denied'],
     ['of another path', { target: '/r1/KH-TEST/GOV/REG/POP/narrow/two' }, 'access.denied'],
     [
@@ -246,7 +263,29 @@ describe('what is wrong with a gateway', () => {
   })
 })
 
+describe('a gateway of the provider that takes less than the client’s', () => {
+  it('is told of, as the call is', async () => {
+    const { maxBodyBytes } = f.provider.config
+    await f.provider.restart({ maxBodyBytes: 1000 })
+    const long = { method: 'POST', target: at('echo'), bodySize: 1001 }
+    const explained = await expectTruth(long, 'request.body-too-large')
+    const [first] = explained.checks.filter(({ outcome }) => outcome === 'refuses')
+    expect(first).toMatchObject({ side: 'provider', step: 'verify-body' })
+    await f.provider.restart({ maxBodyBytes })
+  })
+})
+
 describe('a question', () => {
+  it('is in the logs of both gateways by client and service, and not by what may be about a person', async () => {
+    logged.length = 0
+    await explain({ target: at('narrow', '/persons/330322595?name=dara') })
+    await explain({ target: '/persons/330322595?name=dara' })
+    const lines = logged.filter((line) => line.includes('explained'))
+    expect(lines).toHaveLength(3)
+    expect(lines.filter((line) => line.includes(`"${REGISTRY}/narrow"`))).toHaveLength(2)
+    expect(lines.filter((line) => !line.includes(BANK) || /330322595|dara/.test(line))).toEqual([])
+  })
+
   const count = async (side: 'client' | 'provider'): Promise<number> =>
     (await f[side].admin.call<{ log: { entries: number } }>('GET', '/admin/status')).log.entries
   it('records no exchange, and calls no service', async () => {

@@ -244,11 +244,14 @@ describe('the provider gateway', () => {
     const provider = { ...pair.provider.gw, ...refusing, log }
     const heard: unknown[] = []
     const send: ClientGateway['peers']['send'] = async (_gateway, message) => {
-      heard.push(await serveExchange(pair.received(message), provider).catch((e: unknown) => e))
+      // As a port makes it: its own id until the peer is known, then the one that is signed.
+      const received = pair.received(message, { exchangeId: 'its own', claimedExchangeId: ID })
+      heard.push(await serveExchange(received, provider).catch((e: unknown) => e))
       return refuse('internal')()
     }
     await requestExchange(pair.asked(), { ...pair.client.gw, peers: { send } }).catch(() => {})
-    expect(heard).toMatchObject([{ code: 'log.unavailable' }])
+    const step = 'record-refusal'
+    expect(heard).toMatchObject([{ code: 'log.unavailable', step, exchangeId: ID }])
   })
 
   it('says that the call was made when what came of it cannot be recorded', async () => {

@@ -12,7 +12,7 @@ import type { AuthorityConfig } from '../../pki/authority/config.ts'
 import { startAuthority, type RunningAuthority } from '../../pki/authority/server.ts'
 import type { KeyKind } from '../../pki/keys.ts'
 import { apiPath, createApiClient, type ApiClient } from '../../runtime/api-client.ts'
-import { createLogger } from '../../runtime/logger.ts'
+import { createLogger, type Logger } from '../../runtime/logger.ts'
 import { writePrivateFile } from '../../runtime/private-file.ts'
 import type { CatalogueConfig } from '../../service-catalogue/config.ts'
 import type { Catalogue } from '../../service-catalogue/server.ts'
@@ -70,6 +70,8 @@ interface Options {
   readonly client?: Partial<GatewayConfig>
   readonly provider?: Partial<GatewayConfig>
   readonly keyKind?: KeyKind
+  /** Of the authority and the gateways. */
+  readonly logger?: Logger
 }
 
 export async function startFederation(options: Options = {}): Promise<Federation> {
@@ -82,7 +84,7 @@ export async function startFederation(options: Options = {}): Promise<Federation
     client: shiftedClock(),
     provider: shiftedClock(),
   }
-  const logger = createLogger('test')
+  const { logger = createLogger('test') } = options
   const authority = resources.use(
     await startAuthority(
       authorityConfig({
@@ -107,7 +109,7 @@ export async function startFederation(options: Options = {}): Promise<Federation
     certificates: [ca, ...Object.values(authority.authority.issuers).map(({ pem }) => pem)],
   })
   const register = resources.use(await startRegister())
-  const context: Context = { dir, ca, authority, catalogue, catalogueAdmin }
+  const context: Context = { dir, ca, authority, catalogue, catalogueAdmin, logger }
   const keyKind = options.keyKind ?? 'P-256'
   const client = resources.use(
     await openGateway(context, {
@@ -185,6 +187,7 @@ interface Context {
   readonly authority: RunningAuthority
   readonly catalogue: Catalogue
   readonly catalogueAdmin: ApiClient
+  readonly logger: Logger
 }
 
 interface GatewayOptions {
@@ -197,7 +200,7 @@ interface GatewayOptions {
 }
 
 async function openGateway(context: Context, options: GatewayOptions): Promise<TestGateway> {
-  const { dir, ca, authority, catalogue, catalogueAdmin } = context
+  const { dir, ca, authority, catalogue, catalogueAdmin, logger } = context
   const { parts, code, subsystems, clock, overrides, keyKind } = options
   const [memberClass, member] = parts
   const identity = { instance: INSTANCE, memberClass, member }
@@ -257,8 +260,7 @@ async function openGateway(context: Context, options: GatewayOptions): Promise<T
     timeStamping: { intervalSeconds: 60, limitMinutes: 240, refuseAtLimit: false, authorities: [] },
     ...overrides,
   }
-  const start = (): Promise<RunningGateway> =>
-    startGateway(config, { logger: createLogger('test'), clock: clock.now })
+  const start = (): Promise<RunningGateway> => startGateway(config, { logger, clock: clock.now })
   let running = await start()
   const url = `https://127.0.0.1:${running.ports.admin}`
   const admin = describedClient(
