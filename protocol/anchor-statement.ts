@@ -1,4 +1,5 @@
 /** The next anchor, signed by the one before (protocol/README.md §7.10). */
+import { isUtf8 } from 'node:buffer'
 import { Ajv, type JSONSchemaType } from 'ajv'
 import {
   base64url,
@@ -42,6 +43,11 @@ const ALGORITHM_OF: Readonly<Record<string, string>> = {
 }
 /** Parts of private or shared keys (RFC 7518 §6). */
 const PRIVATE_PARTS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
+
+/** Most of them in an anchor. */
+export const ANCHOR_KEYS = 8
+/** Most of them in an anchor, and characters of each. */
+export const ANCHOR_ROOTS = { count: 64, pemLength: 16_384 } as const
 
 const text = { type: 'string', maxLength: 16_384 } as const
 const exactly = <P extends Record<string, unknown>>(properties: P) => ({
@@ -92,14 +98,18 @@ const isContent = compile<AnchorContent>(
     keys: {
       type: 'array',
       minItems: 1,
-      maxItems: 8,
+      maxItems: ANCHOR_KEYS,
       items: { type: 'object', required: ['kty', 'kid'], properties: { kty: text, kid: text } },
     },
     rootCertificates: {
       type: 'array',
       minItems: 1,
-      maxItems: 64,
-      items: { ...text, pattern: '^-----BEGIN CERTIFICATE-----' },
+      maxItems: ANCHOR_ROOTS.count,
+      items: {
+        type: 'string',
+        maxLength: ANCHOR_ROOTS.pemLength,
+        pattern: '^-----BEGIN CERTIFICATE-----',
+      },
     },
   }),
 )
@@ -175,7 +185,7 @@ export async function parseAnchorStatement(statement: string): Promise<{
   const signatures = outer.signatures.map((one) => {
     const header = parseJson(decodeStrictly(one.protected))
     if (!isHeader(header)) throw malformed('a protected header has other members than it should')
-    decodeStrictly(one.signature)
+    decodeBytes(one.signature)
     return { ...one, header }
   })
   if (new Set(signatures.map(({ header }) => header.kid)).size !== signatures.length) {
@@ -184,10 +194,22 @@ export async function parseAnchorStatement(statement: string): Promise<{
   const payload = decodeStrictly(outer.payload)
   const content = parseJson(payload)
   if (!isContent(content)) throw malformed(`what it says has another form (${faultOf()})`)
-  if (canonicalJson(content) !== payload) throw malformed('its payload is not canonical')
+  verifyCanonical(content, payload)
+  if (!URL.canParse(content.catalogueUrl)) throw malformed('catalogueUrl is no URL')
   if (Number.isNaN(Date.parse(content.issuedAt))) throw malformed('issuedAt is no time')
   await verifyKeys(content.keys)
   return { content, payload: outer.payload, signatures }
+}
+
+/** Also of a number or a text that has no canonical form, or of members within members without end. */
+function verifyCanonical(content: AnchorContent, payload: string): void {
+  let canonical: string | undefined
+  try {
+    canonical = canonicalJson(content)
+  } catch (cause) {
+    if (!(cause instanceof TypeError) && !(cause instanceof RangeError)) throw cause
+  }
+  if (canonical !== payload) throw malformed('its payload is not canonical')
 }
 
 async function verifyKeys(keys: readonly JWK[]): Promise<void> {
@@ -225,9 +247,15 @@ async function verifySignature(
 }
 
 /** Decoders pass over stray characters and bits: one statement has one spelling. */
-function decodeStrictly(encoded: string): string {
+function decodeBytes(encoded: string): Buffer {
   const bytes = Buffer.from(encoded, 'base64url')
   if (bytes.toString('base64url') !== encoded) throw malformed('it is not base64url')
+  return bytes
+}
+
+function decodeStrictly(encoded: string): string {
+  const bytes = decodeBytes(encoded)
+  if (!isUtf8(bytes)) throw malformed('it is not UTF-8')
   return bytes.toString('utf8')
 }
 

@@ -3,11 +3,13 @@ import { CertificateError, parseCertificates, type Certificate } from '../pki/ce
 import type { NumberedAnchor } from '../protocol/anchor-statement.ts'
 import type { Anchor } from '../protocol/snapshot.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { ExchangeError } from '../protocol/errors.ts'
 import { ConfigError } from '../runtime/config.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { writeFileAtomically } from '../runtime/private-file.ts'
 import { approvedAuthorities } from './approved-authorities.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
+import { rootsFault } from './anchor-roots.ts'
 import { createFileWatch } from './file-watch.ts'
 import { anchorSigner, type RingKey } from './key-ring.ts'
 import type { SnapshotKeys } from './snapshot-key.ts'
@@ -16,8 +18,14 @@ import type { SnapshotKeys } from './snapshot-key.ts'
 export interface AnchorFile {
   readonly file: string
   current(): Anchor
-  /** Announces the next anchor when roots or address have changed. */
+  /** Announces the next anchor when roots or address have changed, unless gateways have a later one. */
   refresh(): Promise<void>
+  /**
+   * To be called in the transaction that changed the approved authorities.
+   *
+   * @throws ExchangeError `admin.conflict` when their roots do not fit into an anchor.
+   */
+  verifyRoots(): void
   /**
    * Announces the next anchor with other keys.
    *
@@ -36,6 +44,8 @@ export async function openAnchorFile(deps: {
   readonly catalogueUrl: string
   /** Whether that address is one that was configured: another port of each start is not announced. */
   readonly isLasting: boolean
+  /** The number of a later anchor that gateways have had from here: nothing is announced in its place. */
+  readonly later: () => number | undefined
   readonly key: SnapshotKeys
   readonly db: Database
   readonly clock: Clock
@@ -57,13 +67,29 @@ export async function openAnchorFile(deps: {
     writeFileAtomically(file, `${JSON.stringify(next, undefined, 2)}\n`)
     current = next
   }
+  let told: string | undefined
+  const tell = (fault: string | undefined): void => {
+    if (fault !== undefined && fault !== told) {
+      logger.error({ fault }, 'the anchor that is due is not announced')
+    }
+    told = fault
+  }
+  /** Where they do not fit, those of before: no reason to have no other keys, of which one may be stolen. */
+  const nextRoots = (): { readonly rootCertificates: string[]; readonly fault?: string } => {
+    const next = roots()
+    const fault = rootsFault(next)
+    if (fault === undefined) return { rootCertificates: next }
+    const { rootCertificates } = ledger.newest!
+    return { rootCertificates, fault: `the anchor ${fault}: take one out` }
+  }
   const append = async (
     keys: Anchor['keys'],
     added: readonly RingKey[],
   ): Promise<NumberedAnchor> => {
     const number = ledger.newest!.number + 1
     const issuedAt = clock().toISOString()
-    const rest = { catalogueUrl, keys, rootCertificates: roots() }
+    const { rootCertificates } = nextRoots()
+    const rest = { catalogueUrl, keys, rootCertificates }
     const signers = [key.signer, ...added].map(anchorSigner)
     const anchor = await ledger.append({ version: 1, instance, number, issuedAt, ...rest }, signers)
     logger.info(
@@ -90,8 +116,12 @@ export async function openAnchorFile(deps: {
       key.use(key.signer)
     } else {
       const hasMoved = deps.isLasting && newest.catalogueUrl !== catalogueUrl
-      const isSame = newest.rootCertificates.join() === roots().join()
-      if (!isSame || hasMoved) await append(newest.keys, [])
+      const { rootCertificates, fault } = nextRoots()
+      const isDue = hasMoved || newest.rootCertificates.join() !== rootCertificates.join()
+      const later = isDue ? deps.later() : undefined
+      if (isDue && later === undefined) await append(newest.keys, [])
+      const behind = `a gateway has anchor ${later}, this catalogue only ${newest.number}`
+      tell(fault ?? (later === undefined ? undefined : behind))
     }
     write()
   }
@@ -107,6 +137,12 @@ export async function openAnchorFile(deps: {
     file,
     current: () => current!,
     refresh: () => inTurn(refreshOnce),
+    verifyRoots: () => {
+      const fault = rootsFault(roots())
+      if (fault === undefined) return
+      const detail = `the anchor ${fault}: remove another authority first`
+      throw new ExchangeError('admin.conflict', detail)
+    },
     announce: (keys, added) => inTurn(() => append(keys, added)),
   }
 }

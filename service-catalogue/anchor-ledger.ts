@@ -4,6 +4,7 @@ import {
   numberOf,
   parseAnchorStatement,
   signAnchor,
+  verifyAnchorStatement,
   type AnchorContent,
   type AnchorSigner,
   type NumberedAnchor,
@@ -25,7 +26,12 @@ export interface AnchorLedger {
   statement(number: number): string | undefined
   /** An anchor that people carry: the first, or one after all keys were lost. */
   begin(anchor: NumberedAnchor): void
-  /** @returns the anchor, when no power cut takes it away again. */
+  /**
+   * After one that was begun.
+   *
+   * @returns the anchor, when no power cut takes it away again.
+   * @throws ExchangeError `anchor.*` when gateways would not take it.
+   */
   append(content: AnchorContent, signers: readonly AnchorSigner[]): Promise<NumberedAnchor>
 }
 
@@ -56,7 +62,7 @@ export async function openAnchorLedger(stateDir: string): Promise<AnchorLedger> 
     },
     append: async (content, signers) => {
       const text = await signAnchor(content, signers)
-      await parseAnchorStatement(text) // nothing is published that a gateway would not read
+      await verifyAnchorStatement(text, known.at(-1)!) // nothing is published that a gateway would not take
       writePrivateFileDurably(fileOf(content.number), text)
       const { version: _version, ...anchor } = content
       known.push(anchor)

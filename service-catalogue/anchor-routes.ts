@@ -14,6 +14,7 @@ import {
 } from '../runtime/route-description.ts'
 import { unknown } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
+import { FARTHEST_JUMP } from './gateway-reports.ts'
 import { invalid } from './input.ts'
 
 const parseForce = bodyParser<{ force?: boolean }>({
@@ -42,9 +43,6 @@ const STATE = named(
     gateways: listOf(object({ gateway: text }, { anchor: whole, snapshot: whole, at: time })),
   }),
 )
-
-/** A slip of the operator must not leave gateways without numbers: they never go back. */
-const FARTHEST_JUMP = 1_000_000_000
 
 /** The keys that gateways believe, and how they change (protocol/README.md §7.10). */
 export function createAnchorRoutes(context: CatalogueContext): Route[] {
@@ -124,11 +122,8 @@ export function createAnchorRoutes(context: CatalogueContext): Route[] {
     ),
     step(
       'replace',
-      { summary: 'Another key in place of all, at once', body: parseNothing },
-      async ({ body }) => {
-        parseNothing(body ?? {})
-        await rotation.replace()
-      },
+      { summary: 'Another key in place of all, at once', body: parseForce },
+      (request) => rotation.replace(readForce(request)),
     ),
     {
       method: 'POST',

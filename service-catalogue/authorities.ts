@@ -56,7 +56,8 @@ const AUTHORITY = named(
   ),
 )
 
-export function createAuthorityRoutes({ db, clock, changes }: CatalogueContext): Route[] {
+export function createAuthorityRoutes(context: CatalogueContext): Route[] {
+  const { db, clock, changes, verifyRoots } = context
   return createNamedRoutes(
     {
       path: '/admin/authorities',
@@ -76,6 +77,7 @@ export function createAuthorityRoutes({ db, clock, changes }: CatalogueContext):
           keepingPaths(db, clock(), () => {
             storeAuthority(db, name, certificates, terms)
             refuseTwoTerms(db)
+            verifyRoots()
           })
       },
       remove: (name) =>

@@ -24,6 +24,8 @@ export interface CatalogueContext {
   /** What signs snapshots and what is sent to webhooks. */
   readonly key: Pick<SnapshotKeys, 'publicJwks' | 'anchorNumber' | 'ledger'>
   readonly rotation: KeyRotation
+  /** Whether an anchor can hold the roots of all authorities. @throws ExchangeError `admin.conflict` */
+  readonly verifyRoots: () => void
   /** How far gateways said that they are. */
   readonly reports: GatewayReports
   /** The catalogue as a witness. */

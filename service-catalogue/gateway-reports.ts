@@ -19,20 +19,28 @@ export interface Behind {
   readonly gateways: readonly string[]
 }
 
+/**
+ * So far above what this catalogue handed out its numbers may go on: a slip must not leave gateways without any, as
+ * they never go back. What is further was not handed out by a copy of it.
+ */
+export const FARTHEST_JUMP = 1_000_000_000
+
 /** What gateways said since the start; they say it again and again. */
 export interface GatewayReports {
   hear(gateway: string, headers: ApiRequest['headers']): void
   of(gateway: string): GatewayReport | undefined
+  /** By those that are still listed. */
   behind(): Behind | undefined
 }
 
 export function createGatewayReports(deps: {
   /** What this catalogue has handed out itself. */
   readonly own: () => { readonly snapshot: number; readonly anchor: number }
+  readonly isListed: (gateway: string) => boolean
   readonly clock: Clock
   readonly logger: Logger
 }): GatewayReports {
-  const { own, clock, logger } = deps
+  const { own, isListed, clock, logger } = deps
   const reports = new Map<string, GatewayReport>()
   return {
     hear: (gateway, headers) => {
@@ -53,7 +61,8 @@ export function createGatewayReports(deps: {
     behind: () => {
       const mine = own()
       const ahead = [...reports.values()].filter(
-        ({ snapshot, anchor }) => snapshot > mine.snapshot || anchor > mine.anchor,
+        ({ gateway, snapshot, anchor }) =>
+          (snapshot > mine.snapshot || anchor > mine.anchor) && isListed(gateway),
       )
       if (ahead.length === 0) return undefined
       const snapshot = Math.max(...ahead.map((report) => report.snapshot))

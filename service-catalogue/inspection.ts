@@ -1,6 +1,6 @@
 import type { Route } from '../runtime/admin-api.ts'
 import { json, listOf, named, object, text, time, whole } from '../runtime/route-description.ts'
-import type { Behind } from './gateway-reports.ts'
+import { FARTHEST_JUMP, type Behind } from './gateway-reports.ts'
 import { registeredCertificates } from './approved-authorities.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
@@ -168,13 +168,14 @@ function count(db: Database, table: string): number {
 
 function behindWords({ snapshot, anchor, gateways }: Behind, own: number, ownAnchor: number) {
   const who = gateways.length === 1 ? gateways[0] : `${gateways.length} gateways, as ${gateways[0]}`
+  const isOurs = (snapshot ?? 0) <= own + FARTHEST_JUMP
+  const todo = isOurs
+    ? `after a restored backup, spean catalogue resume --from ${snapshot}`
+    : 'no backup is so far behind; where the key was stolen, spean catalogue anchor replace (docs/anchor.md)'
   return [
     ...(snapshot === undefined
       ? []
-      : [
-          `${who} had snapshot ${snapshot}, this catalogue is at ${own} and is refused: ` +
-            `after a restored backup, spean catalogue resume --from ${snapshot}`,
-        ]),
+      : [`${who} had snapshot ${snapshot}, this catalogue is at ${own} and is refused: ${todo}`]),
     ...(anchor === undefined
       ? []
       : [

@@ -1,3 +1,4 @@
+import { ANCHOR_KEYS } from '../protocol/anchor-statement.ts'
 import { ExchangeError } from '../protocol/errors.ts'
 import type { Anchor } from '../protocol/snapshot.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
@@ -28,7 +29,7 @@ export interface KeyRotation {
   /** Takes the previous key out. */
   retire(options: { readonly force: boolean }): Promise<void>
   /** Another key in the place of all there are, at once: for one that was stolen. */
-  replace(): Promise<void>
+  replace(options: { readonly force: boolean }): Promise<void>
 }
 
 interface Deps {
@@ -50,24 +51,33 @@ export function createKeyRotation(deps: Deps): KeyRotation {
     if (found !== undefined) return found
     throw refused(`the private key of ${kid} is not in the state folder; restore it from a backup`)
   }
-  const announce = async (keys: Anchor['keys'], added: readonly RingKey[]): Promise<number> => {
-    verifyNotBehind(deps)
-    return (await deps.anchorFile().announce(keys, added)).number
+  const announce = async (keys: Anchor['keys'], added: readonly RingKey[]): Promise<number> =>
+    (await deps.anchorFile().announce(keys, added)).number
+  // One after the other: each begins with the keys that the one before left.
+  let queue: Promise<unknown> = Promise.resolve()
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const turn = queue.catch(() => undefined).then(work)
+    queue = turn
+    return turn
   }
   const jwkOf = ({ publicJwk }: RingKey) => publicJwk as Anchor['keys'][number]
   const note = (action: string, subject: string): void =>
     changes.note({ action, subject }, () => undefined)
-  return {
-    describe: () => ({ number: key.anchorNumber, keys: keyStates(key) }),
+  const steps = {
     prepare: async () => {
       const [next] = inState('next')
       if (next !== undefined) throw refused(`there is a next key already: ${next}; switch to it`)
+      const { length } = ledger.newest!.keys
+      if (length >= ANCHOR_KEYS) {
+        throw refused(`the anchor has ${length} keys, and no more fit; retire the previous ones`)
+      }
+      verifyNotBehind(deps)
       const made = await ring.ensure(key.anchorNumber + 1)
       const number = await announce([...ledger.newest!.keys, jwkOf(made)], [made])
       note('prepare-anchor-key', `key ${made.kid} in anchor ${number}`)
       await publisher.refresh()
     },
-    switch: async ({ force }) => {
+    switch: async ({ force }: { readonly force: boolean }) => {
       const [next] = inState('next')
       if (next === undefined) throw refused('there is no next key; prepare one first')
       if (!force) verifyHeard(deps)
@@ -75,17 +85,20 @@ export function createKeyRotation(deps: Deps): KeyRotation {
       note('switch-anchor-key', `key ${next}${force ? ', forced' : ''}`)
       await publisher.refresh()
     },
-    retire: async ({ force }) => {
+    retire: async ({ force }: { readonly force: boolean }) => {
       const previous = inState('previous')
       if (previous.length === 0) throw refused('no previous key is left to retire; switch first')
       if (!force) verifyHeard(deps)
+      verifyNotBehind(deps)
       const rest = ledger.newest!.keys.filter(({ kid }) => !previous.includes(kid!))
       const number = await announce(rest, [])
       note('retire-anchor-key', `key ${previous.join(', ')} out of anchor ${number}`)
       await publisher.refresh()
       for (const kid of previous) ring.remove(kid)
     },
-    replace: async () => {
+    replace: async ({ force }: { readonly force: boolean }) => {
+      // The later one may be the thief's: then nothing is to be waited for.
+      if (!force) verifyNotBehind(deps)
       const old = ledger.newest!.keys.map(({ kid }) => kid!)
       const made = await ring.ensure(key.anchorNumber + 1)
       const number = await announce([jwkOf(made)], [made])
@@ -94,6 +107,13 @@ export function createKeyRotation(deps: Deps): KeyRotation {
       await publisher.refresh()
       for (const kid of old) ring.remove(kid)
     },
+  }
+  return {
+    describe: () => ({ number: key.anchorNumber, keys: keyStates(key) }),
+    prepare: () => inTurn(steps.prepare),
+    switch: (options) => inTurn(() => steps.switch(options)),
+    retire: (options) => inTurn(() => steps.retire(options)),
+    replace: (options) => inTurn(() => steps.replace(options)),
   }
 }
 

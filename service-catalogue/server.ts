@@ -71,14 +71,17 @@ export async function startCatalogue(
   const onCommitted = async (): Promise<void> => anchor?.refresh()
   const changes = createChanges({ db, terms, clock, publisher, logger, onCommitted })
   const own = () => ({ snapshot: publisher.current().number, anchor: key.anchorNumber })
-  const reports = createGatewayReports({ own, clock, logger })
+  const isListed = (gateway: string): boolean =>
+    db.get('SELECT 1 FROM gateway WHERE id = ?', gateway) !== undefined
+  const reports = createGatewayReports({ own, isListed, clock, logger })
 
   const { registration } = config
   const changeNoticeMs = (config.changeNoticeDays ?? CHANGE_NOTICE_DAYS) * 86_400_000
   const publicUrl = (): string => anchor?.current().catalogueUrl ?? ''
   const rotating = { db, changes, publisher, reports, key, anchorFile: () => anchor! }
   const rotation = createKeyRotation(rotating)
-  const services = { changeNoticeMs, publicUrl, key, rotation, reports }
+  const verifyRoots = (): void => anchor?.verifyRoots()
+  const services = { changeNoticeMs, publicUrl, key, rotation, verifyRoots, reports }
   const context = {
     instance,
     memberClasses,
@@ -106,7 +109,8 @@ export async function startCatalogue(
   const url = config.publicUrl ?? `https://${host.includes(':') ? `[${host}]` : host}:${port}`
   const file = join(stateDir, 'anchor.json')
   const isLasting = config.publicUrl !== undefined
-  const roots = { file, rootCertificateFile, isLasting, db, clock, logger }
+  const later = (): number | undefined => reports.behind()?.anchor
+  const roots = { file, rootCertificateFile, isLasting, later, db, clock, logger }
   // Not before the port is known: it stands in the anchor
   const opened = await openAnchorFile({ ...roots, instance, catalogueUrl: url, key })
   anchor = opened

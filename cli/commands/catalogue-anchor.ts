@@ -36,7 +36,10 @@ export function addAnchorCommands(catalogue: Command): void {
     .command('replace')
     .description('another key in the place of all others, at once: for a key that was stolen')
     .requiredOption('--yes', 'what the old keys signed is refused from then on')
-    .action((_options: object, own: Command) => run(own, post('replace', {})))
+    .option('--force', 'though a gateway has a later anchor, which the thief gave it')
+    .action(({ force = false }: { force?: boolean }, own: Command) =>
+      run(own, post('replace', { force })),
+    )
   catalogue
     .command('resume')
     .description('after a restored backup: snapshots go on above a number that gateways had')

@@ -1,5 +1,6 @@
 import { decodeProtectedHeader } from 'jose'
 import { Agent, request } from 'undici'
+import { CertificateError, parseCertificate } from '../../pki/certificate.ts'
 import {
   anchorsAfter,
   numberOf,
@@ -47,7 +48,7 @@ export interface AnchorChain extends AsyncDisposable {
    * @throws ExchangeError `anchor.*`, `catalogue.unavailable` when the snapshot cannot be verified then.
    */
   follow(jws?: string): Promise<void>
-  /** After a failure: whether the catalogue is at the address that the anchor names meanwhile. */
+  /** After a failure: whether the catalogue is at the address that the anchor names meanwhile. Throws nothing. */
   tryNewAddress(): Promise<void>
 }
 
@@ -85,18 +86,23 @@ export async function openAnchorChain(options: {
     const detail = `the catalogue answered ${statusCode} when it was asked for anchor ${number}`
     throw new ExchangeError('catalogue.unavailable', detail)
   }
-  const take = async (next: AnchorContent): Promise<void> => {
+  /** What is not on disk is not used: after a crash the gateway would be back behind it. */
+  const hold = (next: HeldAnchor): void => {
+    writeHeldAnchor(file, next)
+    held = next
+  }
+  const take = (next: AnchorContent): void => {
+    verifyRoots(next)
     const before = held.anchor
     const left = thumbprints.filter((key) => !next.keys.some(({ kid }) => kid === key))
-    held = {
+    const added = next.keys.flatMap(({ kid }) => (thumbprints.includes(kid!) ? [] : [kid!]))
+    hold({
       anchor: next,
       adoptedAt: clock().toISOString(),
       catalogueUrl: held.catalogueUrl,
       leftOut: [...left, ...held.leftOut].slice(0, KEPT_LEFT_OUT),
-    }
-    writeHeldAnchor(file, held)
-    const added = next.keys.flatMap(({ kid }) => (thumbprints.includes(kid!) ? [] : [kid]))
-    thumbprints = await thumbprintsOf(next)
+    })
+    thumbprints = next.keys.map(({ kid }) => kid!) // a statement names them so
     logger.info({ anchor: next.number, added, leftOut: left }, 'took the next anchor')
     if (before.rootCertificates.join() !== next.rootCertificates.join()) {
       void agent.close()
@@ -105,15 +111,16 @@ export async function openAnchorChain(options: {
   }
   const catchUp = async (): Promise<void> => {
     hasAsked = true
-    for await (const next of anchorsAfter(held.anchor, get)) await take(next)
+    for await (const next of anchorsAfter(held.anchor, get)) take(next)
     fault = undefined
     await tryNewAddress()
   }
-  const tryNewAddress = async (): Promise<void> => {
+  const askNewAddress = async (): Promise<void> => {
     const { catalogueUrl, number } = held.anchor
     if (catalogueUrl === held.catalogueUrl) return
     const url = new URL('/status', catalogueUrl)
-    const answers = await request(url, { dispatcher: agent, headersTimeout: ANSWER_MS })
+    const timeouts = { headersTimeout: ANSWER_MS, bodyTimeout: ANSWER_MS }
+    const answers = await request(url, { dispatcher: agent, ...timeouts })
       .then(async ({ statusCode, body }) => {
         await body.dump()
         return statusCode === 200
@@ -124,10 +131,15 @@ export async function openAnchorChain(options: {
       return
     }
     fault = undefined
-    held = { ...held, catalogueUrl }
-    writeHeldAnchor(file, held)
+    hold({ ...held, catalogueUrl })
     logger.info({ catalogueUrl }, 'follows the catalogue at its new address')
   }
+
+  const tryNewAddress = (): Promise<void> =>
+    askNewAddress().catch((error: unknown) => {
+      fault = wordsOf(error)
+      logger.warn({ err: error }, 'the new address of the catalogue cannot be kept')
+    })
 
   const hasKey = (kid: string): boolean =>
     thumbprints.includes(kid) || held.anchor.keys.some((key) => key.kid === kid)
@@ -182,7 +194,7 @@ export async function openAnchorChain(options: {
       try {
         await catchUp()
       } catch (error) {
-        const text = error instanceof Error ? error.message : String(error)
+        const text = wordsOf(error)
         if (text !== fault) logger.warn({ err: error }, 'the next anchor is not taken')
         fault = text
         if (isUnknown) throw error
@@ -191,6 +203,19 @@ export async function openAnchorChain(options: {
     },
     tryNewAddress,
     [Symbol.asyncDispose]: () => agent.destroy(),
+  }
+}
+
+const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** By roots that nobody can read no connection comes about, nor the anchor that would mend it. */
+function verifyRoots({ number, rootCertificates }: AnchorContent): void {
+  try {
+    rootCertificates.forEach((pem) => parseCertificate(pem))
+  } catch (cause) {
+    if (!(cause instanceof CertificateError)) throw cause
+    const detail = `the roots in anchor ${number} cannot be read: ${cause.message}`
+    throw new ExchangeError('anchor.malformed', detail, { cause })
   }
 }
 

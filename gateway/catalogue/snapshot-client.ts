@@ -78,6 +78,8 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
   let heardAt: Date | undefined
   let fault: string | undefined
   let refused: ErrorCode | undefined
+  /** What `etag` stands for was refused, and is until there is another. */
+  let older: ExchangeError | undefined
 
   const floor = createSnapshotFloor()
   let signer = ''
@@ -90,7 +92,8 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
       'the snapshot in use is dropped: its key is out',
     )
     newest = undefined
-    etag = undefined
+    // Told of it once more, it says why it does not count: it is no longer what we have.
+    download.drop()
   }
   const accept = async (jws: string): Promise<void> => {
     const snapshot: Snapshot = await verifySnapshot(jws, anchor)
@@ -103,6 +106,13 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
     newest = indexSnapshot(snapshot)
     signer = chain.signerOf(jws)
     for (const listener of [...listeners]) listener(newest)
+  }
+
+  /** What the catalogue has is what we had: it may have been dropped meanwhile. @throws ExchangeError */
+  const verifyHeld = (): void => {
+    if (newest !== undefined) return
+    const detail = 'the snapshot of the catalogue is signed by a key that is out'
+    throw new ExchangeError('catalogue.unavailable', detail)
   }
 
   const ask = async (question = new AbortController()): Promise<void> => {
@@ -128,21 +138,33 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
       roundTripMs: isHeldBack ? undefined : performance.now() - before,
     })
     const bytes = await readAtMost(body, LIMITS.snapshotBytes)
-    if (statusCode === 304) return chain.follow().finally(dropForeign)
+    if (statusCode === 304) {
+      await chain.follow().finally(dropForeign)
+      if (older !== undefined) throw older
+      return verifyHeld()
+    }
+    older = undefined
     if (statusCode !== 200) {
       throw new ExchangeError('catalogue.unavailable', `the catalogue answered ${statusCode}`)
     }
     const jws = await download.read(headers, bytes)
-    if (jws === undefined) await chain.follow().finally(dropForeign)
-    else {
+    const tag = typeof headers.etag === 'string' ? headers.etag : undefined
+    if (jws === undefined) {
+      await chain.follow().finally(dropForeign)
+      verifyHeld()
+    } else {
       await chain
         .follow(jws)
         .then(() => accept(jws))
+        .catch((error: unknown) => {
+          if (isOutdated(error)) [older, etag] = [error, tag]
+          throw error
+        })
         .finally(dropForeign)
       writeFileAtomically(file, jws)
       download.keep(jws)
     }
-    etag = typeof headers.etag === 'string' ? headers.etag : undefined
+    etag = tag
     logger.info({ snapshot: newest?.number }, 'snapshot accepted')
   }
 
@@ -166,7 +188,8 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
         if (wordsOf(error) !== fault)
           logger.warn({ err: error }, 'the catalogue cannot be followed')
         noteFault(error)
-        etag = undefined
+        // An older one is not fetched again and again: the next answer is another, or says that there is none.
+        if (error !== older) etag = undefined
         await chain.tryNewAddress()
       }
       // A catalogue that answers at once, rightly or wrongly, is asked once a second at most.
@@ -258,6 +281,8 @@ export async function openSnapshotClient(options: Options): Promise<SnapshotClie
   }
 }
 
+const isOutdated = (error: unknown): error is ExchangeError =>
+  error instanceof ExchangeError && error.code === 'catalogue.outdated'
 const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 async function fetchDescription(

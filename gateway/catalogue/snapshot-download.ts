@@ -28,6 +28,8 @@ export interface SnapshotDownload {
   read(headers: Headers, bytes: Buffer): Promise<string | undefined>
   /** A snapshot was accepted and is in the file. */
   keep(jws: string): void
+  /** The one that was accepted counts no longer. */
+  drop(): void
 }
 
 const digestOf = (plain: Buffer): string => dictionaryDigest(plain).toString('base64')
@@ -63,7 +65,7 @@ export function createSnapshotDownload(file: string): SnapshotDownload {
           isOnTrial = false
           return undefined
         }
-        const jws = isPlain ? fromPlainSnapshot(content) : content.toString('ascii')
+        const jws = isPlain ? fromPlainSnapshot(content) : content.toString('latin1')
         if (jws.length <= LIMITS.snapshotBytes) return jws
         throw new CompressionError(`it is longer than ${LIMITS.snapshotBytes} bytes`)
       } catch (cause) {
@@ -75,6 +77,9 @@ export function createSnapshotDownload(file: string): SnapshotDownload {
     keep: (jws) => {
       digest = digestOf(toPlainSnapshot(jws))
       isOnTrial = false
+    },
+    drop: () => {
+      digest = undefined
     },
   }
 }

@@ -29,9 +29,9 @@ export interface IndexedSnapshot extends CatalogueView {
   readonly anchors: readonly Certificate[]
   readonly intermediates: readonly Certificate[]
   /** Whose checkpoints count, and with whose cosignatures; undefined: nothing is said, or nothing that can be read. */
+  readonly logPolicy: { readonly text: string; readonly policy: TlogPolicy } | undefined
   /** Why there is none, although the snapshot has one. */
   readonly logPolicyFault: string | undefined
-  readonly logPolicy: { readonly text: string; readonly policy: TlogPolicy } | undefined
 }
 
 /**

@@ -15,6 +15,7 @@ import { parseCertsOnly } from '../../pki/pkcs7.ts'
 import { recogniseDer } from '../../pki/recognise.ts'
 import { hashBytes } from '../../pki/tsp-hash.ts'
 import { parseTspRequest } from '../../pki/tsp-request.ts'
+import { CATALOGUE_DECODERS } from './catalogue-decoders.ts'
 import { EVIDENCE_DECODERS } from './evidence-decoders.ts'
 import { verifyTimeStamp } from '../../pki/tsp-verify.ts'
 import { encodeTstInfo, parseTstInfo } from '../../pki/tst-info.ts'
@@ -91,6 +92,7 @@ export const DECODERS: Decoders = {
   'tile-path': { seeds: seedsOf('tile-*.txt'), decode: decodeTilePath },
   recognise: { seeds: seedsOf('*.der'), decode: recogniseDer },
   ...EVIDENCE_DECODERS,
+  ...CATALOGUE_DECODERS,
 }
 
 function decodeCertificate(bytes: Buffer): void {

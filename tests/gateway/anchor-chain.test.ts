@@ -1,5 +1,13 @@
 /** A gateway's side of a rotation, against the real catalogue. */
-import { cpSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { openSnapshotClient, type SnapshotClient } from '../../gateway/catalogue/snapshot-client.ts'
@@ -99,6 +107,21 @@ describe('a rotation', () => {
     expect(alone.anchorState.adoptedAt).toBeDefined()
   })
 
+  it('waits for the disk: what a crash would take away is not used', async () => {
+    const running = await catalogueAt(await freePort())
+    const dir = temporaryFolder()
+    const given = readAnchor(running.catalogue.anchorFile)
+    const client = await follow(given, dir)
+    const inTheWay = join(dir, 'anchor.json.new') // what is written before it is put in place
+    mkdirSync(inTheWay)
+    await step(running, 'prepare')
+    await until(() => expect(client.newest?.number).toBe(2)) // the key is known still
+    await until(() => expect(client.anchorState.fault).toContain('EISDIR'))
+    expect([client.anchorState.number, client.anchor.keys]).toEqual([1, given.keys])
+    rmdirSync(inTheWay)
+    await until(() => expect(client.anchorState).toMatchObject({ number: 2, fault: undefined }))
+  })
+
   it('of the roots comes before the certificate of the server changes', async () => {
     const running = await catalogueAt(await freePort())
     const { config, catalogue } = running
@@ -152,6 +175,26 @@ describe('a key that was stolen', () => {
     expect(client.current(new Date()).number).toBe(2)
   })
 
+  it('leaves nothing to go on by: told of it once more, a gateway that dropped it says why', async () => {
+    const running = await catalogueAt(await freePort())
+    const dir = temporaryFolder()
+    const given = readAnchor(running.catalogue.anchorFile)
+    await (await follow(given, dir))[Symbol.asyncDispose]()
+    await step(running, 'replace')
+    const statement = (await running.call('GET', '/anchors/2')).text
+    await running[Symbol.asyncDispose]()
+    // As between the announcement and the first snapshot of the new key, for as long as it takes
+    const posing = await pose(running)
+    posing.tag = '"1"'
+    posing.answers.set('/snapshot', readFileSync(join(dir, 'snapshot.jws'), 'latin1'))
+    posing.answers.set('/anchors/2', statement)
+    const again = await follow(given, dir)
+    await until(() => expect(again.anchorState.number).toBe(2))
+    await until(() => expect(again.health.fault).toContain('left out: it signs nothing any more'))
+    expect(again.newest).toBeUndefined()
+    expect(() => again.current(new Date())).toThrow('has not yet got a snapshot')
+  })
+
   it('leaves no number behind that nobody can reach, and nothing of what it signed', async () => {
     const running = await catalogueAt(await freePort())
     const client = await follow(readAnchor(running.catalogue.anchorFile))
@@ -201,6 +244,14 @@ describe('a statement', () => {
       'anchor.not-next',
       ({ anchor, own, other }) =>
         announce(anchor, { keys: [other], signers: [own, other] }, { number: 4 }),
+    ],
+    [
+      'of a root that nobody can read',
+      'anchor.malformed',
+      ({ anchor, own, other }) => {
+        const rootCertificates = ['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----']
+        return announce(anchor, { keys: [other], signers: [own, other] }, { rootCertificates })
+      },
     ],
     ['that is withheld', 'catalogue.unavailable', async () => undefined],
   ]

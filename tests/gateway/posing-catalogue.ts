@@ -7,6 +7,7 @@ import {
   type AnchorContent,
   type NumberedAnchor,
 } from '../../protocol/anchor-statement.ts'
+import { PLAIN_SNAPSHOT_TYPE, toPlainSnapshot } from '../../protocol/snapshot-form.ts'
 import type { Anchor, Snapshot } from '../../protocol/snapshot.ts'
 import { listen } from '../../runtime/lifecycle.ts'
 import type { CatalogueConfig } from '../../service-catalogue/config.ts'
@@ -16,6 +17,8 @@ import { temporaryFolder } from '../service-catalogue/support.ts'
 export interface Posing extends AsyncDisposable {
   /** What it answers by path; 404 for the rest. */
   readonly answers: Map<string, string>
+  /** Entity tag of the snapshot, which it then tells in its plain form. */
+  tag?: string
 }
 
 export async function poseAs(config: CatalogueConfig): Promise<Posing> {
@@ -23,12 +26,22 @@ export async function poseAs(config: CatalogueConfig): Promise<Posing> {
   const [cert, key] = [config.tlsCertificateFile, config.tlsKeyFile].map((file) =>
     readFileSync(file),
   )
-  const server = createServer({ cert, key }, ({ url = '' }, response) => {
+  const posing: { tag?: string } = {}
+  const server = createServer({ cert, key }, ({ url = '', headers }, response) => {
     const answer = answers.get(url)
-    response.writeHead(answer === undefined ? 404 : 200).end(answer)
+    if (answer === undefined || url !== '/snapshot' || posing.tag === undefined) {
+      response.writeHead(answer === undefined ? 404 : 200).end(answer)
+    } else if (headers['if-none-match'] === posing.tag) response.writeHead(304).end()
+    else {
+      const plain = { 'content-type': PLAIN_SNAPSHOT_TYPE, etag: posing.tag }
+      response.writeHead(200, plain).end(toPlainSnapshot(answer))
+    }
   })
   const listening = await listen(server, config.port)
-  return { answers, [Symbol.asyncDispose]: () => listening[Symbol.asyncDispose]() }
+  return Object.assign(posing, {
+    answers,
+    [Symbol.asyncDispose]: () => listening[Symbol.asyncDispose](),
+  })
 }
 
 export async function makeKey(): Promise<RingKey> {

@@ -1,6 +1,7 @@
 /** A gateway's client and a catalogue, and between them a line that sees, and may alter, what is sent. */
-import { readFileSync } from 'node:fs'
+import { cpSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
+import { join } from 'node:path'
 import { Agent, request } from 'undici'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { openSnapshotClient, type SnapshotClient } from '../../gateway/catalogue/snapshot-client.ts'
@@ -45,12 +46,13 @@ afterEach(async () => {
 async function openLine({ config, catalogue, authority }: Running) {
   const agent = new Agent({ connect: { ca: authority.root.certificate.pem } })
   const sent: Sent[] = []
-  const state = { alter: ((body) => body) as Alter, url: catalogue.url }
+  const state = { alter: ((body) => body) as Alter, url: catalogue.url, asked: 0 }
   const server = createServer(
     { cert: readFileSync(config.tlsCertificateFile), key: readFileSync(config.tlsKeyFile) },
     (asked, answer) => {
       const { host: _host, connection: _connection, ...given } = asked.headers
       const pass = async (): Promise<void> => {
+        if (asked.url === '/snapshot') state.asked += 1
         const target = `${state.url}${asked.url}`
         const got = await request(target, { dispatcher: agent, headers: given })
         const { 'content-length': _length, connection: __, ...headers } = got.headers
@@ -165,6 +167,30 @@ it('a catalogue that forgot what the gateway has sends the whole', async () => {
   await agent.destroy()
   await reaches(client, 2)
   expect(line.sent.at(-1)).toMatchObject({ coding: 'zstd', isDictionaryOffered: true })
+})
+
+it('an older one is refused, and not fetched again: the next is heard of at once', async () => {
+  const client = await openClient()
+  const database = join(running.config.stateDir, 'catalogue.db')
+  const backup = join(temporaryFolder(), 'backup.db')
+  await running.catalogue[Symbol.asyncDispose]()
+  cpSync(database, backup)
+  running = await startTestCatalogue(running)
+  line.state.url = running.catalogue.url
+  await putMember('A')
+  await reaches(client, 2)
+  await running.catalogue[Symbol.asyncDispose]()
+  cpSync(backup, database)
+  running = await startTestCatalogue(running)
+  line.state.url = running.catalogue.url
+  await vi.waitFor(() => expect(client.health.refused).toBe('catalogue.outdated'), 10_000)
+  const { asked } = line.state
+  const { length } = line.sent
+  await vi.waitFor(() => expect(line.state.asked).toBe(asked + 1), 10_000)
+  await running.call('POST', '/admin/snapshot-number', { body: { from: 2 } })
+  await reaches(client, 3)
+  expect(line.sent).toHaveLength(length + 1)
+  await vi.waitFor(() => expect(client.health.refused).toBeUndefined(), 10_000)
 })
 
 it('every form verifies, has a tag of its own, and stands for the snapshot whichever tag is given', async () => {

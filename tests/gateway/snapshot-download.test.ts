@@ -98,6 +98,13 @@ describe('a snapshot that is told from another', () => {
     expect(download.headers()).toMatchObject({ 'accept-encoding': 'dcz, zstd' })
   })
 
+  it('is whole again when the one that we have counts no longer', async () => {
+    have(base)
+    download.drop()
+    expect(download.headers()).not.toHaveProperty('available-dictionary')
+    expect(await read(TYPE, toPlainSnapshot(base))).toBe(base)
+  })
+
   it('is undone by the zstd program too', async () => {
     const [before, after] = [join(temporaryFolder(), 'base'), join(temporaryFolder(), 'dcz')]
     writeFileSync(before, toPlainSnapshot(base))
@@ -108,6 +115,12 @@ describe('a snapshot that is told from another', () => {
 })
 
 describe('a whole snapshot', () => {
+  it('has one spelling: no bit of a letter is passed over', async () => {
+    const altered = Buffer.from(next)
+    altered[0]! |= 0x80
+    expect(await read({}, altered)).not.toBe(next)
+  })
+
   it('is read in every form that a catalogue sends', async () => {
     const plain = toPlainSnapshot(next)
     expect(await read({ 'content-type': 'application/jose' }, Buffer.from(next))).toBe(next)

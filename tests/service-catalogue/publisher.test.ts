@@ -94,6 +94,29 @@ describe('a change', () => {
     )
   })
 
+  it('goes on above a number from elsewhere, also while some wait for theirs', async () => {
+    const resume = (from: number): Promise<void> =>
+      changes.resume({ actor: 'operator', action: 'resume', subject: `above ${from}` }, from)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const reached = Promise.withResolvers<void>()
+    beforeSigning = () => (reached.resolve(), promise)
+    const all = [changes.put(member('A'))]
+    await reached.promise
+    const others = [changes.put(member('B')), resume(2), changes.put(member('C')), resume(50)]
+    expect(db.all('SELECT snapshotNumber AS n FROM event')).toEqual(
+      [2, 3, 3, 3, 51].map((n) => ({ n })),
+    )
+    resolve()
+    await Promise.all([...all, ...others])
+    expect(published(publisher)).toMatchObject({
+      number: 51,
+      members: ['A', 'B', 'C'].map((id) => ({ id })),
+    })
+    expect(db.all('SELECT number AS n FROM snapshot')).toEqual([1, 2, 51].map((n) => ({ n })))
+    await resume(51)
+    expect(publisher.current().number).toBe(52)
+  })
+
   it('that fails leaves neither number nor event behind', async () => {
     await changes.put(member('A'))
     const failing = { ...member('B'), read: () => undefined }
