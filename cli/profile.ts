@@ -78,17 +78,14 @@ export interface OpenProfile {
   /** PEM root of the instance, absolute path. */
   readonly caFile: string
   readonly catalogueUrl: string | undefined
-  catalogue(): ApiClient
+  catalogue(options?: AskOptions): ApiClient
   authority(): ApiClient
   /** @param name undefined: the only one there is. */
   gateway(name: string | undefined, options?: AskOptions): ApiClient
   /** Whether the token for a gateway is an auditor's. */
   isAuditor(name: string | undefined): boolean
 }
-interface AskOptions {
-  /** Longest wait for an answer. */
-  readonly answerMs?: number
-}
+type AskOptions = Pick<Parameters<typeof createApiClient>[0], 'answerMs' | 'onChange'>
 
 /**
  * Opens the profile named by `--profile` or `SPEAN_PROFILE`, else `.spean/spean.json` of this folder
@@ -131,7 +128,8 @@ export function openProfile(named: string | undefined): OpenProfile {
     hasAuthority: profile.authority !== undefined,
     caFile: at(profile.caFile),
     catalogueUrl: profile.catalogue?.url,
-    catalogue: () => open(profile.catalogue && withToken(file, profile.catalogue), 'catalogue'),
+    catalogue: (options) =>
+      open(profile.catalogue && withToken(file, profile.catalogue), 'catalogue', options),
     authority: () => open(profile.authority, 'authority'),
     gateway: (name, options) => {
       const chosen = choose(name)

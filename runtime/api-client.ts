@@ -35,6 +35,8 @@ export function createApiClient(api: {
   readonly ca?: string
   /** Longest wait for an answer to begin, and to go on. */
   readonly answerMs?: number
+  /** Told of the position of each change that a catalogue made (`Spean-Change` of its answer). */
+  readonly onChange?: (position: number) => void
 }): ApiClient {
   const { answerMs = ANSWER_MS } = api
   const agent = new Agent({ connect: { ...(api.ca ? { ca: api.ca } : {}), timeout: 5000 } })
@@ -63,6 +65,8 @@ export function createApiClient(api: {
     const bytes = await readAtMost(answer.body, MAX_ANSWER_BYTES).catch((cause: unknown) => {
       throw new ApiError(`the answer of ${api.url} broke off`, { cause })
     })
+    const change = answer.headers['spean-change']
+    if (typeof change === 'string') api.onChange?.(Number(change))
     const value = parse(bytes.toString('utf8'))
     if (answer.statusCode < 400) return value
     throw refusal(value) ?? new ApiError(`${api.url}${path} answered ${answer.statusCode}`)

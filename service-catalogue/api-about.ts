@@ -7,7 +7,7 @@ export const GATEWAY_CERTIFICATE = 'gatewayCertificate'
 export const CATALOGUE_API: ApiAbout = {
   title: 'Spean: catalogue of an instance',
   description:
-    'For the operator, members, service owners and auditors; what gateways fetch is public, because it is signed.',
+    'For the operator, members, service owners and auditors; what gateways fetch is public, because it is signed. The answer to a change has its position in `/admin/events`: `Spean-Change`.',
   credentials: {
     token: {
       scheme: {

@@ -20,6 +20,9 @@ export interface Change<T> {
   readonly apply: () => void
 }
 
+/** Of an answer: the position of the change in `/admin/events`, so that whoever makes many can tell their own. */
+export const CHANGE_HEADER = 'spean-change'
+
 /**
  * The only way to change the catalogue. Change, event and the number of the snapshot that will have it are one
  * transaction; the answer comes when that snapshot is published. Changes that come together share one.
@@ -47,12 +50,11 @@ export function createChanges(deps: {
   readonly onCommitted: () => Promise<void>
 }): Changes {
   const { db, terms, clock, publisher, logger, onCommitted } = deps
-  const record = (named: Named, above?: number): number => {
+  const record = (named: Named, above?: number): Recorded => {
     const number = claimSnapshot(db, terms, above)
-    addEvent(named, clock(), number)
-    return number
+    return { number, position: addEvent(named, clock(), number) }
   }
-  const addEvent = (named: Named, now: Date, number: number): void => {
+  const addEvent = (named: Named, now: Date, number: number): number => {
     const { actor = actingName(), action, subject } = named
     db.run(
       'INSERT INTO event (at, actor, action, subject, snapshotNumber) VALUES (?, ?, ?, ?, ?)',
@@ -63,38 +65,40 @@ export function createChanges(deps: {
       number,
     )
     recordAct()
+    return lastChange(db)
   }
-  const finish = async ({ action, subject }: Named, number: number): Promise<void> => {
+  const finish = async ({ action, subject }: Named, recorded: Recorded): Promise<ApiReply> => {
+    const { number, position } = recorded
     logger.info({ action, subject, number }, 'changed')
     await onCommitted()
     await publisher.publish()
+    return { headers: { [CHANGE_HEADER]: String(position) } }
   }
   return {
     put: async (change) => {
-      const { before, after, number } = db.transaction(() => {
+      const { before, after, recorded } = db.transaction(() => {
         const before = change.read()
         change.apply()
         const after = change.read()
         const isSame = before !== undefined && canonicalJson(before) === canonicalJson(after)
-        return { before, after, number: isSame ? undefined : record(change) }
+        return { before, after, recorded: isSame ? undefined : record(change) }
       })
       // The same once more may be the retry of one whose publication failed.
-      if (number === undefined) await publisher.publish()
-      else await finish(change, number)
-      return { status: before === undefined ? 201 : 200, body: after }
+      if (recorded === undefined) await publisher.publish()
+      const done = recorded && (await finish(change, recorded))
+      return { ...done, status: before === undefined ? 201 : 200, body: after }
     },
     remove: async (change) => {
-      const number = db.transaction(() => {
+      const recorded = db.transaction(() => {
         if (change.read() === undefined) throw unknown(change.subject)
         change.apply()
         return record(change)
       })
-      await finish(change, number)
-      return { status: 204 }
+      return { ...(await finish(change, recorded)), status: 204 }
     },
     resume: async (named, from) => {
-      const number = db.transaction(() => record(named, from))
-      await finish(named, number)
+      const recorded = db.transaction(() => record(named, from))
+      await finish(named, recorded)
     },
     note: (named, work) =>
       db.transaction(() => {
@@ -103,6 +107,18 @@ export function createChanges(deps: {
         return result
       }),
   }
+}
+
+interface Recorded {
+  /** Of the snapshot. */
+  readonly number: number
+  /** Of the event. */
+  readonly position: number
+}
+
+/** Position of the newest event; 0 when there is none. */
+export function lastChange(db: Database): number {
+  return db.get<{ last: number }>('SELECT coalesce(max(position), 0) AS last FROM event')!.last
 }
 
 class Undone extends Error {}

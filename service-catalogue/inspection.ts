@@ -2,6 +2,7 @@ import type { Route } from '../runtime/admin-api.ts'
 import { json, listOf, named, object, text, time, whole } from '../runtime/route-description.ts'
 import { FARTHEST_JUMP, type Behind } from './gateway-reports.ts'
 import { registeredCertificates } from './approved-authorities.ts'
+import { lastChange } from './changes.ts'
 import type { CatalogueContext } from './context.ts'
 import type { Database } from '../runtime/sqlite-database.ts'
 import { WITNESS_HEALTH } from '../witness/witness-routes.ts'
@@ -60,6 +61,7 @@ const STATUS = named(
       program: { const: 'catalogue' },
       instance: text,
       snapshotNumber: whole,
+      lastChange: { ...whole, description: 'Position of the newest in `/admin/events`.' },
       issuedAt: time,
       expiresAt: time,
       anchor: object({ number: whole }),
@@ -136,6 +138,7 @@ function readStatus(context: CatalogueContext): object {
     program: 'catalogue',
     instance,
     snapshotNumber: number,
+    lastChange: lastChange(db),
     issuedAt: issuedAt.toISOString(),
     expiresAt: expiresAt.toISOString(),
     anchor: { number: key.anchorNumber },

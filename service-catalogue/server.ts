@@ -126,8 +126,8 @@ export async function startCatalogue(
   }
   const delivery = createWebhookDelivery({ instance, db, clock, logger, ...webhooks })
   const intervalMs = options.checkIntervalMs ?? CHECK_INTERVAL_MS
-  resources.use(startUpkeep([delivery.run], intervalMs, logger))
-  resources.use(delivery) // before the round that waits for it
+  resources.use(delivery)
+  checks.push(delivery.run)
   resources.use(startUpkeep(checks, intervalMs, logger))
 
   const running = resources.move()

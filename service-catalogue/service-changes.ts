@@ -74,7 +74,12 @@ export function putInForce(context: ChangeContext, wanted: Wanted): void {
   if (asked.state === 'draft') throw conflict(`${service.id} is published; it is no draft any more`)
   db.run('UPDATE service SET classification = ? WHERE id = ?', service.classification, service.id)
   const change = judge(context, before, wanted)
-  if (change === 'planned') return
+  if (change === 'planned') {
+    // Of what is announced these may still be put right: they break nobody
+    const content = JSON.stringify(service)
+    db.run('UPDATE planned_change SET content = ? WHERE service = ?', content, service.id)
+    return
+  }
   const { version, comparison, effectiveAt } = change
   if (comparison.level === undefined && version === before.version) {
     store()
@@ -122,8 +127,12 @@ function judge(context: ChangeContext, before: InForce, wanted: Wanted): Judged 
   const comparison = compareWithInForce(db, before, service.title, described)
   const planned = plannedChange(db, service.id)
   if (planned && comparison.level !== undefined) {
-    const isSame = planned.descriptionDigest === described?.digest
-    if (isSame && (asked.version ?? planned.version) === planned.version) return 'planned'
+    const { version = planned.version, effectiveAt = planned.effectiveAt } = asked
+    const isSame =
+      planned.descriptionDigest === described?.digest &&
+      version === planned.version &&
+      readInstant('effectiveAt', effectiveAt).getTime() === Date.parse(planned.effectiveAt)
+    if (isSame) return 'planned'
     throw conflict(
       `version ${planned.version} of ${service.id} is planned for ${planned.effectiveAt}; withdraw it first`,
     )

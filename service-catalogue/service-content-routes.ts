@@ -102,7 +102,7 @@ export function createServiceContentRoutes(context: CatalogueContext): Route[] {
               recordServiceEvent(db, event, clock())
             },
           })
-          .then(({ status }) => ({ status: status ?? 200, body: readEntry(db, id) }))
+          .then((reply) => ({ ...reply, body: readEntry(db, id) }))
       },
     },
     {

@@ -32,6 +32,8 @@ export function setLife(db: Database, id: string, life: Partial<LifeColumns>): v
 
 /** A change that is announced and not in force yet. */
 export interface PlannedView {
+  readonly title: string
+  readonly validation?: SnapshotService['validation']
   readonly version: string
   readonly effectiveAt: string
   readonly level?: ChangeLevel
@@ -47,17 +49,25 @@ interface PlannedRow {
   readonly descriptionDigest: string | null
   readonly differences: string
   readonly reason: string | null
+  /** JSON of the service as it will be. */
+  readonly content: string
 }
 
 export function plannedChange(db: Database, id: string): PlannedView | undefined {
   const row = db.get<PlannedRow>(
-    `SELECT version, effectiveAt, level, descriptionDigest, differences, reason
+    `SELECT version, effectiveAt, level, descriptionDigest, differences, reason, content
      FROM planned_change WHERE service = ?`,
     id,
   )
   if (row === undefined) return undefined
   const { version, effectiveAt, level, descriptionDigest, differences, reason } = row
+  const { title, validation } = JSON.parse(row.content) as {
+    title: string
+    validation: NonNullable<PlannedView['validation']> | null
+  }
   return {
+    title,
+    ...(validation === null ? {} : { validation }),
     version,
     effectiveAt,
     ...(level === null ? {} : { level }),

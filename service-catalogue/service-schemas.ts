@@ -19,11 +19,12 @@ export const DIFFERENCE = named(
     text,
   }),
 )
+const VALIDATION = oneOf('enforce', 'report', 'off')
 const PLANNED = named(
   'PlannedChange',
   object(
-    { version: text, effectiveAt: time, differences: listOf(DIFFERENCE) },
-    { level: LEVEL, descriptionDigest: text, reason: text },
+    { title: text, version: text, effectiveAt: time, differences: listOf(DIFFERENCE) },
+    { level: LEVEL, descriptionDigest: text, validation: VALIDATION, reason: text },
   ),
 )
 
@@ -39,7 +40,7 @@ const ALWAYS = {
 const SOMETIMES = {
   descriptionDigest: text,
   classification: oneOf('public', 'internal', 'personal', 'sensitive'),
-  validation: oneOf('enforce', 'report', 'off'),
+  validation: VALIDATION,
   deprecatedAt: time,
   sunset: time,
   successor: text,

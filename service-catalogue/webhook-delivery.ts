@@ -21,12 +21,12 @@ const FIRST_PAUSE_MS = 5_000
 const LONGEST_PAUSE_MS = 3_600_000
 /** A receiver that is away for so long has to be put again. */
 const PATIENCE_MS = 7 * 86_400_000
-/** Of one receiver in one round, so that all have their turn. */
+/** Of one receiver, until it is looked at anew. */
 const EVENTS_IN_ROUND = 50
 
 export interface WebhookDelivery extends AsyncDisposable {
-  /** Sends what is due, each receiver's events in their order. */
-  readonly run: () => Promise<void>
+  /** Begins to send what is due, each receiver's events in their order; a slow one holds back no other. */
+  readonly run: () => void
 }
 
 /** Refused before anything is sent. */
@@ -54,18 +54,28 @@ interface Deps {
 export function createWebhookDelivery(deps: Deps): WebhookDelivery {
   const { db, clock, logger } = deps
   const agent = createAgent(deps)
-  const run = async (): Promise<void> => {
+  /** By the id of the webhook. */
+  const underWay = new Map<string, Promise<void>>()
+  const begin = (webhook: WebhookRow): void => {
+    const { id } = webhook
+    const sending = sendDue(webhook, deps, agent)
+      .catch((err: unknown) => logger.error({ err, webhook: id }, 'webhook not served'))
+      .finally(() => underWay.delete(id))
+    underWay.set(id, sending)
+  }
+  const run = (): void => {
     const due = db.all<WebhookRow>(
       `SELECT * FROM webhook WHERE suspended = 0 AND nextAttemptAt <= ?
          AND position < (SELECT coalesce(max(position), 0) FROM service_event)`,
       clock().toISOString(),
     )
-    await Promise.all(due.map((webhook) => sendDue(webhook, deps, agent)))
+    for (const webhook of due) if (!underWay.has(webhook.id)) begin(webhook)
   }
   return {
     run,
     [Symbol.asyncDispose]: async () => {
       await agent.destroy()
+      await Promise.all(underWay.values())
       logger.debug('webhooks stopped')
     },
   }

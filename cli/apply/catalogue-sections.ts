@@ -261,11 +261,17 @@ const witnessPolicy: Section = {
   remove: async () => {},
 }
 
+const scopeOf = ({ scope = [] }: Row): string => sortedTexts(scope).join()
+
 const webhookKey = ({ url, services: ids }: Fields): string =>
   [url, ...((ids ?? []) as string[])].join(' ')
 
+/** Those of whoever asks: a member's are not the operator's to write down, though they may be seen. */
 async function readWebhooks(api: ApiClient): Promise<(Row & { key: string })[]> {
-  return (await rows(api, '/admin/webhooks', 'webhooks')).map((row) => {
+  const own = scopeOf(await api.call<Row>('GET', '/admin/whoami'))
+  const all = await rows(api, '/admin/webhooks', 'webhooks')
+  const theirs = all.filter((row) => scopeOf(row) === own)
+  return theirs.map((row) => {
     const { services: ids } = row
     const fields = { ...row, ...(ids === undefined ? {} : { services: sortedTexts(ids) }) }
     return { ...fields, key: webhookKey(fields) }

@@ -20,6 +20,8 @@ export interface Execution {
 
 /** Sections whose entries others stand below, by their identifiers. */
 const PARENTS = ['members', 'subsystems', 'services']
+/** Changes of one of these sections under way together: the catalogue publishes them in one snapshot. */
+const AT_ONCE = 8
 const PAST = { create: 'created', change: 'changed', delete: 'deleted' } as const
 const SETTLE_MS = 20_000
 const LOOK_MS = 100
@@ -33,51 +35,124 @@ const FRESH_MS = 1000
  * @throws ApplyError saying what was done and what was not; to do the rest, apply again.
  */
 export async function carryOut(steps: readonly Step[], execution: Execution): Promise<void> {
-  const { tell } = execution
   const todo = steps.filter(({ waitingFor }) => waitingFor === undefined)
-  const watch = createWatch()
   const missing = steps.filter(({ waitingFor }) => waitingFor !== undefined)
+  const progress = createProgress(todo, missing, execution.tell)
+  const watch = createWatch()
+  let isSettled = false
+  for (const batch of inBatches(todo)) {
+    const ready = batch.filter(progress.isReady)
+    const [first] = ready
+    if (first === undefined) continue
+    const settle =
+      !first.target.isCatalogue && !isSettled ? execution.beforeGateways?.() : undefined
+    const look = Promise.resolve(settle).then(() => watch.look(first))
+    isSettled ||= !first.target.isCatalogue
+    const endings = ready.map((step) =>
+      endingOf(
+        look.then((current) => {
+          verifyUnchanged(step, current)
+          return carryOutStep(step, execution)
+        }),
+      ),
+    )
+    for (const [i, step] of ready.entries()) progress.note(step, await endings[i]!)
+    progress.verifyReached()
+  }
+  progress.finish()
+}
+
+type Ending =
+  { readonly outcome: Outcome } | { readonly outcome?: undefined; readonly error: unknown }
+
+const endingOf = (work: Promise<Outcome>): Promise<Ending> =>
+  work.then(
+    (outcome) => ({ outcome }),
+    (error: unknown) => ({ error }),
+  )
+
+/** Steps that need not wait for each other, together. */
+function inBatches(steps: readonly Step[]): Step[][] {
+  const batches: Step[][] = []
+  for (const step of steps) {
+    const last = batches.at(-1)
+    if (last && last.length < AT_ONCE && last.every((one) => isBeside(step, one))) last.push(step)
+    else batches.push([step])
+  }
+  return batches
+}
+
+const isBeside = (step: Step, other: Step): boolean =>
+  PARENTS.includes(step.section.name) &&
+  step.section === other.section &&
+  step.target.isCatalogue &&
+  step.verb !== 'delete' &&
+  other.verb !== 'delete' &&
+  step.wanted.successor !== other.key
+
+interface Progress {
+  /** False for what stands below something that is not there. */
+  readonly isReady: (step: Step) => boolean
+  readonly note: (step: Step, ending: Ending) => void
+  /** @throws ApplyError when a program could not be reached. */
+  readonly verifyReached: () => void
+  /** @throws ApplyError when something failed. */
+  readonly finish: () => void
+}
+
+function createProgress(todo: readonly Step[], missing: Step[], tell: Execution['tell']): Progress {
+  const open = new Set(todo)
   const failed: string[] = []
   const left: string[] = []
   let done = 0
-  let isSettled = false
-  for (const [i, step] of todo.entries()) {
-    const name = nameOf(step)
-    const parent = missing.find((other) => isBelow(step, other))
-    if (parent !== undefined) {
+  let unreached: ApiError | undefined
+  const close = (step: Step): string => {
+    open.delete(step)
+    return `${todo.length - open.size}/${todo.length}`
+  }
+  return {
+    isReady: (step) => {
+      const parent = missing.find((other) => isBelow(step, other))
+      if (parent === undefined) return true
+      close(step)
       missing.push(step)
-      left.push(`${name}: ${nameOf(parent)} is not there yet`)
-      continue
-    }
-    try {
-      if (!step.target.isCatalogue && !isSettled) {
-        await execution.beforeGateways?.()
-        isSettled = true
+      left.push(`${nameOf(step)}: ${nameOf(parent)} is not there yet`)
+      return false
+    },
+    note: (step, ending) => {
+      if (ending.outcome !== undefined) {
+        if (ending.outcome.kind === 'asked') missing.push(step)
+        done++
+        tell(`${close(step)} ${wordsOf(step, ending.outcome)}`)
+        return
       }
-      await watch.verifyUnchanged(step)
-      const outcome = await carryOutStep(step, execution)
-      await watch.note(step)
-      if (outcome.kind === 'asked') missing.push(step)
-      done++
-      tell(`${i + 1}/${todo.length} ${wordsOf(step, outcome)}`)
-    } catch (error) {
+      const { error } = ending
       if (error instanceof ApiError) {
-        // It may have been done, and the answer lost: the next plan knows
-        failed.push(`${name}: ${error.message}`)
-        left.push(...todo.slice(i + 1).map(nameOf))
-        throw new ApplyError(report(done, failed, left), { cause: error })
+        unreached ??= error
+        return
       }
       if (!(error instanceof ExchangeError || error instanceof ApplyError)) throw error
       missing.push(step)
+      const name = nameOf(step)
       const code = error instanceof ExchangeError ? `refused (${error.code}): ` : ''
       const remedy = error instanceof ExchangeError ? `\n    ${errorEntry(error.code).remedy}` : ''
       const notes = step.notes.map((note) => `\n    ${note}`).join('')
       failed.push(`${name}: ${code}${error.message}${remedy}${notes}`)
-      tell(`${i + 1}/${todo.length} not done: ${name}: ${code}${error.message}`)
-    }
+      tell(`${close(step)} not done: ${name}: ${code}${error.message}`)
+    },
+    verifyReached: () => {
+      if (unreached === undefined) return
+      // It may have been done, and the answer lost: the next plan knows
+      const [first, ...others] = [...open].map(nameOf)
+      failed.push(`${first}: ${unreached.message}`)
+      left.push(...others)
+      throw new ApplyError(report(done, failed, left), { cause: unreached })
+    },
+    finish: () => {
+      if (failed.length > 0) throw new ApplyError(report(done, failed, left))
+      for (const text of left) tell(`not yet: ${text}; apply again when it is`)
+    },
   }
-  if (failed.length > 0) throw new ApplyError(report(done, failed, left))
-  for (const text of left) tell(`not yet: ${text}; apply again when it is`)
 }
 
 function report(done: number, failed: readonly string[], left: readonly string[]): string {
@@ -130,42 +205,48 @@ async function carryOutStep(step: Step, execution: Execution): Promise<Outcome> 
 }
 
 interface Watch {
-  /** @throws ApplyError when somebody else has changed it since the plan was made. */
-  verifyUnchanged(step: Step): Promise<void>
-  /** After a change of our own. */
-  note(step: Step): Promise<void>
+  /** What there is in a step's section at this moment. */
+  look(step: Step): Promise<Map<string, Fields>>
 }
 
-/** Reads again what is about to be changed, when anything was. */
+/** Reads a section again when somebody else has changed anything since it was read. */
 function createWatch(): Watch {
   const known = new Map<Section, { stamp: number; current: Map<string, Fields> }>()
   const stampOf = async ({ isCatalogue, api }: Target): Promise<number> =>
     isCatalogue
-      ? (await api.call<{ snapshotNumber: number }>('GET', '/status')).snapshotNumber
+      ? (await api.call<{ lastChange: number }>('GET', '/admin/status')).lastChange
       : performance.now()
+  /** Our own changes are what the plan says. */
+  const isFresh = ({ ours, isCatalogue }: Target, from: number, to: number): boolean => {
+    if (!isCatalogue) return to - from < FRESH_MS
+    for (let position = from + 1; position <= to; position++) {
+      if (ours?.has(position) !== true) return false
+    }
+    return true
+  }
   return {
-    verifyUnchanged: async ({ target, section, key, before, after }) => {
+    look: async ({ target, section }) => {
       const stamp = await stampOf(target)
       const last = known.get(section)
-      const isFresh =
-        last !== undefined &&
-        (target.isCatalogue ? last.stamp === stamp : stamp - last.stamp < FRESH_MS)
-      const current = isFresh ? last.current : await section.read(target.api)
-      if (!isFresh) known.set(section, { stamp, current })
-      const now = current.get(key)
-      if (isDeepStrictEqual(now, before) || isDeepStrictEqual(now, after)) return
-      const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(now ?? {})])]
-      const differing = names
-        .filter((name) => !isDeepStrictEqual(before?.[name], now?.[name]))
-        .map((name) => `${name}: ${show(name, before?.[name])} → ${show(name, now?.[name])}`)
-      const what = now === undefined ? 'it is gone' : differing.join('; ')
-      throw new ApplyError(`somebody else has changed it since the plan was made: ${what}`)
-    },
-    note: async ({ target, section }) => {
-      const last = known.get(section)
-      if (last !== undefined && target.isCatalogue) last.stamp = await stampOf(target)
+      const fresh = last !== undefined && isFresh(target, last.stamp, stamp)
+      const current = fresh ? last.current : await section.read(target.api)
+      // Of a gateway by when it was read
+      known.set(section, { stamp: fresh && !target.isCatalogue ? last.stamp : stamp, current })
+      return current
     },
   }
+}
+
+/** @throws ApplyError when somebody else has changed it since the plan was made. */
+function verifyUnchanged({ key, before, after }: Step, current: ReadonlyMap<string, Fields>): void {
+  const now = current.get(key)
+  if (isDeepStrictEqual(now, before) || isDeepStrictEqual(now, after)) return
+  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(now ?? {})])]
+  const differing = names
+    .filter((name) => !isDeepStrictEqual(before?.[name], now?.[name]))
+    .map((name) => `${name}: ${show(name, before?.[name])} → ${show(name, now?.[name])}`)
+  const what = now === undefined ? 'it is gone' : differing.join('; ')
+  throw new ApplyError(`somebody else has changed it since the plan was made: ${what}`)
 }
 
 /** Resolves when a gateway works by the catalogue's snapshot, or has no more time for it. */

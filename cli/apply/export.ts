@@ -39,7 +39,8 @@ export async function exportState(
   // Two that are alike stay two: an anchor would tie them together
   const text = stringify(content, { aliasDuplicateObjects: false, lineWidth: 0, version: '1.2' })
   if (options.output === undefined) process.stdout.write(text)
-  else writeFileSync(options.output, text)
+  // URLs of webhooks may have passwords
+  else writeFileSync(options.output, text, { mode: 0o600 })
 }
 
 function choose(only: readonly string[] | undefined): readonly Section[] {

@@ -4,8 +4,8 @@ import type { Caller, Step } from './step.ts'
 type Asked = Pick<Step, 'section' | 'verb' | 'changed' | 'target'>
 
 /** Sections in which somebody but the operator changes something. */
-const MEMBER_ADMIN = ['members', 'gateways', 'subsystems', 'services']
-const SERVICE_OWNER = ['services']
+const MEMBER_ADMIN = ['members', 'gateways', 'subsystems', 'services', 'webhooks']
+const SERVICE_OWNER = ['services', 'webhooks']
 
 export const isWithin = ({ scope }: Caller, key: string): boolean =>
   scope?.some((id) => key === id || key.startsWith(`${id}/`)) ?? true

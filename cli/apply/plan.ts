@@ -129,10 +129,10 @@ function compareEntry(
   const { section, key, entry, ...rest } = of
   const { planned, before } = current ? withoutPlan(current) : {}
   let after = merge(section, before, entry.fields, prune)
-  if (planned !== undefined && brings(planned, entry.fields)) {
+  if (planned && before && brings(planned, entry.fields, before)) {
     const { version, effectiveAt } = planned
     found.planned.push(`${section.word} ${key}: version ${version} is planned for ${effectiveAt}`)
-    const { title, description, validation, version: own } = before ?? {}
+    const { title, description, validation, version: own } = before
     after = withoutNothing({ ...after, title, description, validation, version: own })
   }
   const names = new Set([...Object.keys(before ?? {}), ...Object.keys(after)])
@@ -148,8 +148,16 @@ const withoutPlan = ({ planned, ...before }: Fields) => ({
   before: before as Fields,
 })
 
-const brings = ({ descriptionDigest, version }: Planned, wanted: Fields): boolean =>
-  wanted.description === descriptionDigest && (wanted.version ?? version) === version
+/** Whether the file says what will be in force, and not what is. */
+function brings(planned: Planned, wanted: Fields, before: Fields): boolean {
+  const { title, descriptionDigest, validation, version } = planned
+  const coming: Fields = { title, description: descriptionDigest, validation, version }
+  const told = Object.keys(coming).filter((name) => name in wanted)
+  return (
+    told.every((name) => (wanted[name] ?? undefined) === coming[name]) &&
+    told.some((name) => coming[name] !== before[name])
+  )
+}
 
 const withoutNothing = (fields: Fields): Fields =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))

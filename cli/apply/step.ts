@@ -12,6 +12,8 @@ export interface Target {
   /** `catalogue`, or `gateway NAME`. */
   readonly label: string
   readonly isCatalogue: boolean
+  /** Positions of the changes that we made in it; of a catalogue. */
+  readonly ours?: ReadonlySet<number>
   readonly api: ApiClient
   readonly caller: Caller
   readonly sections: readonly WantedSection[]

@@ -20,8 +20,8 @@ interface Options {
   readonly reason: string
 }
 
-/** What `spean diff` and `--dry-run` end with when something differs. */
-const DIFFERS = 2
+/** What `spean diff` and `--dry-run` end with when something differs: no failure, and no wrong use of the command. */
+const DIFFERS = 3
 
 const FILES = [
   '-f, --file <path...>',
@@ -37,7 +37,7 @@ export function addApplyCommands(program: Command): void {
     )
     .requiredOption(...FILES)
     .option('--prune', 'delete what no file names, in the sections that files name')
-    .option('--dry-run', 'only show the differences; ends with 2 when there are some')
+    .option('--dry-run', 'only show the differences; ends with 3 when there are some')
     .option('-y, --yes', 'do not ask; needed where there is no terminal')
     .option('--reason <text>', 'told to the operator with what needs approval', 'spean apply')
     .action(async (options: Options, command: Command) => {
@@ -45,7 +45,7 @@ export function addApplyCommands(program: Command): void {
     })
   program
     .command('diff')
-    .description('what apply would change; ends with 0 when nothing differs, 2 when something does')
+    .description('what apply would change; ends with 0 when nothing differs, 3 when something does')
     .requiredOption(...FILES)
     .option('--prune', 'also what no file names, in the sections that files name')
     .action(async (options: Options, command: Command) => {
@@ -126,10 +126,12 @@ async function openTargets(
 ): Promise<Target[]> {
   const targets: Target[] = []
   if (wanted.catalogue.length > 0) {
-    const api = opened.use(profile.catalogue())
+    const ours = new Set<number>()
+    const onChange = (position: number): void => void ours.add(position)
+    const api = opened.use(profile.catalogue({ onChange }))
     const caller = await readCaller(api)
     const sections = wanted.catalogue
-    targets.push({ label: 'catalogue', isCatalogue: true, api, caller, sections })
+    targets.push({ label: 'catalogue', isCatalogue: true, ours, api, caller, sections })
   }
   for (const [name, sections] of wanted.gateways) {
     const api = opened.use(profile.gateway(name))

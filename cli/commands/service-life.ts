@@ -29,13 +29,24 @@ export function addServiceLifeCommands(service: Command): void {
       })
     })
   service
-    .command('set <id> <file>')
+    .command('set <id> [file]')
     .description(
-      'titles, descriptions, owner, law, purposes and more of a service, from a JSON file',
+      'titles, descriptions, owner, law, purposes and more of a service, from a JSON file; with an option what is in force of it, its OpenAPI description left as it is',
     )
-    .action((id: string, file: string, _options: object, command: Command) =>
-      ask(command, 'PUT', `${pathOf(command, id)}/entry`, readJson(file)),
-    )
+    .option('--title <text>', 'its name in lists')
+    .option('--classification <word>', 'public, internal, personal or sensitive: what its data is')
+    .option('--validation <mode>', 'enforce, report or off')
+    .action(async (id: string, file: string | undefined, options: Row, command: Command) => {
+      const path = pathOf(command, id)
+      const changes = Object.keys(options).length > 0
+      if (file === undefined && !changes) throw new ConfigError('say what to set; see --help')
+      const entry = file === undefined ? undefined : readJson(file)
+      const set = async (api: ApiClient): Promise<Row> => ({
+        ...(changes ? await putAgain(api, path, options) : {}),
+        ...(entry ? await api.call<Row>('PUT', `${path}/entry`, entry) : {}),
+      })
+      await show(command, profileOf(command).catalogue(), set, printService)
+    })
   service
     .command('compare <id> <openapi>')
     .description(
@@ -52,6 +63,17 @@ export function addServiceLifeCommands(service: Command): void {
     })
   addSteps(service)
   addReading(service)
+}
+
+/** What a PUT leaves out goes: so that all is in it. */
+async function putAgain(api: ApiClient, path: string, options: Row): Promise<Row> {
+  const { title, classification, validation, descriptionDigest } = await api.call<Row>('GET', path)
+  const description =
+    typeof descriptionDigest === 'string'
+      ? await api.call<object>('GET', apiPath('/descriptions', descriptionDigest))
+      : undefined
+  const body = { title, classification, validation, ...options, description }
+  return await api.call<Row>('PUT', path, body)
 }
 
 function addSteps(service: Command): void {

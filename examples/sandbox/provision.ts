@@ -107,15 +107,25 @@ async function register(
   await catalogue.call('PUT', apiPath('/admin/subsystems', memberClass, member, subsystem), {
     name: gateway.subsystemName,
   })
+  // Of a start before, with what was put since
+  const known = await find<{ clients: string[] }>(catalogue, gatewayPath)
+  const own = `${plan.instance}/${memberClass}/${member}/${subsystem}`
   await catalogue.call('PUT', gatewayPath, {
     address: `https://${HOST}:${gateway.peerPort}`,
-    clients: [`${plan.instance}/${memberClass}/${member}/${subsystem}`],
+    clients: [...new Set([...(known?.clients ?? []), own])].toSorted(),
   })
   await catalogue.call('POST', `${memberPath}/certificates`, {
     certificate: firstOf(readFileSync(files.signing.certificate, 'utf8')),
   })
   await catalogue.call('POST', `${gatewayPath}/certificates`, {
     certificate: firstOf(readFileSync(files.authentication.certificate, 'utf8')),
+  })
+}
+
+async function find<T>(api: ApiClient, path: string): Promise<T | undefined> {
+  return await api.call<T>('GET', path).catch((error: unknown) => {
+    if (error instanceof ExchangeError && error.code === 'admin.not-found') return undefined
+    throw error
   })
 }
 
@@ -150,6 +160,14 @@ export async function provisionServices(plan: SandboxPlan): Promise<void> {
   })
 }
 
+interface Known {
+  readonly title: string
+  readonly state: string
+  readonly classification?: string
+  readonly validation?: string
+  readonly planned?: object
+}
+
 /** Other data than at the last start, `--data`, has another description, and nobody to wait for. */
 async function publish(
   catalogue: ApiClient,
@@ -157,20 +175,16 @@ async function publish(
   title: string,
   description: object,
 ): Promise<void> {
-  const known = await catalogue
-    .call<{ state: string; planned?: object }>('GET', path)
-    .catch((error: unknown) => {
-      if (error instanceof ExchangeError && error.code === 'admin.not-found') return undefined
-      throw error
-    })
+  const known = await find<Known>(catalogue, path)
   // What somebody tries out with the life of a service stays
   if (known !== undefined && (known.state !== 'published' || known.planned !== undefined)) return
-  const body = { title, description }
-  if (known === undefined) return await catalogue.call('PUT', path, body)
+  if (known === undefined) return await catalogue.call('PUT', path, { title, description })
+  const { classification, validation } = known
+  const body = { title: known.title, description, classification, validation }
   const compared = await catalogue.call<{ level: string; lowestVersion: string }>(
     'POST',
     `${path}/compare`,
-    body,
+    { description },
   )
   const now = new Date().toISOString()
   const early = {

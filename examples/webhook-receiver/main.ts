@@ -30,7 +30,8 @@ const options = new Command('webhook-receiver')
   .opts<Options>()
 
 await runMain(async () => {
-  const { instance, keys } = JSON.parse(readFileSync(options.anchor, 'utf8')) as Anchor
+  const readAnchor = () => JSON.parse(readFileSync(options.anchor, 'utf8')) as Anchor
+  const { instance } = readAnchor()
   const expected = {
     issuer: instance,
     // The URL as it was given to the catalogue: what was sent to somebody else is not for us
@@ -38,10 +39,11 @@ await runMain(async () => {
     typ: 'spean-event+jwt',
     requiredClaims: ['jti', 'event'],
   }
-  const findKey = createLocalJWKSet({ keys } as JSONWebKeySet)
   const seen = new Set<string>()
   const receive = async (jwt: string): Promise<void> => {
-    const { payload } = await jwtVerify<Notification>(jwt, findKey, expected)
+    // The catalogue's keys rotate: it writes the new ones to its anchor before it signs with them
+    const keys = createLocalJWKSet({ keys: readAnchor().keys } as JSONWebKeySet)
+    const { payload } = await jwtVerify<Notification>(jwt, keys, expected)
     // What was not answered in time comes again
     if (seen.has(payload.jti!)) return
     seen.add(payload.jti!)

@@ -69,7 +69,7 @@ const wanted = (body: string): string =>
 describe('apply', () => {
   it('shows what it would do, changes nothing without yes, makes it so, and then has nothing to do', async () => {
     const before = await run.spean(['diff', '-f', 'instance.yaml'])
-    expect(before.code).toBe(2)
+    expect(before.code).toBe(3)
     expect(before.out).toContain('+ service KH-DEV/GOV/MOI/POP/persons')
     expect(before.out).toContain('plan: 10 to create, 0 to change, 0 to delete')
     const unasked = await run.spean(['apply', '-f', 'instance.yaml'], { input: '' })
@@ -91,14 +91,18 @@ describe('apply', () => {
   })
 
   it('takes back what export writes, as the same', async () => {
+    const gone = '/admin/services/GOV/MOI/POP/gone'
+    await run.running.call('PUT', gone, { body: { title: 'Gone' } })
+    await run.running.call('POST', `${gone}/retire`, { body: { reason: 'closed' } })
     const { out } = await run.spean(['export'])
     const again = await run.spean(['apply', '-f', '-', '--dry-run', '--prune'], { input: out })
     expect([again.code, again.out, again.err]).toEqual([0, 'nothing to change\n', ''])
     // And makes another catalogue the same
     await using other = await startApply()
-    const copied = await other.spean(['apply', '-f', '-', '--yes'], { input: out })
+    const copied = await other.spean(['apply', '-f', other.write('copy.yaml', out), '--yes'])
     expect([copied.code, copied.err]).toEqual([0, ''])
     expect((await other.spean(['export'])).out).toBe(out)
+    await run.running.call('DELETE', gone)
   })
 
   it('changes what the file says and leaves alone what it leaves out; null takes away', async () => {
@@ -137,7 +141,7 @@ describe('what the catalogue decides', () => {
     const file = wanted('services:\n  GOV/MOI/POP/persons: { description: broken.json }\n')
     const { code, out } = await run.spean(['diff', '-f', file])
     expect([code, out]).toEqual([
-      2,
+      3,
       expect.stringContaining('the change is breaking: version 1.0.0'),
     ])
     expect(out).toContain('born')
@@ -156,6 +160,10 @@ describe('what the catalogue decides', () => {
       0,
       expect.stringContaining('nothing to change; 1 planned'),
     ])
+    const titled = 'description: broken.json, version: 2.0.0, title: People'
+    const file2 = wanted(`services:\n  GOV/MOI/POP/persons: { ${titled} }\n`)
+    expect((await apply(file2)).out).toContain('version 2.0.0 is planned for')
+    expect((await apply(file2)).out).toContain('nothing to change; 1 planned')
     // What is decided at once is, without what is planned
     const both = 'description: broken.json, version: 2.0.0, classification: personal'
     const now = await apply(wanted(`services:\n  GOV/MOI/POP/persons: { ${both} }\n`))
@@ -165,6 +173,11 @@ describe('what the catalogue decides', () => {
       ...{ version: '1.0.0', classification: 'personal' },
       planned: { version: '2.0.0' },
     })
+    await run.running.call('POST', `${path}/withdraw`, { body: {} })
+    const none = 'description: null, validation: null, version: 2.0.0'
+    const bare = wanted(`services:\n  GOV/MOI/POP/persons: { ${none} }\n`)
+    expect((await apply(bare)).out).toContain('version 2.0.0 is planned for')
+    expect((await apply(bare)).out).toContain('nothing to change; 1 planned')
     await run.running.call('POST', `${path}/withdraw`, { body: {} })
   })
 
@@ -256,5 +269,17 @@ describe('lower roles', () => {
     const pruned = await run.spean(['diff', '-f', wanted('subsystems: {}\n'), '--prune'], options)
     expect(pruned.out).toContain('- subsystem KH-DEV/GOV/MOI/LAND')
     expect(pruned.out).not.toContain('GOV/MEF')
+  })
+
+  it('have webhooks of their own, which a file of the operator neither has nor prunes', async () => {
+    const args = ['apply', '-f', wanted('webhooks:\n  - url: https://moi.example/in\n'), '--yes']
+    const options = { profile: 'moi.json' }
+    const made = await run.spean(args, options)
+    expect([made.err, made.out]).toEqual(['', expect.stringContaining('1/1 created webhook')])
+    expect((await run.spean(args, options)).out).toMatch(/^nothing to change/)
+    expect((await run.spean(['export', '--only', 'webhooks'])).out).not.toContain('moi.example')
+    expect((await apply(wanted('webhooks: []\n'), '--prune')).out).not.toContain('moi.example')
+    const { body } = await run.running.call('GET', '/admin/webhooks')
+    expect(body.webhooks).toMatchObject([{ url: 'https://moi.example/in' }])
   })
 })

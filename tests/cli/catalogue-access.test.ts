@@ -1,17 +1,14 @@
-/** `spean catalogue` as processes, against a catalogue of their own. */
-import { execFile } from 'node:child_process'
+/** `spean catalogue`, against a catalogue of their own. */
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { speanIn, type Ended } from './apply-support.ts'
 import { startTestCatalogue, type Running } from '../service-catalogue/support.ts'
 
-const run = promisify(execFile)
 const dir = mkdtempSync(join(tmpdir(), 'catalogue-access-'))
 const at = (name: string): string => join(dir, name)
-const MAIN = join(import.meta.dirname, '../../cli/main.ts')
 
 let running: Running
 beforeAll(async () => {
@@ -34,25 +31,8 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-interface Ended {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-async function spean(profile: string, ...args: string[]): Promise<Ended> {
-  const { SPEAN_PROFILE: _, ...env } = process.env
-  try {
-    const { stdout, stderr } = await run(
-      process.execPath,
-      [MAIN, '--profile', at(profile), ...args],
-      { cwd: dir, env },
-    )
-    return { code: 0, out: stdout, err: stderr }
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
-    return { code, out: stdout, err: stderr }
-  }
-}
+const spean = (profile: string, ...args: string[]): Promise<Ended> =>
+  speanIn(dir)(args, { profile })
 
 it('asks by an API key, approves as the operator, and verifies the trail of both', async () => {
   await spean('operator.json', 'member', 'add', 'GOV/MOI', 'Interior')
@@ -83,7 +63,7 @@ it('asks by an API key, approves as the operator, and verifies the trail of both
   const since = /--since (\S+)/.exec(whole.out)![1]!
   const later = await spean('operator.json', 'catalogue', 'audit', 'verify', '--since', since)
   expect(later.code).toBe(0)
-}, 60_000)
+})
 
 it('finds the last entry gone, and one that was altered', async () => {
   const verify = () => spean('operator.json', 'catalogue', 'audit', 'verify')
@@ -101,4 +81,4 @@ it('finds the last entry gone, and one that was altered', async () => {
   )
   const altered = await verify()
   expect([altered.code, altered.out.includes('entry 2 was altered')]).toEqual([1, true])
-}, 60_000)
+})

@@ -7,6 +7,12 @@ const WHY = ['--reason', 'why']
 /** `FILE` is a file with a certificate, `JSON` one with an OpenAPI description, `YAML` one of wanted state, `OUT` one to write. */
 export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'catalogue GET /admin/status': ['status'],
+  'catalogue GET /admin/anchor': ['catalogue', 'anchor', 'show'],
+  'catalogue POST /admin/anchor/prepare': ['catalogue', 'anchor', 'prepare'],
+  'catalogue POST /admin/anchor/switch': ['catalogue', 'anchor', 'switch'],
+  'catalogue POST /admin/anchor/retire': ['catalogue', 'anchor', 'retire'],
+  'catalogue POST /admin/anchor/replace': ['catalogue', 'anchor', 'replace', '--yes'],
+  'catalogue POST /admin/snapshot-number': ['catalogue', 'resume', '--from', '1'],
   'catalogue GET /admin/events': ['catalogue', 'events'],
   'catalogue GET /admin/audit': ['catalogue', 'audit'],
   'catalogue GET /admin/authorities': ['authority', 'list'],
@@ -199,6 +205,7 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'gateway POST /admin/contracts/:name/refuse': ['contract', 'refuse', 'x', ...WHY],
   'gateway POST /admin/contracts/:name/revoke': ['contract', 'revoke', 'x', ...WHY],
   'gateway POST /admin/contracts/:name/renew': ['contract', 'renew', 'x', '--until', TIME, ...WHY],
+  'gateway POST /admin/explain': ['explain', C[1], 'GET', '/x'],
   'gateway GET /admin/log': ['log', 'list'],
   'gateway GET /admin/log/:exchangeId': ['log', 'show', 'x'],
   'gateway POST /admin/log/:exchangeId/erasure': ['log', 'erase', 'x', ...WHY],

@@ -1,13 +1,10 @@
-/** The commands as processes, against a catalogue of their own: by exit code and by what they print. */
-import { execFile } from 'node:child_process'
+/** The commands, against a catalogue of their own: by exit code and by what they print. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { speanIn } from './apply-support.ts'
 import { startTestCatalogue, temporaryFolder, type Running } from '../service-catalogue/support.ts'
 
-const run = promisify(execFile)
-const MAIN = join(import.meta.dirname, '../../cli/main.ts')
 const ID = 'GOV/MOI/REG/persons'
 
 let running: Running
@@ -35,14 +32,8 @@ beforeAll(async () => {
 afterAll(() => running[Symbol.asyncDispose]())
 
 async function spean(...args: string[]): Promise<{ code: number; out: string }> {
-  const all = [MAIN, '--profile', join(dir, 'spean.json'), ...args]
-  try {
-    const { stdout } = await run(process.execPath, all, { cwd: dir })
-    return { code: 0, out: stdout }
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
-    return { code, out: stdout + stderr }
-  }
+  const { code, out, err } = await speanIn(dir)(args)
+  return { code, out: out + err }
 }
 
 it('a service is published, changed with notice, deprecated and retired by the command', async () => {
@@ -55,6 +46,9 @@ it('a service is published, changed with notice, deprecated and retired by the c
   const one = ['service', 'add', ID, 'Persons', '--openapi', 'one.json', '--validation']
   expect((await spean(...one, 'report')).out).toMatch(/validation +report/)
   expect((await spean(...one, 'loudly')).out).toContain('/validation must be equal to one of')
+  const set = await spean('service', 'set', ID, '--classification', 'personal', '--title', 'People')
+  expect(set.out).toMatch(/title +People\n[^]*classification +personal\nvalidation +report\n/)
+  expect((await spean('service', 'set', ID)).code).toBe(2)
   const two = ['service', 'add', ID, 'Persons', '--openapi', 'two.json']
   const early = await spean(...two, '--as', '2.0.0', '--effective', '2020-01-01T00:00:00Z')
   expect([early.code, early.out]).toEqual([1, expect.stringContaining('service.change-too-early')])
@@ -70,9 +64,9 @@ it('a service is published, changed with notice, deprecated and retired by the c
   const { out } = await spean('service', 'history', ID)
   const types = [...out.matchAll(/service\.([a-z-]+)/g)].map(([, type]) => type)
   const change = ['change-planned', 'change-withdrawn']
-  expect(types).toEqual(['published', ...change, 'deprecated', 'retired'])
+  expect(types).toEqual(['published', 'changed', ...change, 'deprecated', 'retired'])
   expect((await spean('service', 'events', '--after', '4')).out).toContain('closed')
-}, 60_000)
+})
 
 it('a service is described, found and exported by the command', async () => {
   await spean('service', 'add', 'GOV/MOI/REG/births', 'Births')
@@ -91,7 +85,7 @@ it('a service is described, found and exported by the command', async () => {
   expect((await spean('service', 'search', 'nothing')).out).not.toContain('births')
   const { out } = await spean('service', 'dcat')
   expect(JSON.parse(out)).toMatchObject({ '@type': 'dcat:Catalog' })
-}, 60_000)
+})
 
 it('receivers are added, listed and removed by the command', async () => {
   const url = 'https://hooks.invalid/events'
@@ -104,4 +98,4 @@ it('receivers are added, listed and removed by the command', async () => {
   expect((await spean('webhook', 'remove', id)).code).toBe(0)
   expect((await spean('webhook', 'list')).out).not.toContain(url)
   expect((await spean('webhook', 'add', 'http://hooks.invalid/')).code).toBe(1)
-}, 60_000)
+})

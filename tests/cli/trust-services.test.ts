@@ -1,4 +1,4 @@
-/** The commands as processes, against a catalogue of their own: by exit code and by what they print. */
+/** The commands, against a catalogue of their own: by exit code and by what they print. */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startOpensslAuthority, type OpensslAuthority } from '../support/openssl-authority.ts'
+import { speanIn, type Ended } from './apply-support.ts'
 import { startTestCatalogue, type Running } from '../service-catalogue/support.ts'
 
 const run = promisify(execFile)
@@ -31,11 +32,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-interface Ended {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
+/** As a process, in a folder without a profile. */
 async function spean(...args: string[]): Promise<Ended> {
   const { SPEAN_PROFILE: _, ...env } = process.env
   try {
@@ -49,7 +46,7 @@ async function spean(...args: string[]): Promise<Ended> {
 const known = (...args: string[]): Promise<Ended> => {
   // Its clock stands still; certificates are made as we go.
   running.clock.now = new Date()
-  return spean('--profile', at('spean.json'), ...args)
+  return speanIn(dir)(args)
 }
 
 const PROFILE = {
@@ -125,7 +122,7 @@ it.each([
   ['a file without a root', ['spean.json', '--ca', 'spean.json'], /holds no root/],
   ['an anchor that is none', ['spean.json', '--anchor', 'spean.json'], /is no anchor/],
 ])('used wrongly it ends with 2: %s', async (_what, args, message) => {
-  const { code, err } = await spean('cert', 'explain', ...args)
+  const { code, err } = await known('cert', 'explain', ...args)
   expect([code, err]).toEqual([2, expect.stringMatching(message)])
 })
 

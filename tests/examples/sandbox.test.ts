@@ -262,6 +262,9 @@ describe('the sandbox, once more', () => {
     const pids = (
       JSON.parse(readFileSync(join(home, 'running.json'), 'utf8')) as { programs: number[] }
     ).programs
+    const places = 'GOV/NCDD/GAZETTEER/places'
+    const set = ['--title', 'Villages', '--classification', 'public', '--validation', 'report']
+    expect((await spean('service', 'set', places, ...set)).code).toBe(0)
     await stop(running!, 'SIGINT')
     expect(running!.child.exitCode).toBe(0)
     for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH')
@@ -269,6 +272,9 @@ describe('the sandbox, once more', () => {
     expect(root()).toBe(before)
     const { exchanges } = await parsed<{ exchanges: unknown[] }>('log', 'list', '-g', 'ncdd')
     expect(exchanges.length).toBeGreaterThan(3)
+    const { service } = await parsed<{ service: object }>('service', 'show', places)
+    const kept = { title: 'Villages', classification: 'public', validation: 'report' }
+    expect(service).toMatchObject(kept)
   })
 
   it('goes on without a gateway that was killed, and says so; calls say what is wrong', async () => {

@@ -119,6 +119,21 @@ describe('a change of a published service', () => {
     expect((await put(COMPATIBLE)).body.version).toBe('1.1.0')
   })
 
+  it('that waits takes another title and mode, and no other time', async () => {
+    await put(V1)
+    await put(BREAKING, { version: '2.0.0' })
+    const more = { title: 'People', validation: 'enforce' }
+    const answer = await put(BREAKING, more)
+    expect([answer.status, answer.body]).toEqual([202, await get()])
+    expect(answer.body).toMatchObject({ title: 'Persons', planned: more })
+    const early = { ...more, effectiveAt: inDays(1), reason: 'in a hurry' }
+    expect(outcome(await put(BREAKING, early))).toEqual([409, 'service.state-conflict'])
+    expect((await put(BREAKING, { ...more, effectiveAt: inDays(30) })).status).toBe(202)
+    await pass(31)
+    await until(async () => (await get()).version === '2.0.0')
+    expect(await get()).toMatchObject(more)
+  })
+
   it('is compared without being made', async () => {
     await put(V1)
     expect((await post('compare', { description: BREAKING })).body).toMatchObject({

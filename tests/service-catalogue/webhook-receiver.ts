@@ -10,7 +10,7 @@ export interface Receiver extends AsyncDisposable {
   /** Bodies, in the order in which they came. */
   readonly got: string[]
   readonly types: (string | undefined)[]
-  /** What it answers; 204 at first. */
+  /** What it answers; 204 at first, 0 for nothing ever. */
   status: number
 }
 
@@ -31,6 +31,7 @@ export async function receiveWith(tls: {
     void request.toArray().then((parts: Buffer[]) => {
       receiver.got.push(Buffer.concat(parts).toString())
       receiver.types.push(request.headers['content-type'])
+      if (receiver.status === 0) return
       response.writeHead(receiver.status, { location: '/elsewhere' }).end()
     })
   })

@@ -163,6 +163,20 @@ describe('a webhook', () => {
     expect((await webhooks())[0]).not.toHaveProperty('lastError')
   })
 
+  it('that does not answer holds back no other', async () => {
+    const silent = await startReceiver(running.authority)
+    onTestFinished(() => silent[Symbol.asyncDispose]())
+    silent.status = 0
+    const url = `https://localhost:${silent.port}/`
+    await running.call('POST', '/admin/webhooks', { body: { url } })
+    await subscribe()
+    await put('a')
+    await until(() => silent.got.length === 1)
+    await put('b')
+    await until(() => receiver.got.length === 2)
+    expect((await webhooks()).find((hook) => hook.url === url)).toMatchObject({ attempts: 0 })
+  })
+
   it('is given up after a week, until it is resumed', async () => {
     receiver.status = 500
     const id = await subscribe()
