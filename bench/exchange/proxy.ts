@@ -1,6 +1,6 @@
 /**
  * The baseline: one half of two plain proxies with mutual TLS between them, and nothing signed, verified or
- * recorded. `proxy.ts client PORT NEXT FOLDER` or `proxy.ts provider …`; FOLDER has key, certificate and root.
+ * recorded. `proxy.ts client PORT NEXT KEY CERTIFICATE ROOT`, or `provider` for the other half; the last three are PEM files.
  */
 import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'

@@ -1,6 +1,5 @@
 /** Authority in this process; catalogue and gateways each a process of its own, as they are installed. */
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { DEFAULT_ACCURACY_MS, DEFAULT_POLICY } from '../../pki/authority/time-stamping.ts'
 import { startAuthority, type RunningAuthority } from '../../pki/authority/server.ts'
@@ -25,6 +24,7 @@ import {
   memberId,
   spokenFor,
 } from './country.ts'
+import { freePorts, writeJson } from '../install.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const HOST = '127.0.0.1'
@@ -161,23 +161,4 @@ export const gatewayAdmin = (
 function adminOf(stateDir: string, port: number, ca: string): ApiClient {
   const token = readPrivateFile(join(stateDir, 'admin.token')).trim()
   return createApiClient({ url: `https://${HOST}:${port}`, token, ca })
-}
-
-function writeJson(file: string, value: object): void {
-  writeFileAtomically(file, `${JSON.stringify(value, undefined, 2)}\n`)
-}
-
-/** Ports that nobody listens on now, each another one. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((done) =>
-          server.listen(0, HOST, () => done((server.address() as { port: number }).port)),
-        ),
-    ),
-  )
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
-  return ports
 }

@@ -1,7 +1,6 @@
 /** A whole instance for the soak: each program a process of its own, each gateway enrolled by `spean enroll`. */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { ensureCertificate } from '../../examples/sandbox/certificates.ts'
@@ -12,6 +11,7 @@ import {
   writeFileAtomically,
   writePrivateFile,
 } from '../../runtime/private-file.ts'
+import { freePorts, writeJson } from '../install.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const HOST = '127.0.0.1'
@@ -151,23 +151,4 @@ const run = promisify(execFile)
 
 async function spean(args: readonly string[]): Promise<void> {
   await run(process.execPath, [join(ROOT, 'cli', 'main.ts'), ...args])
-}
-
-function writeJson(file: string, value: object): void {
-  writeFileAtomically(file, `${JSON.stringify(value, undefined, 2)}\n`)
-}
-
-/** Ports that nobody listens on now, each another one. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((done) =>
-          server.listen(0, HOST, () => done((server.address() as { port: number }).port)),
-        ),
-    ),
-  )
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
-  return ports
 }

@@ -64,6 +64,19 @@ const refused = (code: string, clause = '') =>
   expect.objectContaining({ code, message: expect.stringContaining(clause) as string }) as unknown
 
 describe('the store', () => {
+  it('finds a contract that comes after its pair was asked for, and one that is revoked then', () => {
+    const found = () =>
+      store.agreedFor(`${REGISTRY}/POP/people`, [`${BANK}/KYC`]).map((held) => held.digest)
+    const [first, second] = [agreed(), agreed({ purposes: ['aml'] })]
+    store.put(first, 'catalogue')
+    expect(found()).toEqual([first.digest])
+    store.put(second, 'catalogue')
+    expect(new Set(found())).toEqual(new Set([first.digest, second.digest]))
+    store.put(revocation(first), 'catalogue')
+    const held = store.agreedFor(`${REGISTRY}/POP/people`, [`${BANK}/KYC`])
+    expect(held.find(({ digest }) => digest === first.digest)?.statement?.kind).toBe('revocation')
+  })
+
   it('joins signatures that come one by one, and keeps a revocation for good', () => {
     const contract = agreed()
     const { content, digest } = contract
